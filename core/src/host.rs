@@ -1,0 +1,771 @@
+//! The host: everything about running a machine that is a decision, and nothing that is IO.
+//!
+//! A host takes inputs and returns actions; the actor (or the simulator) performs them. What it guarantees:
+//!
+//! - **The gate.** Nothing leaves before everything it was computed from is durable: not a yes, not a refusal,
+//!   not a repeated reply, not a read, not a published view, not an ask.
+//! - **Repeats.** A request that was answered in the last ten minutes gets the same answer; one whose answer is
+//!   still to come is told so; the same name on another body is refused.
+//! - **Wakes.** Whatever must happen later has a row in the journal that brings the stream back, early perhaps,
+//!   never late.
+//! - **Asks** are repeated, with growing pauses, until they are answered.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use crate::any::Effect;
+use crate::ask::{Ask, AskAnswer, AskId};
+use crate::ids::StreamId;
+use crate::journal::{Append, AppendId, EffectId, Epoch, Incarnation, Origin, Recorded, Refusal, WakeChange};
+use crate::machine::{CommandId, CommandKey, Creation, Ctx, EventMeta, Machine, Outcome, Reply};
+use crate::planted::{self, Bug};
+use crate::time::Timestamp;
+
+/// How long a host itself remembers what it answered; the journal remembers longer.
+pub const REPEATS_KEPT_MS: i64 = 10 * 60 * 1000;
+/// The pause before an ask is repeated for the first time; it doubles up to [`ASK_RETRY_MAX_MS`].
+pub const ASK_RETRY_FIRST_MS: i64 = 1_000;
+/// The longest pause between repetitions of an ask.
+pub const ASK_RETRY_MAX_MS: i64 = 60_000;
+
+/// A command from outside, with the way back.
+#[derive(Debug)]
+pub struct Request<M: Machine, P> {
+    /// What is wanted.
+    pub command: M::Command,
+    /// Its name, when repeats must be known.
+    pub key: Option<CommandKey>,
+    /// Where it came from.
+    pub origin: Origin,
+    /// Where the answer goes.
+    pub port: P,
+}
+
+/// What can happen to a host.
+#[derive(Debug)]
+pub enum Input<M: Machine, P> {
+    /// A command from outside.
+    Command(Request<M, P>),
+    /// Another machine's order.
+    Ask(Ask, Origin),
+    /// The answer to one of this machine's asks, and the event of the other stream it rests on.
+    Answer(AskId, AskAnswer, Origin),
+    /// Somebody wants to see the state.
+    Read(P),
+    /// A timer fired, or the stream's wake came due, or the host has just been loaded.
+    Tick,
+    /// Every append up to this ordinal is durable; the last of them ended at this position.
+    Durable {
+        /// The append's ordinal.
+        ordinal: u64,
+        /// The position of the partition it ended at.
+        position: u64,
+    },
+    /// An append did not happen, nor will any after it.
+    Refused(Refusal),
+    /// Nothing came for a while: may this host be put to sleep?
+    Idle,
+}
+
+/// What a host wants done.
+#[derive(Debug)]
+pub enum Action<M: Machine, P> {
+    /// Hand this to the journal writer; appends of one host stay in order.
+    Append(Append),
+    /// Hand this to the journal writer, behind the appends before it.
+    Snapshot(Snapshot<M>),
+    /// Answer a command.
+    Reply {
+        /// Where to.
+        port: P,
+        /// What.
+        answer: Answer<M>,
+        /// The partition's position at which the answer is true.
+        position: u64,
+    },
+    /// Show the state.
+    Show {
+        /// Where to.
+        port: P,
+        /// As of now, durable.
+        state: Box<M::State>,
+        /// The stream's seq of that state.
+        seq: u64,
+    },
+    /// Deliver an ask.
+    Ask(Ask),
+    /// Deliver the answer to an ask.
+    AnswerAsk {
+        /// Which ask.
+        id: AskId,
+        /// What it is answered.
+        answer: AskAnswer,
+        /// This stream's seq on which it rests.
+        seq: u64,
+    },
+    /// An outbox row of this stream is durable and can be worked.
+    Effect(EffectId, Effect),
+    /// Let readers see this.
+    Publish(M::Published),
+    /// Tick this host then (replaces what was set before); `None` cancels.
+    Timer(Option<Timestamp>),
+    /// Every append is durable and nothing is waiting: this host may end.
+    Passivate,
+    /// This host is no longer true. Drop it, and load the stream anew after a barrier in the writer.
+    Fail(Refusal),
+}
+
+/// A machine's state at a seq.
+#[derive(Clone, Debug)]
+pub struct Snapshot<M: Machine> {
+    /// Whose.
+    pub stream: StreamId,
+    /// By which start; a closed one's snapshots are dropped.
+    pub incarnation: Incarnation,
+    /// The last event it contains.
+    pub seq: u64,
+    /// The state.
+    pub state: M::State,
+}
+
+/// What a request is told.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Answer<M: Machine> {
+    /// Decided now.
+    Fresh(Outcome<M>),
+    /// Decided before; this is what was said then.
+    Repeated(Outcome<M>),
+    /// The name was used for another body.
+    KeyReused,
+    /// The first request of this name has no answer yet.
+    InFlight,
+}
+
+/// What the journal knows of a stream, for [`Host::load`].
+#[derive(Clone, Debug)]
+pub struct Loaded<M: Machine> {
+    /// The newest usable snapshot: its seq and state.
+    pub snapshot: Option<(u64, M::State)>,
+    /// The events after it, in order.
+    pub events: Vec<Recorded>,
+    /// Requests answered in the last ten minutes.
+    pub replies: Vec<KnownReply<M>>,
+    /// The stream's row in `wakes`.
+    pub wake: Option<Timestamp>,
+}
+
+impl<M: Machine> Default for Loaded<M> {
+    fn default() -> Self {
+        Loaded { snapshot: None, events: Vec::new(), replies: Vec::new(), wake: None }
+    }
+}
+
+/// A stored reply.
+#[derive(Clone, Debug)]
+pub struct KnownReply<M: Machine> {
+    /// The request.
+    pub key: CommandKey,
+    /// When it was answered.
+    pub at: Timestamp,
+    /// What it was told.
+    pub outcome: Outcome<M>,
+}
+
+/// The journal holds an event of another machine in this stream.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ForeignEvent {
+    /// Where.
+    pub seq: u64,
+}
+
+#[derive(Debug)]
+struct Known<M: Machine> {
+    fingerprint: u128,
+    at: Timestamp,
+    /// `None` while the answer is still to come.
+    outcome: Option<Outcome<M>>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Retry {
+    next: Timestamp,
+    tries: u32,
+}
+
+/// Who waits for the outcome of what is being decided.
+enum Waiting<P> {
+    Nobody,
+    Port(P, Option<CommandKey>),
+    Asker(AskId),
+}
+
+/// Runs one machine. `P` is how an answer finds its way back.
+#[derive(Debug)]
+pub struct Host<M: Machine, P> {
+    stream: StreamId,
+    epoch: Epoch,
+    incarnation: Incarnation,
+    state: M::State,
+    applied_seq: u64,
+    snapshot_seq: u64,
+    /// Appends handed to the writer, and how many of them are durable.
+    sent: u64,
+    durable: u64,
+    durable_seq: u64,
+    position: u64,
+    /// The seq each append in flight ends at.
+    in_flight: VecDeque<u64>,
+    /// What waits for its append, in order.
+    gate: VecDeque<(u64, Action<M, P>)>,
+    known: BTreeMap<CommandId, Known<M>>,
+    known_by_age: VecDeque<(Timestamp, CommandId)>,
+    parked: BTreeMap<CommandId, Vec<P>>,
+    retries: BTreeMap<AskId, Retry>,
+    /// The stream's row in `wakes`, once everything in flight is durable.
+    wake: Option<Timestamp>,
+    timer: Option<Timestamp>,
+    now: Timestamp,
+    failed: bool,
+}
+
+impl<M: Machine, P> Host<M, P> {
+    /// Brings a stream's machine back as the journal knows it. Step it with [`Input::Tick`] next: that handles
+    /// what came due meanwhile and asks again what was never answered.
+    ///
+    /// # Errors
+    /// When the stream holds another machine's event: the journal is damaged, or the stream misnamed.
+    pub fn load(
+        stream: StreamId,
+        epoch: Epoch,
+        incarnation: Incarnation,
+        loaded: Loaded<M>,
+    ) -> Result<Self, ForeignEvent> {
+        let (snapshot_seq, mut state) = loaded.snapshot.unwrap_or_else(|| (0, M::initial(stream)));
+        let mut applied_seq = snapshot_seq;
+        let mut position = 0;
+        let mut now = Timestamp::ZERO;
+        for recorded in &loaded.events {
+            let event = M::event(&recorded.event).ok_or(ForeignEvent { seq: recorded.seq })?;
+            M::apply(&mut state, EventMeta { seq: recorded.seq, at: recorded.at }, event);
+            applied_seq = recorded.seq;
+            position = recorded.position;
+            now = now.max(recorded.at);
+        }
+        let mut host = Host {
+            stream,
+            epoch,
+            incarnation,
+            state,
+            applied_seq,
+            snapshot_seq,
+            sent: 0,
+            durable: 0,
+            durable_seq: applied_seq,
+            position,
+            in_flight: VecDeque::new(),
+            gate: VecDeque::new(),
+            known: BTreeMap::new(),
+            known_by_age: VecDeque::new(),
+            parked: BTreeMap::new(),
+            retries: BTreeMap::new(),
+            wake: loaded.wake,
+            timer: None,
+            now,
+            failed: false,
+        };
+        for key in M::parked_commands(&host.state) {
+            host.remember(key, None);
+        }
+        for reply in loaded.replies {
+            host.now = host.now.max(reply.at);
+            let at = reply.at;
+            host.known_by_age.push_back((at, reply.key.id));
+            host.known.insert(
+                reply.key.id,
+                Known { fingerprint: reply.key.fingerprint, at, outcome: Some(reply.outcome) },
+            );
+        }
+        // Whatever was asked and not answered is asked again at once.
+        if let Some(asks) = M::open_asks(&host.state) {
+            host.retries = asks.iter().map(|ask| (ask.id, Retry { next: Timestamp::ZERO, tries: 0 })).collect();
+        }
+        Ok(host)
+    }
+
+    /// The machine's state, including what is not durable yet. For tests and for the shell's bookkeeping; what
+    /// leaves the process goes through [`Input::Read`].
+    pub fn state(&self) -> &M::State {
+        &self.state
+    }
+
+    /// The seq of the last event applied.
+    pub fn applied_seq(&self) -> u64 {
+        self.applied_seq
+    }
+
+    /// The seq of the last durable event.
+    pub fn durable_seq(&self) -> u64 {
+        self.durable_seq
+    }
+
+    /// Whether nothing is on its way to the journal.
+    pub fn is_settled(&self) -> bool {
+        self.sent == self.durable
+    }
+
+    /// Whether the journal refused an append of this host; it answers nothing any more.
+    pub fn has_failed(&self) -> bool {
+        self.failed
+    }
+
+    /// Takes one input and appends what must be done to `actions`, in order.
+    pub fn step(&mut self, now: Timestamp, input: Input<M, P>, actions: &mut Vec<Action<M, P>>) {
+        if self.failed {
+            return;
+        }
+        self.now = self.now.max(now);
+        match input {
+            Input::Command(request) => self.command(request, actions),
+            Input::Ask(ask, origin) => match M::command_of_ask(&ask) {
+                Some(command) => self.run(Some(&command), Waiting::Asker(ask.id), origin, actions),
+                None => {
+                    let answer =
+                        Action::AnswerAsk { id: ask.id, answer: AskAnswer::Unknown, seq: self.applied_seq };
+                    self.emit(answer, actions);
+                }
+            },
+            Input::Answer(id, answer, origin) => {
+                if let Some(command) = M::command_of_answer(id, answer) {
+                    self.run(Some(&command), Waiting::Nobody, origin, actions);
+                }
+            }
+            Input::Read(port) => {
+                self.run(None, Waiting::Nobody, Origin::default(), actions);
+                let show = Action::Show { port, state: Box::new(self.state.clone()), seq: self.applied_seq };
+                self.emit(show, actions);
+            }
+            Input::Tick => {
+                self.run(None, Waiting::Nobody, Origin::default(), actions);
+                self.ask_again(actions);
+                self.rewrite_wake(actions);
+            }
+            Input::Durable { ordinal, position } => self.settle(ordinal, position, actions),
+            Input::Refused(refusal) => {
+                self.failed = true;
+                self.gate.clear();
+                self.parked.clear();
+                actions.push(Action::Fail(refusal));
+                return;
+            }
+            Input::Idle => {
+                if self.is_settled() && self.retries.is_empty() && self.parked.is_empty() {
+                    actions.push(Action::Passivate);
+                }
+            }
+        }
+        self.set_timer(actions);
+    }
+
+    fn command(&mut self, request: Request<M, P>, actions: &mut Vec<Action<M, P>>) {
+        self.forget_old_replies();
+        if let Some(key) = request.key
+            && let Some(known) = self.known.get(&key.id)
+        {
+            let answer = if known.fingerprint != key.fingerprint {
+                Answer::KeyReused
+            } else {
+                match &known.outcome {
+                    Some(outcome) => Answer::Repeated(outcome.clone()),
+                    None => Answer::InFlight,
+                }
+            };
+            let reply = Action::Reply { port: request.port, answer, position: 0 };
+            self.emit(reply, actions);
+            return;
+        }
+        let waiting = Waiting::Port(request.port, request.key);
+        self.run_keyed(Some(&request.command), request.key, waiting, request.origin, actions);
+    }
+
+    fn run(
+        &mut self,
+        command: Option<&M::Command>,
+        waiting: Waiting<P>,
+        origin: Origin,
+        actions: &mut Vec<Action<M, P>>,
+    ) {
+        self.run_keyed(command, None, waiting, origin, actions);
+    }
+
+    /// Handles what is due, then the command, and sends what happened to the journal as one append.
+    fn run_keyed(
+        &mut self,
+        command: Option<&M::Command>,
+        key: Option<CommandKey>,
+        waiting: Waiting<P>,
+        origin: Origin,
+        actions: &mut Vec<Action<M, P>>,
+    ) {
+        let before = self.applied_seq;
+        let mut happened = Happened::default();
+
+        let due = M::due(&self.state, &self.ctx(None, &origin));
+        self.apply_all(due.events, &mut happened);
+        happened.effects = due.effects;
+        for (key, outcome) in due.resolves {
+            self.resolve(key, outcome, &mut happened);
+        }
+
+        let mut outcome = None;
+        if let Some(command) = command {
+            match M::decide(&self.state, command, &self.ctx(key, &origin)) {
+                Ok(decision) => {
+                    self.apply_all(decision.events, &mut happened);
+                    happened.creates = decision.creates;
+                    happened.effects.extend(decision.effects);
+                    happened.closes = decision.closes;
+                    for (key, resolved) in decision.resolves {
+                        self.resolve(key, resolved, &mut happened);
+                    }
+                    match decision.reply {
+                        Reply::Now(reply) => outcome = Some(Ok(reply)),
+                        Reply::Parked => {}
+                    }
+                }
+                Err(rejection) => outcome = Some(Err(rejection)),
+            }
+            if let Some(key) = key {
+                self.remember(key, outcome.clone());
+                if let Some(outcome) = &outcome {
+                    happened.replies.push((key, M::store_outcome(outcome)));
+                }
+            }
+        }
+
+        self.track_asks(before);
+        let resolved = std::mem::take(&mut happened.resolved);
+        let effects = self.append(before, happened, origin, actions);
+        self.emit_consequences(before, effects, actions);
+        for (key, outcome) in resolved {
+            for port in self.parked.remove(&key.id).unwrap_or_default() {
+                let answer = Answer::Fresh(outcome.clone());
+                self.emit(Action::Reply { port, answer, position: 0 }, actions);
+            }
+        }
+        self.answer(waiting, outcome, actions);
+    }
+
+    fn ctx(&self, key: Option<CommandKey>, origin: &Origin) -> Ctx {
+        Ctx {
+            stream: self.stream,
+            now: self.now,
+            next_seq: self.applied_seq + 1,
+            key,
+            principal: origin.principal,
+        }
+    }
+
+    fn apply_all(&mut self, events: Vec<M::Event>, happened: &mut Happened<M>) {
+        for event in events {
+            self.applied_seq += 1;
+            M::apply(&mut self.state, EventMeta { seq: self.applied_seq, at: self.now }, &event);
+            happened.events.push(event);
+        }
+    }
+
+    /// An earlier request gets its answer now.
+    fn resolve(&mut self, key: CommandKey, outcome: Outcome<M>, happened: &mut Happened<M>) {
+        self.remember(key, Some(outcome.clone()));
+        happened.replies.push((key, M::store_outcome(&outcome)));
+        happened.resolved.push((key, outcome));
+    }
+
+    /// Sends one append, if there is anything to send. Returns its effects with their ids.
+    fn append(
+        &mut self,
+        before: u64,
+        happened: Happened<M>,
+        origin: Origin,
+        actions: &mut Vec<Action<M, P>>,
+    ) -> Vec<(EffectId, Effect)> {
+        let outbox: Vec<_> = happened
+            .effects
+            .into_iter()
+            .enumerate()
+            .map(|(n, effect)| {
+                (EffectId { stream: self.stream, seq: self.applied_seq, n: n as u16 }, effect)
+            })
+            .collect();
+        let nothing = happened.events.is_empty()
+            && happened.creates.is_empty()
+            && happened.closes.is_empty()
+            && happened.replies.is_empty();
+        if !nothing {
+            let published = M::publish(&self.state, &happened.events);
+            let append = Append {
+                id: self.next_append_id(),
+                partition: self.stream.partition(),
+                epoch: self.epoch,
+                stream: self.stream,
+                expected_seq: before,
+                at: self.now,
+                events: happened.events.into_iter().map(Into::into).collect(),
+                creates: happened.creates,
+                outbox: outbox.clone(),
+                closes: happened.closes,
+                wake: self.change_wake(),
+                replies: happened.replies,
+                origin,
+            };
+            self.send(append, actions);
+            if let Some(view) = published {
+                if planted::is(Bug::EarlyView) {
+                    actions.push(Action::Publish(view));
+                } else {
+                    self.emit(Action::Publish(view), actions);
+                }
+            }
+        }
+        outbox
+    }
+
+    /// Takes a snapshot when it is time, and lets asks and effects go as soon as they may.
+    fn emit_consequences(
+        &mut self,
+        before: u64,
+        effects: Vec<(EffectId, Effect)>,
+        actions: &mut Vec<Action<M, P>>,
+    ) {
+        for (id, effect) in effects {
+            self.emit(Action::Effect(id, effect), actions);
+        }
+        let asks: Vec<Ask> = M::open_asks(&self.state)
+            .map(|asks| asks.iter().filter(|ask| ask.id.seq > before).cloned().collect())
+            .unwrap_or_default();
+        for ask in asks {
+            self.emit(Action::Ask(ask), actions);
+        }
+    }
+
+    fn answer(&mut self, waiting: Waiting<P>, outcome: Option<Outcome<M>>, actions: &mut Vec<Action<M, P>>) {
+        match (waiting, outcome) {
+            (Waiting::Nobody, _) => {}
+            (Waiting::Port(port, _), Some(outcome)) => {
+                let early = if outcome.is_ok() { Bug::ReplyBeforeCommit } else { Bug::EarlyRefusal };
+                let reply = Action::Reply { port, answer: Answer::Fresh(outcome), position: self.position };
+                if planted::is(early) {
+                    actions.push(reply);
+                } else {
+                    self.emit(reply, actions);
+                }
+            }
+            (Waiting::Port(port, Some(key)), None) => self.parked.entry(key.id).or_default().push(port),
+            // A parked command without a name could never be answered: machines park named ones only.
+            (Waiting::Port(port, None), None) => {
+                self.emit(Action::Reply { port, answer: Answer::InFlight, position: 0 }, actions);
+            }
+            (Waiting::Asker(id), outcome) => {
+                let answer = outcome.map_or(AskAnswer::Unknown, |outcome| M::answer_of(&outcome));
+                self.emit(Action::AnswerAsk { id, answer, seq: self.applied_seq }, actions);
+            }
+        }
+    }
+
+    fn send(&mut self, append: Append, actions: &mut Vec<Action<M, P>>) {
+        let due_snapshot = self.applied_seq - self.snapshot_seq >= M::SNAPSHOT_EVERY;
+        let ahead = planted::is(Bug::SnapshotAhead);
+        if due_snapshot && ahead {
+            self.take_snapshot(actions);
+        }
+        self.sent += 1;
+        self.in_flight.push_back(append.last_seq());
+        actions.push(Action::Append(append));
+        if due_snapshot && !ahead {
+            self.take_snapshot(actions);
+        }
+    }
+
+    fn take_snapshot(&mut self, actions: &mut Vec<Action<M, P>>) {
+        self.snapshot_seq = self.applied_seq;
+        actions.push(Action::Snapshot(Snapshot {
+            stream: self.stream,
+            incarnation: self.incarnation,
+            seq: self.applied_seq,
+            state: self.state.clone(),
+        }));
+    }
+
+    fn next_append_id(&self) -> AppendId {
+        AppendId { incarnation: self.incarnation, ordinal: self.sent + 1 }
+    }
+
+    /// Lets `action` go at once if everything is durable, else when what was sent so far is.
+    fn emit(&mut self, action: Action<M, P>, actions: &mut Vec<Action<M, P>>) {
+        if self.is_settled() {
+            actions.push(self.stamped(action));
+        } else {
+            self.gate.push_back((self.sent, action));
+        }
+    }
+
+    fn settle(&mut self, ordinal: u64, position: u64, actions: &mut Vec<Action<M, P>>) {
+        while self.durable < ordinal {
+            self.durable += 1;
+            if let Some(seq) = self.in_flight.pop_front() {
+                self.durable_seq = seq;
+            }
+        }
+        self.position = self.position.max(position);
+        while let Some((needed, _)) = self.gate.front()
+            && *needed <= self.durable
+            && let Some((_, action)) = self.gate.pop_front()
+        {
+            actions.push(self.stamped(action));
+        }
+    }
+
+    /// Replies say the position at which they are true; it is known only now.
+    fn stamped(&self, action: Action<M, P>) -> Action<M, P> {
+        match action {
+            Action::Reply { port, answer, .. } => Action::Reply { port, answer, position: self.position },
+            other => other,
+        }
+    }
+
+    fn remember(&mut self, key: CommandKey, outcome: Option<Outcome<M>>) {
+        let at = self.now;
+        if outcome.is_some() {
+            self.known_by_age.push_back((at, key.id));
+        }
+        self.known.insert(key.id, Known { fingerprint: key.fingerprint, at, outcome });
+    }
+
+    fn forget_old_replies(&mut self) {
+        while let Some((at, id)) = self.known_by_age.front().copied()
+            && self.now.millis_since(at) > REPEATS_KEPT_MS
+        {
+            self.known_by_age.pop_front();
+            if self.known.get(&id).is_some_and(|known| known.at == at) {
+                self.known.remove(&id);
+            }
+        }
+    }
+
+    fn track_asks(&mut self, before: u64) {
+        let Some(asks) = M::open_asks(&self.state) else { return };
+        self.retries.retain(|id, _| asks.contains(id));
+        let next = self.now.plus_millis(ASK_RETRY_FIRST_MS);
+        for ask in asks.iter().filter(|ask| ask.id.seq > before) {
+            self.retries.insert(ask.id, Retry { next, tries: 0 });
+        }
+    }
+
+    fn ask_again(&mut self, actions: &mut Vec<Action<M, P>>) {
+        let now = self.now;
+        let mut again = Vec::new();
+        for (id, retry) in &mut self.retries {
+            if retry.next <= now {
+                let pause = (ASK_RETRY_FIRST_MS << retry.tries.min(6)).min(ASK_RETRY_MAX_MS);
+                retry.tries += 1;
+                retry.next = now.plus_millis(pause);
+                again.push(*id);
+            }
+        }
+        for id in again {
+            if let Some(ask) = M::open_asks(&self.state).and_then(|asks| asks.get(&id)).cloned() {
+                self.emit(Action::Ask(ask), actions);
+            }
+        }
+    }
+
+    /// When this stream must be brought back at the latest.
+    fn next_wake(&self) -> Option<Timestamp> {
+        let retry = self.retries.values().map(|retry| retry.next).min();
+        match (M::next_deadline(&self.state), retry) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        }
+    }
+
+    /// What an append that goes anyway does to the wake row: nearer is written, later is left.
+    fn change_wake(&mut self) -> WakeChange {
+        if planted::is(Bug::LostWake) {
+            return WakeChange::Keep;
+        }
+        let change = match (self.wake, self.next_wake()) {
+            (None, None) => WakeChange::Keep,
+            (Some(_), None) => WakeChange::Clear,
+            (Some(row), Some(wanted)) if row <= wanted && row > self.now => WakeChange::Keep,
+            (_, Some(wanted)) => WakeChange::Set(wanted),
+        };
+        match change {
+            WakeChange::Keep => {}
+            WakeChange::Set(at) => self.wake = Some(at),
+            WakeChange::Clear => self.wake = None,
+        }
+        change
+    }
+
+    /// Moves a wake that fired, or one that would come too late, by an append without events.
+    fn rewrite_wake(&mut self, actions: &mut Vec<Action<M, P>>) {
+        let fired = self.wake.is_some_and(|row| row <= self.now);
+        let too_late = match (self.wake, self.next_wake()) {
+            (Some(row), Some(wanted)) => wanted < row,
+            (None, Some(_)) => true,
+            (_, None) => false,
+        };
+        if !fired && !too_late {
+            return;
+        }
+        let wake = self.change_wake();
+        if wake == WakeChange::Keep {
+            return;
+        }
+        let append = Append {
+            id: self.next_append_id(),
+            partition: self.stream.partition(),
+            epoch: self.epoch,
+            stream: self.stream,
+            expected_seq: self.applied_seq,
+            at: self.now,
+            events: Vec::new(),
+            creates: Vec::new(),
+            outbox: Vec::new(),
+            closes: Vec::new(),
+            wake,
+            replies: Vec::new(),
+            origin: Origin::default(),
+        };
+        self.send(append, actions);
+    }
+
+    fn set_timer(&mut self, actions: &mut Vec<Action<M, P>>) {
+        let wanted = self.next_wake();
+        if wanted != self.timer {
+            self.timer = wanted;
+            actions.push(Action::Timer(wanted));
+        }
+    }
+}
+
+/// What one run of the machine brought about, before it becomes an append.
+struct Happened<M: Machine> {
+    events: Vec<M::Event>,
+    creates: Vec<Creation>,
+    effects: Vec<Effect>,
+    closes: Vec<EffectId>,
+    replies: Vec<(CommandKey, crate::any::AnyOutcome)>,
+    resolved: Vec<(CommandKey, Outcome<M>)>,
+}
+
+impl<M: Machine> Default for Happened<M> {
+    fn default() -> Self {
+        Happened {
+            events: Vec::new(),
+            creates: Vec::new(),
+            effects: Vec::new(),
+            closes: Vec::new(),
+            replies: Vec::new(),
+            resolved: Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,223 @@
+//! What a shard knows, and how an event changes it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{HoldId, LocationId, MovementId, PaymentId, SkuId};
+use crate::machine::EventMeta;
+use crate::time::Timestamp;
+
+use super::{Event, SHIPPED_KEPT_MS};
+
+/// A stock shard's state.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct State {
+    /// Stock by SKU.
+    pub skus: BTreeMap<SkuId, Sku>,
+    /// Holds that have not ended.
+    pub holds: BTreeMap<HoldId, Hold>,
+    /// Holds with a deadline, by deadline.
+    pub expiries: BTreeSet<(Timestamp, HoldId)>,
+    /// Holds that ended, until nobody can ask for them any more.
+    pub ended: BTreeMap<HoldId, Ended>,
+    /// The same, by when they may be forgotten.
+    pub forget: BTreeSet<(Timestamp, HoldId)>,
+}
+
+/// One SKU's stock.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct Sku {
+    /// Whether it can be held.
+    pub open: bool,
+    /// Units by location.
+    pub levels: BTreeMap<LocationId, Level>,
+    /// Receipts, restocks and adjustments seen; a repeat changes nothing.
+    pub movements: BTreeSet<MovementId>,
+}
+
+impl Sku {
+    /// Units free at all locations together.
+    pub fn available(&self) -> i64 {
+        self.levels.values().map(Level::available).sum()
+    }
+}
+
+/// Units of one SKU at one location.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Level {
+    /// Physically there.
+    pub on_hand: i64,
+    /// Claimed by holds.
+    pub held: i64,
+    /// Sold, not shipped.
+    pub allocated: i64,
+}
+
+impl Level {
+    /// Units nobody has a claim on. Derived, so that it cannot disagree.
+    pub fn available(&self) -> i64 {
+        self.on_hand - self.held - self.allocated
+    }
+}
+
+/// A claim on units.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Hold {
+    /// On what.
+    pub sku: SkuId,
+    /// Where.
+    pub location: LocationId,
+    /// How many.
+    pub quantity: u32,
+    /// The deadline it was last given.
+    pub deadline: Timestamp,
+    /// What has become of it.
+    pub state: HoldState,
+    /// The highest asking seq seen for it.
+    pub asked: u64,
+}
+
+/// What has become of a hold that has not ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum HoldState {
+    /// Held until its deadline.
+    Held,
+    /// Held for a payment attempt.
+    Pinned(PaymentId),
+    /// Sold.
+    Allocated,
+}
+
+/// What is remembered of a hold that ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Ended {
+    /// How it ended.
+    pub how: EndedHold,
+    /// When it may be forgotten.
+    pub until: Timestamp,
+    /// What it was on; `None` when it was never seen.
+    pub sku: Option<SkuId>,
+}
+
+/// How a hold ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum EndedHold {
+    /// Given back before it was sold.
+    Released,
+    /// Its deadline passed.
+    Expired,
+    /// Given back after it was sold.
+    Deallocated,
+    /// Undone before it was ever seen.
+    Barred,
+    /// Shipped.
+    Shipped,
+}
+
+impl State {
+    pub(super) fn level(&mut self, sku: SkuId, location: LocationId) -> &mut Level {
+        self.skus.entry(sku).or_default().levels.entry(location).or_default()
+    }
+
+    pub(super) fn fold(&mut self, meta: EventMeta, event: &Event) {
+        self.forget_ended(meta.at);
+        match event {
+            Event::Opened { sku } => self.skus.entry(*sku).or_default().open = true,
+            Event::Closed { sku } => self.skus.entry(*sku).or_default().open = false,
+            Event::Received(m) | Event::Restocked(m) => {
+                self.level(m.sku, m.location).on_hand += i64::from(m.quantity);
+                self.skus.entry(m.sku).or_default().movements.insert(m.movement);
+            }
+            Event::Adjusted { movement, sku, location, delta } => {
+                self.level(*sku, *location).on_hand += delta;
+                self.skus.entry(*sku).or_default().movements.insert(*movement);
+            }
+            Event::Held { hold, sku, location, quantity, deadline, pin, asked } => {
+                self.level(*sku, *location).held += i64::from(*quantity);
+                if pin.is_none() {
+                    self.expiries.insert((*deadline, *hold));
+                }
+                let state = pin.map_or(HoldState::Held, HoldState::Pinned);
+                let new = Hold {
+                    sku: *sku,
+                    location: *location,
+                    quantity: *quantity,
+                    deadline: *deadline,
+                    state,
+                    asked: *asked,
+                };
+                self.holds.insert(*hold, new);
+            }
+            Event::Pinned { hold, payment, asked } => {
+                self.change(hold, *asked, None, HoldState::Pinned(*payment));
+            }
+            Event::Unpinned { hold, deadline, asked } => {
+                self.change(hold, *asked, Some(*deadline), HoldState::Held);
+            }
+            Event::Committed { hold, asked } => {
+                self.change(hold, *asked, None, HoldState::Allocated);
+                if let Some(Hold { sku, location, quantity, .. }) = self.holds.get(hold).cloned() {
+                    let level = self.level(sku, location);
+                    level.held -= i64::from(quantity);
+                    level.allocated += i64::from(quantity);
+                }
+            }
+            Event::Released { hold } => self.end(hold, EndedHold::Released, meta.at),
+            Event::Expired { hold } => self.end(hold, EndedHold::Expired, meta.at),
+            Event::Deallocated { hold } => self.end(hold, EndedHold::Deallocated, meta.at),
+            Event::Shipped { hold } => self.end(hold, EndedHold::Shipped, meta.at),
+            Event::Barred { hold, until } => self.remember(*hold, EndedHold::Barred, *until, None),
+        }
+    }
+
+    fn change(&mut self, id: &HoldId, asked: u64, deadline: Option<Timestamp>, state: HoldState) {
+        let Some(hold) = self.holds.get_mut(id) else { return };
+        self.expiries.remove(&(hold.deadline, *id));
+        hold.asked = hold.asked.max(asked);
+        hold.state = state;
+        if let Some(deadline) = deadline {
+            hold.deadline = deadline;
+            self.expiries.insert((deadline, *id));
+        }
+    }
+
+    fn end(&mut self, id: &HoldId, how: EndedHold, at: Timestamp) {
+        let Some(hold) = self.holds.remove(id) else { return };
+        self.expiries.remove(&(hold.deadline, *id));
+        let quantity = i64::from(hold.quantity);
+        let level = self.level(hold.sku, hold.location);
+        match how {
+            EndedHold::Released | EndedHold::Expired => level.held -= quantity,
+            EndedHold::Deallocated => level.allocated -= quantity,
+            EndedHold::Shipped => {
+                level.allocated -= quantity;
+                level.on_hand -= quantity;
+            }
+            EndedHold::Barred => {}
+        }
+        let until = match how {
+            EndedHold::Shipped => at.plus_millis(SHIPPED_KEPT_MS),
+            _ => hold.deadline,
+        };
+        self.remember(*id, how, until, Some(hold.sku));
+    }
+
+    fn remember(&mut self, id: HoldId, how: EndedHold, until: Timestamp, sku: Option<SkuId>) {
+        self.ended.insert(id, Ended { how, until, sku });
+        self.forget.insert((until, id));
+    }
+
+    /// A hold whose deadline has passed can never be taken again, so its end need not be remembered. Driven by
+    /// the time of the event, so that every fold forgets the same.
+    fn forget_ended(&mut self, at: Timestamp) {
+        while let Some((until, id)) = self.forget.first().copied()
+            && until < at
+        {
+            self.forget.pop_first();
+            if self.ended.get(&id).is_some_and(|ended| ended.until == until) {
+                self.ended.remove(&id);
+            }
+        }
+    }
+}
