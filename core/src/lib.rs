@@ -12,5 +12,6 @@ pub mod inventory;
 pub mod journal;
 pub mod machine;
 pub mod planted;
+pub mod sequencer;
 pub mod time;
 pub mod verify;

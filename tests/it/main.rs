@@ -1,1 +1,5 @@
-fn main(){}
+//! Everything that is tested through more than one module: one binary, because linking is slow.
+
+mod architecture;
+mod killed;
+mod servers;

@@ -1,13 +1,13 @@
 //! The rules of a shard.
 
-use crate::ids::{HoldId, LocationId, PaymentId, SkuId};
+use crate::ids::{HoldId, LocationId, PaymentId, SkuId, StreamId};
 use crate::machine::{Ctx, Decision};
 use crate::planted::{self, Bug};
 use crate::time::Timestamp;
 
 use super::{
-    Command, EndedHold, Event, HOLD_TTL_MAX_MS, Hold, HoldState, Inventory, Movement, ON_HAND_MAX, QUANTITY_MAX,
-    Rejection, Reply, Request, Sku, State,
+    Command, EndedHold, Event, HOLD_TTL_MAX_MS, Hold, HoldState, Inventory, Movement, ON_HAND_MAX,
+    QUANTITY_MAX, Rejection, Reply, Request, Sku, State,
 };
 
 type Decided = Result<Decision<Inventory>, Rejection>;
@@ -25,6 +25,8 @@ pub(super) fn expired(state: &State, now: Timestamp) -> Vec<Event> {
 pub(super) fn decide(state: &State, command: &Command, ctx: &Ctx) -> Decided {
     match command {
         Command::Open { sku } => match state.skus.get(sku) {
+            // Units of a SKU in two shards would be sold twice.
+            _ if StreamId::Stock(sku.shard()) != ctx.stream => Err(Rejection::UnknownSku),
             Some(known) if known.open => Ok(Decision::unchanged(stock(known.available()))),
             known => {
                 let available = known.map_or(0, Sku::available);
@@ -96,9 +98,10 @@ fn about_hold(state: &State, asked: u64, request: &Request, ctx: &Ctx) -> Decide
         Request::Unpin { deadline, .. } => {
             let hold = hold.ok_or(Rejection::UnknownHold)?;
             match hold.state {
-                HoldState::Held => Ok(Decision::unchanged(Reply::Unpinned)),
+                HoldState::Held if asked == hold.asked => Ok(Decision::unchanged(Reply::Unpinned)),
                 HoldState::Allocated => Err(Rejection::WrongState),
-                HoldState::Pinned(_) => {
+                // Also when its pin was overtaken: recorded, so that the pin is stale when it comes.
+                HoldState::Held | HoldState::Pinned(_) => {
                     check_deadline(*deadline, ctx.now)?;
                     let event = Event::Unpinned { hold: id, deadline: *deadline, asked };
                     Ok(Decision::of(vec![event], Reply::Unpinned))
@@ -202,9 +205,12 @@ fn choose_location(sku: &Sku, quantity: u32) -> Option<LocationId> {
 
 fn pin(hold: &Hold, id: HoldId, payment: PaymentId, asked: u64) -> Decided {
     match hold.state {
-        HoldState::Pinned(current) if current == payment => Ok(Decision::unchanged(Reply::Pinned)),
-        HoldState::Pinned(_) => Err(Rejection::Mismatch),
-        HoldState::Held => Ok(Decision::of(vec![Event::Pinned { hold: id, payment, asked }], Reply::Pinned)),
+        HoldState::Pinned(current) if current != payment => Err(Rejection::Mismatch),
+        HoldState::Pinned(_) if asked == hold.asked => Ok(Decision::unchanged(Reply::Pinned)),
+        // Pinned already, by an earlier order: recorded, so that an unpin between the two is stale when it comes.
+        HoldState::Held | HoldState::Pinned(_) => {
+            Ok(Decision::of(vec![Event::Pinned { hold: id, payment, asked }], Reply::Pinned))
+        }
         HoldState::Allocated => Err(Rejection::WrongState),
     }
 }

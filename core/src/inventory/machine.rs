@@ -45,13 +45,13 @@ impl Machine for Inventory {
         state.expiries.first().map(|(deadline, _)| *deadline)
     }
 
+    fn publish_all(state: &State) -> Option<Published> {
+        view(state, state.skus.keys().copied())
+    }
+
     fn publish(state: &State, events: &[Event]) -> Option<Published> {
         let skus: BTreeSet<SkuId> = events.iter().filter_map(|event| sku_of(state, event)).collect();
-        let stock = skus
-            .into_iter()
-            .filter_map(|id| state.skus.get(&id).map(|sku| (id, sku.available(), sku.open)))
-            .collect::<Vec<_>>();
-        (!stock.is_empty()).then_some(Published { stock })
+        view(state, skus)
     }
 
     fn event(any: &AnyEvent) -> Option<&Event> {
@@ -72,9 +72,7 @@ impl Machine for Inventory {
 
     fn command_of_ask(ask: &Ask) -> Option<Command> {
         match &ask.request {
-            AskRequest::Stock(request) => {
-                Some(Command::Hold { asked: ask.id.seq, request: request.clone() })
-            }
+            AskRequest::Stock(request) => Some(Command::Hold { asked: ask.id.seq, request: request.clone() }),
         }
     }
 
@@ -87,12 +85,21 @@ impl Machine for Inventory {
     }
 }
 
+fn view(state: &State, skus: impl IntoIterator<Item = SkuId>) -> Option<Published> {
+    let stock = skus
+        .into_iter()
+        .filter_map(|id| state.skus.get(&id).map(|sku| (id, sku.available(), sku.open)))
+        .collect::<Vec<_>>();
+    (!stock.is_empty()).then_some(Published { stock })
+}
+
 /// The SKU whose free units or sale an event changed.
 fn sku_of(state: &State, event: &Event) -> Option<SkuId> {
     match event {
-        Event::Opened { sku } | Event::Closed { sku } | Event::Adjusted { sku, .. } | Event::Held { sku, .. } => {
-            Some(*sku)
-        }
+        Event::Opened { sku }
+        | Event::Closed { sku }
+        | Event::Adjusted { sku, .. }
+        | Event::Held { sku, .. } => Some(*sku),
         Event::Received(movement) | Event::Restocked(movement) => Some(movement.sku),
         Event::Released { hold } | Event::Expired { hold } | Event::Deallocated { hold } => {
             state.ended.get(hold).and_then(|ended| ended.sku)

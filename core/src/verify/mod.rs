@@ -9,9 +9,11 @@ mod streams;
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::str::FromStr;
 
 use crate::any::AnyEvent;
-use crate::ids::StreamId;
+use crate::ids::{HoldId, InvalidId, LocationId, SkuId, StreamId};
+use crate::inventory::Level;
 use crate::journal::Recorded;
 use crate::time::Timestamp;
 
@@ -30,6 +32,8 @@ pub enum Invariant {
     I6,
     /// Epochs never fall along a stream or a partition.
     I7,
+    /// Whatever was acknowledged is in the journal.
+    I8,
 }
 
 impl Invariant {
@@ -41,6 +45,7 @@ impl Invariant {
             Invariant::I3 => "units promised never exceed units that came",
             Invariant::I4 => "every hold ends exactly once, none outlives its deadline",
             Invariant::I6 => "streams and partitions are gapless and without repeats",
+            Invariant::I8 => "whatever was acknowledged is in the journal",
             Invariant::I7 => "no event is written under an older owner than the one before it",
         }
     }
@@ -106,10 +111,61 @@ impl Report {
         self.pending.iter().filter(move |pending| pending.deadline < now)
     }
 
-    fn check(&mut self, invariant: Invariant, holds: bool, at: (StreamId, u64), what: impl FnOnce() -> String) {
+    fn check(
+        &mut self,
+        invariant: Invariant,
+        holds: bool,
+        at: (StreamId, u64),
+        what: impl FnOnce() -> String,
+    ) {
         *self.facts.entry(invariant).or_default() += 1;
         if !holds {
             self.violations.push(Violation { invariant, stream: at.0, seq: at.1, what: what() });
+        }
+    }
+}
+
+/// Something a client was told, as its own log has it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Told {
+    /// `held HOLD`
+    Held(HoldId),
+    /// `committed HOLD`
+    Committed(HoldId),
+    /// `undone HOLD`
+    Undone(HoldId),
+}
+
+impl fmt::Display for Told {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Told::Held(hold) => write!(f, "held {hold}"),
+            Told::Committed(hold) => write!(f, "committed {hold}"),
+            Told::Undone(hold) => write!(f, "undone {hold}"),
+        }
+    }
+}
+
+impl FromStr for Told {
+    type Err = InvalidId;
+    fn from_str(text: &str) -> Result<Self, InvalidId> {
+        let (what, id) = text.split_once(' ').ok_or(InvalidId)?;
+        match what {
+            "held" => id.parse().map(Told::Held),
+            "committed" => id.parse().map(Told::Committed),
+            "undone" => id.parse().map(Told::Undone),
+            _ => Err(InvalidId),
+        }
+    }
+}
+
+impl Told {
+    /// The stream that must bear it out, as far as the id alone says.
+    fn stream(&self) -> StreamId {
+        match self {
+            Told::Held(hold) | Told::Committed(hold) | Told::Undone(hold) => {
+                StreamId::Checkout(hold.checkout)
+            }
         }
     }
 }
@@ -140,6 +196,19 @@ impl Verifier {
     /// The findings so far, without the checks that need the whole journal. For checks after every event.
     pub fn violations(&self) -> &[Violation] {
         &self.report.violations
+    }
+
+    /// One location's units of a SKU, by the verifier's own books.
+    pub fn level(&self, sku: SkuId, location: LocationId) -> Level {
+        self.stock.level(sku, location)
+    }
+
+    /// All events have been read: does the journal bear out what a client was told?
+    pub fn acknowledged(&mut self, told: &Told) {
+        let borne_out = self.stock.bears_out(told);
+        self.report.check(Invariant::I8, borne_out, (told.stream(), 0), || {
+            format!("a client was told \"{told}\", the journal does not say so")
+        });
     }
 
     /// All events have been read.

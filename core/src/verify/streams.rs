@@ -33,7 +33,10 @@ impl Streams {
             format!("stream lies in partition {}", recorded.partition.0)
         });
         report.check(Invariant::I7, recorded.epoch >= epoch, at, || {
-            format!("epoch {} after epoch {} in partition {}", recorded.epoch.0, epoch.0, recorded.partition.0)
+            format!(
+                "epoch {} after epoch {} in partition {}",
+                recorded.epoch.0, epoch.0, recorded.partition.0
+            )
         });
         self.partitions.insert(recorded.partition, (recorded.position, recorded.epoch.max(epoch)));
     }
