@@ -19,8 +19,13 @@ impl DatabaseArgument {
         self.database.clone().unwrap_or_else(|| Database::Sqlite { dir: self.data.clone() })
     }
 
-    /// Opens the journal for writing: migrates, takes the leases, starts the writer.
+    /// Opens the journal for writing: migrates, starts the writer, waits for the leases.
     pub(super) async fn open(&self) -> Result<Journal, JournalError> {
-        Journal::open(&self.database()).await
+        let journal = Journal::open(&self.database()).await?;
+        if !journal.lease().is_owner() {
+            eprintln!("another server holds the leases, or ended without giving them up; waiting for them to lapse");
+            journal.lease().wait_until_owner().await;
+        }
+        Ok(journal)
     }
 }
