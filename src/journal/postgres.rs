@@ -43,11 +43,14 @@ impl PostgresWriter {
     /// Connects when there is something to write. `patience` must be below half a lease.
     pub(super) fn new(options: PgConnectOptions, patience: Duration) -> Self {
         let millis = patience.as_millis();
-        let options = options.options([
-            ("idle_in_transaction_session_timeout", millis),
-            ("tcp_user_timeout", millis),
-            ("lock_timeout", millis),
-        ]);
+        let options = options
+            .options([
+                ("idle_in_transaction_session_timeout", millis),
+                ("tcp_user_timeout", millis),
+                ("lock_timeout", millis),
+            ])
+            // The same few statements for ever, all by key: plan each once, whatever the tables hold by then.
+            .options([("plan_cache_mode", "force_generic_plan"), ("enable_seqscan", "off")]);
         PostgresWriter { options, connection: None, lost: None, patience }
     }
 
