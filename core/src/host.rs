@@ -479,7 +479,8 @@ impl<M: Machine, P> Host<M, P> {
         happened.resolved.push((key, outcome));
     }
 
-    /// Sends one append, if there is anything to send. Returns its effects with their ids.
+    /// Sends one append, if there is anything to send. Returns its effects with their ids, those of created
+    /// streams too.
     fn append(
         &mut self,
         before: u64,
@@ -495,6 +496,10 @@ impl<M: Machine, P> Host<M, P> {
                 (EffectId { stream: self.stream, seq: self.applied_seq, n: n as u16 }, effect)
             })
             .collect();
+        let mut effects = outbox.clone();
+        for creation in &happened.creates {
+            effects.extend(creation.outbox().map(|(id, effect)| (id, effect.clone())));
+        }
         let nothing = happened.events.is_empty()
             && happened.creates.is_empty()
             && happened.closes.is_empty()
@@ -510,7 +515,7 @@ impl<M: Machine, P> Host<M, P> {
                 at: self.now,
                 events: happened.events.into_iter().map(Into::into).collect(),
                 creates: happened.creates,
-                outbox: outbox.clone(),
+                outbox,
                 closes: happened.closes,
                 wake: self.change_wake(),
                 replies: happened.replies,
@@ -525,7 +530,7 @@ impl<M: Machine, P> Host<M, P> {
                 }
             }
         }
-        outbox
+        effects
     }
 
     /// Takes a snapshot when it is time, and lets asks and effects go as soon as they may.

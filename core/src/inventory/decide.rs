@@ -1,13 +1,13 @@
 //! The rules of a shard.
 
-use crate::ids::{HoldId, LocationId, PaymentId, SkuId};
+use crate::ids::{HoldId, LocationId, PaymentId, SkuId, StreamId};
 use crate::machine::{Ctx, Decision};
 use crate::planted::{self, Bug};
 use crate::time::Timestamp;
 
 use super::{
-    Command, EndedHold, Event, HOLD_TTL_MAX_MS, Hold, HoldState, Inventory, Movement, ON_HAND_MAX, QUANTITY_MAX,
-    Rejection, Reply, Request, Sku, State,
+    Command, EndedHold, Event, HOLD_TTL_MAX_MS, Hold, HoldState, Inventory, Movement, ON_HAND_MAX,
+    QUANTITY_MAX, Rejection, Reply, Request, Sku, SkuRequest, State,
 };
 
 type Decided = Result<Decision<Inventory>, Rejection>;
@@ -24,18 +24,7 @@ pub(super) fn expired(state: &State, now: Timestamp) -> Vec<Event> {
 
 pub(super) fn decide(state: &State, command: &Command, ctx: &Ctx) -> Decided {
     match command {
-        Command::Open { sku } => match state.skus.get(sku) {
-            Some(known) if known.open => Ok(Decision::unchanged(stock(known.available()))),
-            known => {
-                let available = known.map_or(0, Sku::available);
-                Ok(Decision::of(vec![Event::Opened { sku: *sku }], stock(available)))
-            }
-        },
-        Command::Close { sku } => {
-            let known = state.skus.get(sku).ok_or(Rejection::UnknownSku)?;
-            let events = if known.open { vec![Event::Closed { sku: *sku }] } else { Vec::new() };
-            Ok(Decision::of(events, stock(known.available())))
-        }
+        Command::Sku { asked, request } => about_sku(state, *asked, request, ctx),
         Command::Receive(movement) => arrive(state, movement, Event::Received),
         Command::Restock(movement) => arrive(state, movement, Event::Restocked),
         Command::Adjust { movement, sku, location, delta } => {
@@ -56,6 +45,29 @@ pub(super) fn decide(state: &State, command: &Command, ctx: &Ctx) -> Decided {
         }
         Command::Hold { asked, request } => about_hold(state, *asked, request, ctx),
     }
+}
+
+/// An order to close may overtake the one to open: it is remembered although the SKU was never seen, or the late
+/// order would open what is archived. An order that changes nothing leaves its seq behind all the same.
+fn about_sku(state: &State, asked: u64, request: &SkuRequest, ctx: &Ctx) -> Decided {
+    // Units of a SKU in two shards would be sold twice.
+    if StreamId::Stock(request.sku().shard()) != ctx.stream {
+        return Err(Rejection::UnknownSku);
+    }
+    let known = state.skus.get(&request.sku());
+    let (open, last) = known.map_or((false, 0), |sku| (sku.open, sku.asked));
+    let reply = stock(known.map_or(0, Sku::available));
+    if asked < last {
+        return Err(Rejection::Stale);
+    }
+    let (wanted, event) = match request {
+        SkuRequest::Open { sku } => (true, Event::Opened { sku: *sku, asked }),
+        SkuRequest::Close { sku } => (false, Event::Closed { sku: *sku, asked }),
+    };
+    if asked == last && open == wanted {
+        return Ok(Decision::unchanged(reply));
+    }
+    Ok(Decision::of(vec![event], reply))
 }
 
 fn stock(available: i64) -> Reply {
@@ -84,7 +96,10 @@ fn about_hold(state: &State, asked: u64, request: &Request, ctx: &Ctx) -> Decide
         return about_ended(id, ended.how, request);
     }
     let hold = state.holds.get(&id);
-    if hold.is_some_and(|hold| asked < hold.asked) {
+    // Undo and ship are the last word on a hold, and may come from its order, whose seqs are not those of the
+    // checkout that took it.
+    let last_word = matches!(request, Request::Undo { .. } | Request::Ship { .. });
+    if !last_word && hold.is_some_and(|hold| asked < hold.asked) {
         return Err(Rejection::Stale);
     }
     match request {

@@ -4,121 +4,44 @@
 //! not be able to hide itself. Invariants of one stream are checked at every prefix, those across streams over
 //! the whole.
 
+mod checkouts;
+mod ledger;
+mod orders;
+mod outside;
+mod payments;
+mod placing;
+mod report;
 mod stock;
 mod streams;
+#[cfg(test)]
+mod tests;
 
-use std::collections::BTreeMap;
-use std::fmt;
+use crate::any::{AnyEvent, Effect};
+use crate::ids::{Partition, StreamId};
+use crate::journal::{EffectId, Recorded};
+use crate::machine::CommandId;
 
-use crate::any::AnyEvent;
-use crate::ids::StreamId;
-use crate::journal::Recorded;
-use crate::time::Timestamp;
+pub use report::{Invariant, Pending, Report, Violation};
 
-/// An invariant that souk promises. The numbers are those of `docs/INVARIANTS.md`.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub enum Invariant {
-    /// `on_hand = received + restocked + adjusted − shipped ≥ 0`, per SKU and location.
-    I1,
-    /// `on_hand = available + held + allocated`, each ≥ 0.
-    I2,
-    /// Units promised (held, sold, shipped) never exceed units that came.
-    I3,
-    /// Each hold ends exactly once; none is left past its deadline.
-    I4,
-    /// `(stream, seq)` unique and gapless from 1; positions gapless per partition.
-    I6,
-    /// Epochs never fall along a stream or a partition.
-    I7,
-}
-
-impl Invariant {
-    /// What it says, in one line.
-    pub fn promise(self) -> &'static str {
-        match self {
-            Invariant::I1 => "on hand = received + restocked + adjusted - shipped, never below zero",
-            Invariant::I2 => "on hand = available + held + allocated, each at least zero",
-            Invariant::I3 => "units promised never exceed units that came",
-            Invariant::I4 => "every hold ends exactly once, none outlives its deadline",
-            Invariant::I6 => "streams and partitions are gapless and without repeats",
-            Invariant::I7 => "no event is written under an older owner than the one before it",
-        }
-    }
-}
-
-impl fmt::Display for Invariant {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(self, f)
-    }
-}
-
-/// An invariant that does not hold, and where.
-#[derive(Clone, PartialEq, Debug)]
-pub struct Violation {
-    /// Which.
-    pub invariant: Invariant,
-    /// In which stream.
-    pub stream: StreamId,
-    /// At which event.
-    pub seq: u64,
-    /// What is wrong there.
-    pub what: String,
-}
-
-/// Work that is under way and must end by itself.
-#[derive(Clone, PartialEq, Debug)]
-pub struct Pending {
-    /// Which invariant it concerns.
-    pub invariant: Invariant,
-    /// In which stream.
-    pub stream: StreamId,
-    /// Since which event.
-    pub seq: u64,
-    /// By when it must have ended.
-    pub deadline: Timestamp,
-    /// What it is.
-    pub what: String,
-}
-
-/// What a verification found.
-#[derive(Clone, Debug, Default)]
-pub struct Report {
-    /// How many facts were checked, per invariant.
-    pub facts: BTreeMap<Invariant, u64>,
-    /// What does not hold.
-    pub violations: Vec<Violation>,
-    /// What is still under way.
-    pub pending: Vec<Pending>,
-    /// How many events were read.
-    pub events: u64,
-    /// How many streams they belong to.
-    pub streams: u64,
-}
-
-impl Report {
-    /// Whether everything holds and nothing pending is past its deadline.
-    pub fn is_green(&self, now: Timestamp) -> bool {
-        self.violations.is_empty() && self.overdue(now).next().is_none()
-    }
-
-    /// Pending work whose deadline has passed.
-    pub fn overdue(&self, now: Timestamp) -> impl Iterator<Item = &Pending> {
-        self.pending.iter().filter(move |pending| pending.deadline < now)
-    }
-
-    fn check(&mut self, invariant: Invariant, holds: bool, at: (StreamId, u64), what: impl FnOnce() -> String) {
-        *self.facts.entry(invariant).or_default() += 1;
-        if !holds {
-            self.violations.push(Violation { invariant, stream: at.0, seq: at.1, what: what() });
-        }
-    }
-}
+/// How long after its limit a payment attempt may take to come to an end: the provider is asked again and again,
+/// and may be down.
+pub const PAYMENT_MARGIN_MS: i64 = 15 * 60 * 1000;
+/// How long a refund may be under way.
+pub const REFUND_MARGIN_MS: i64 = 24 * 60 * 60 * 1000;
+/// How long an ask may stay unanswered: ten times the longest pause between its repetitions.
+pub const ASK_MARGIN_MS: i64 = 10 * 60 * 1000;
 
 /// Reads a journal event by event, each partition in order.
 #[derive(Clone, Debug, Default)]
 pub struct Verifier {
     streams: streams::Streams,
     stock: stock::Stock,
+    placing: placing::Placing,
+    checkouts: checkouts::Checkouts,
+    payments: payments::Payments,
+    orders: orders::Orders,
+    ledger: ledger::Ledger,
+    outside: outside::Outside,
     report: Report,
 }
 
@@ -130,11 +53,51 @@ impl Verifier {
 
     /// Reads the next event of its partition.
     pub fn event(&mut self, recorded: &Recorded) {
-        self.report.events += 1;
-        self.streams.event(recorded, &mut self.report);
+        let report = &mut self.report;
+        report.events += 1;
+        self.streams.event(recorded, report);
         match &recorded.event {
-            AnyEvent::Stock(event) => self.stock.event(recorded, event, &mut self.report),
+            AnyEvent::Stock(event) => {
+                self.stock.event(recorded, event, report);
+                self.placing.stock(recorded, event);
+            }
+            AnyEvent::Checkout(event) => self.checkouts.event(recorded, event, &self.payments, report),
+            AnyEvent::Payment(event) => {
+                placing::payment(recorded, event, &self.checkouts, report);
+                self.outside.payment(recorded, event, report);
+                self.payments.event(recorded, event, &self.orders, report);
+            }
+            AnyEvent::Order(event) => {
+                placing::order(recorded, event, &self.checkouts, report);
+                self.orders.event(recorded, event, &self.payments, report);
+                self.ledger.event(recorded, event, &self.payments, report);
+            }
+            // What they promise is promised to checkouts and shards, and checked there.
+            AnyEvent::Vendor(_) | AnyEvent::Product(_) => {}
         }
+    }
+
+    /// Reads a row of the outbox; before or after the events, in any order.
+    pub fn effect(&mut self, id: EffectId, effect: &Effect) {
+        self.outside.effect(id, effect, &mut self.report);
+    }
+
+    /// Reads a stored reply, which belongs to this stream as of this seq.
+    pub fn reply(&mut self, command: CommandId, stream: StreamId, seq: u64) {
+        self.outside.reply(command, (stream, seq), &mut self.report);
+    }
+
+    /// A snapshot was compared with what the stream's events fold to: the caller folds, since it alone knows how
+    /// snapshots are kept.
+    pub fn snapshot(&mut self, stream: StreamId, seq: u64, matches: bool) {
+        self.report.check(Invariant::I11, matches, (stream, seq), || {
+            "the snapshot is not what the events fold to".to_owned()
+        });
+    }
+
+    /// Reads a projection's cursor.
+    pub fn cursor(&mut self, partition: Partition, position: u64) {
+        self.outside.cursor(partition, position);
     }
 
     /// The findings so far, without the checks that need the whole journal. For checks after every event.
@@ -144,8 +107,15 @@ impl Verifier {
 
     /// All events have been read.
     pub fn finish(mut self) -> Report {
-        self.report.streams = self.streams.count();
-        self.stock.finish(&mut self.report);
+        let report = &mut self.report;
+        report.streams = self.streams.count();
+        self.stock.finish(report);
+        self.checkouts.finish(report);
+        self.payments.finish(&self.orders, report);
+        self.orders.finish(report);
+        self.placing.finish(&self.checkouts, &self.orders, report);
+        self.ledger.finish(report);
+        self.outside.finish(&self.streams, report);
         self.report
     }
 }

@@ -46,7 +46,7 @@ impl Stock {
     pub(super) fn event(&mut self, recorded: &Recorded, event: &Event, report: &mut Report) {
         let at = (recorded.stream, recorded.seq);
         let place = match event {
-            Event::Opened { sku } | Event::Closed { sku } => {
+            Event::Opened { sku, .. } | Event::Closed { sku, .. } => {
                 report.check(Invariant::I2, StreamId::Stock(sku.shard()) == recorded.stream, at, || {
                     format!("{sku} does not belong to this shard")
                 });

@@ -1,0 +1,3 @@
+//! The outside world, each part behind a port with an embedded and a remote form.
+
+pub mod payments;
