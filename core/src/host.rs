@@ -10,6 +10,9 @@
 //!   never late.
 //! - **Asks** are repeated, with growing pauses, until they are answered.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeMap, VecDeque};
 
 use crate::any::Effect;
@@ -151,11 +154,14 @@ pub struct Loaded<M: Machine> {
     pub replies: Vec<KnownReply<M>>,
     /// The stream's row in `wakes`.
     pub wake: Option<Timestamp>,
+    /// Position and time of the stream's last event, which a snapshot does not tell: time never goes back within
+    /// a stream, even when its new owner's clock is behind.
+    pub last: Option<(u64, Timestamp)>,
 }
 
 impl<M: Machine> Default for Loaded<M> {
     fn default() -> Self {
-        Loaded { snapshot: None, events: Vec::new(), replies: Vec::new(), wake: None }
+        Loaded { snapshot: None, events: Vec::new(), replies: Vec::new(), wake: None, last: None }
     }
 }
 
@@ -223,6 +229,9 @@ pub struct Host<M: Machine, P> {
     /// The stream's row in `wakes`, once everything in flight is durable.
     wake: Option<Timestamp>,
     timer: Option<Timestamp>,
+    snapshot_every: u64,
+    /// Whether readers have been shown everything there is since this host was loaded.
+    shown: bool,
     now: Timestamp,
     failed: bool,
 }
@@ -241,13 +250,12 @@ impl<M: Machine, P> Host<M, P> {
     ) -> Result<Self, ForeignEvent> {
         let (snapshot_seq, mut state) = loaded.snapshot.unwrap_or_else(|| (0, M::initial(stream)));
         let mut applied_seq = snapshot_seq;
-        let mut position = 0;
-        let mut now = Timestamp::ZERO;
+        let (mut position, mut now) = loaded.last.unwrap_or_default();
         for recorded in &loaded.events {
             let event = M::event(&recorded.event).ok_or(ForeignEvent { seq: recorded.seq })?;
             M::apply(&mut state, EventMeta { seq: recorded.seq, at: recorded.at }, event);
             applied_seq = recorded.seq;
-            position = recorded.position;
+            position = position.max(recorded.position);
             now = now.max(recorded.at);
         }
         let mut host = Host {
@@ -269,13 +277,17 @@ impl<M: Machine, P> Host<M, P> {
             retries: BTreeMap::new(),
             wake: loaded.wake,
             timer: None,
+            snapshot_every: M::SNAPSHOT_EVERY,
+            shown: false,
             now,
             failed: false,
         };
         for key in M::parked_commands(&host.state) {
             host.remember(key, None);
         }
-        for reply in loaded.replies {
+        let mut replies = loaded.replies;
+        replies.sort_by_key(|reply| reply.at);
+        for reply in replies {
             host.now = host.now.max(reply.at);
             let at = reply.at;
             host.known_by_age.push_back((at, reply.key.id));
@@ -286,9 +298,17 @@ impl<M: Machine, P> Host<M, P> {
         }
         // Whatever was asked and not answered is asked again at once.
         if let Some(asks) = M::open_asks(&host.state) {
-            host.retries = asks.iter().map(|ask| (ask.id, Retry { next: Timestamp::ZERO, tries: 0 })).collect();
+            host.retries =
+                asks.iter().map(|ask| (ask.id, Retry { next: Timestamp::ZERO, tries: 0 })).collect();
         }
         Ok(host)
+    }
+
+    /// Takes a snapshot every so many events, at least one, instead of as often as the machine says.
+    #[must_use]
+    pub fn with_snapshots_every(mut self, events: u64) -> Self {
+        self.snapshot_every = events.max(1);
+        self
     }
 
     /// The machine's state, including what is not durable yet. For tests and for the shell's bookkeeping; what
@@ -323,6 +343,7 @@ impl<M: Machine, P> Host<M, P> {
             return;
         }
         self.now = self.now.max(now);
+        let ticked = matches!(input, Input::Tick);
         match input {
             Input::Command(request) => self.command(request, actions),
             Input::Ask(ask, origin) => match M::command_of_ask(&ask) {
@@ -347,6 +368,12 @@ impl<M: Machine, P> Host<M, P> {
                 self.run(None, Waiting::Nobody, Origin::default(), actions);
                 self.ask_again(actions);
                 self.rewrite_wake(actions);
+                if !self.shown {
+                    self.shown = true;
+                    if let Some(view) = M::publish_all(&self.state) {
+                        self.emit(Action::Publish(view), actions);
+                    }
+                }
             }
             Input::Durable { ordinal, position } => self.settle(ordinal, position, actions),
             Input::Refused(refusal) => {
@@ -362,7 +389,7 @@ impl<M: Machine, P> Host<M, P> {
                 }
             }
         }
-        self.set_timer(actions);
+        self.set_timer(ticked, actions);
     }
 
     fn command(&mut self, request: Request<M, P>, actions: &mut Vec<Action<M, P>>) {
@@ -492,9 +519,7 @@ impl<M: Machine, P> Host<M, P> {
             .effects
             .into_iter()
             .enumerate()
-            .map(|(n, effect)| {
-                (EffectId { stream: self.stream, seq: self.applied_seq, n: n as u16 }, effect)
-            })
+            .map(|(n, effect)| (EffectId { stream: self.stream, seq: self.applied_seq, n: n as u16 }, effect))
             .collect();
         let mut effects = outbox.clone();
         for creation in &happened.creates {
@@ -576,7 +601,7 @@ impl<M: Machine, P> Host<M, P> {
     }
 
     fn send(&mut self, append: Append, actions: &mut Vec<Action<M, P>>) {
-        let due_snapshot = self.applied_seq - self.snapshot_seq >= M::SNAPSHOT_EVERY;
+        let due_snapshot = self.applied_seq - self.snapshot_seq >= self.snapshot_every;
         let ahead = planted::is(Bug::SnapshotAhead);
         if due_snapshot && ahead {
             self.take_snapshot(actions);
@@ -660,7 +685,7 @@ impl<M: Machine, P> Host<M, P> {
         self.retries.retain(|id, _| asks.contains(id));
         let next = self.now.plus_millis(ASK_RETRY_FIRST_MS);
         for ask in asks.iter().filter(|ask| ask.id.seq > before) {
-            self.retries.insert(ask.id, Retry { next, tries: 0 });
+            self.retries.insert(ask.id, Retry { next, tries: 1 });
         }
     }
 
@@ -743,9 +768,10 @@ impl<M: Machine, P> Host<M, P> {
         self.send(append, actions);
     }
 
-    fn set_timer(&mut self, actions: &mut Vec<Action<M, P>>) {
+    fn set_timer(&mut self, ticked: bool, actions: &mut Vec<Action<M, P>>) {
         let wanted = self.next_wake();
-        if wanted != self.timer {
+        // A timer that fired early, by a clock that ran ahead, is gone and must be set again.
+        if wanted != self.timer || (ticked && wanted.is_some()) {
             self.timer = wanted;
             actions.push(Action::Timer(wanted));
         }

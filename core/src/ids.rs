@@ -291,9 +291,9 @@ impl SkuId {
 /// Written here because placement must never change with a dependency: a different value on the next start
 /// would send a SKU to a shard that does not own it.
 fn placement_hash(key: u128) -> u64 {
-    key.to_be_bytes()
-        .iter()
-        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3))
+    key.to_be_bytes().iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    })
 }
 
 /// One machine's history.

@@ -20,6 +20,7 @@ pub mod payment;
 pub mod planted;
 pub mod product;
 mod text;
+pub mod sequencer;
 pub mod time;
 pub mod vendor;
 pub mod verify;

@@ -175,7 +175,11 @@ pub trait Machine: Sized + Send + Sync + Debug + Clone + 'static {
     ///
     /// # Errors
     /// A rejection states why the state as it is does not allow the command; nothing happens then.
-    fn decide(state: &Self::State, command: &Self::Command, ctx: &Ctx) -> Result<Decision<Self>, Self::Rejection>;
+    fn decide(
+        state: &Self::State,
+        command: &Self::Command,
+        ctx: &Ctx,
+    ) -> Result<Decision<Self>, Self::Rejection>;
 
     /// Folds one event into the state. Total: an event that was decided can always be applied.
     fn apply(state: &mut Self::State, meta: EventMeta, event: &Self::Event);
@@ -192,6 +196,11 @@ pub trait Machine: Sized + Send + Sync + Debug + Clone + 'static {
     /// restart.
     fn parked_commands(_state: &Self::State) -> Vec<CommandKey> {
         Vec::new()
+    }
+
+    /// What readers should see when a host has been loaded and nobody knows what they saw before.
+    fn publish_all(_state: &Self::State) -> Option<Self::Published> {
+        None
     }
 
     /// What readers should see after these events.

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde_json::json;
 
-use crate::config::{ConfigErrors, Loaded, Setting};
+use crate::config::{ConfigErrors, Loaded, Origin, Setting};
 
 /// Every value with its origin. It is TOML, so that it can be used as a file, but for passwords.
 pub(super) fn show(loaded: &Loaded) -> String {
@@ -39,9 +39,11 @@ pub(super) fn show_json(loaded: &Loaded) -> serde_json::Value {
 pub(super) fn check(loaded: &Result<Loaded, ConfigErrors>) -> String {
     match loaded {
         Ok(loaded) => {
-            let default = |setting: &&Setting| setting.origin == crate::config::Origin::Default;
-            let (all, defaults) = (loaded.settings().len(), loaded.settings().iter().filter(default).count());
-            format!("all {all} settings are good; {} differ in origin from the defaults\n", all - defaults)
+            let given = loaded.settings().iter().filter(|setting| setting.origin != Origin::Default).count();
+            format!(
+                "all {} settings are good; {given} given, the others by default\n",
+                loaded.settings().len()
+            )
         }
         Err(errors) => format!("{errors}\n"),
     }
@@ -81,7 +83,7 @@ mod tests {
     #[test]
     fn a_check_says_all_or_what_is_wrong() {
         let good = check(&Config::load(sources(&[])));
-        assert!(good.contains("settings are good; 1 "), "{good}");
+        assert!(good.contains("settings are good; 1 given"), "{good}");
         let bad = check(&Config::load(sources(&[("SOUK_SERVER__ADR", "x"), ("SOUK_LIMITS__BURST", "0")])));
         assert!(bad.starts_with("the settings are wrong in 2 places:\n  env SOUK_"), "{bad}");
         assert_eq!(bad.lines().count(), 3);

@@ -9,7 +9,8 @@ use super::value::Origin;
 #[derive(Debug, thiserror::Error)]
 pub enum Fault {
     /// The file cannot be read.
-    #[error("cannot read {}: {source}; check the path given with --config, and that this user may read it", path.display())]
+    #[error("cannot read {}: {source}; check the path given with --config, \
+         and that this user may read it", path.display())]
     Unreadable {
         /// Which file.
         path: PathBuf,

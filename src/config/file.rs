@@ -4,6 +4,9 @@ use toml::de::{DeTable, DeValue};
 
 use super::value::Value;
 
+/// A section without keys: says nothing where the section is known, and is a typing mistake where it is not.
+pub(super) const EMPTY_SECTION: Value = Value::Other("a section");
+
 /// One key of a file.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Entry {
@@ -38,7 +41,6 @@ fn flatten(above: &str, table: &DeTable<'_>, text: &str, into: &mut Vec<Entry>) 
         let key =
             if above.is_empty() { name.get_ref().to_string() } else { format!("{above}.{}", name.get_ref()) };
         match value.get_ref() {
-            // An empty section says nothing; but one that nobody knows is a typing mistake like any other.
             DeValue::Table(table) if !table.is_empty() => flatten(&key, table, text, into),
             other => {
                 let line = line_of(text, name.span().start);
@@ -59,7 +61,7 @@ fn untyped(value: &DeValue<'_>) -> Value {
         DeValue::Boolean(value) => Value::Boolean(*value),
         DeValue::Array(values) => Value::List(values.iter().map(|value| untyped(value.get_ref())).collect()),
         DeValue::Datetime(_) => Value::Other("a date"),
-        DeValue::Table(_) => Value::Other("a section"),
+        DeValue::Table(_) => EMPTY_SECTION,
     }
 }
 

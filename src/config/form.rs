@@ -79,7 +79,8 @@ pub(super) fn database_url(value: &Value) -> Read<Option<Secret>> {
         (directory || (server && parses())).then(|| Secret::new(text.to_owned()))
     };
     optional(value, accepted).ok_or_else(|| {
-        r#""postgres://USER:PASSWORD@HOST:PORT/DATABASE" with special characters percent-encoded, "sqlite:DIRECTORY", or "" for SQLite in the data directory"#
+        "\"postgres://USER:PASSWORD@HOST:PORT/DATABASE\" with special characters percent-encoded, \
+         \"sqlite:DIRECTORY\", or \"\" for SQLite in the data directory"
             .to_owned()
     })
 }

@@ -156,6 +156,9 @@ impl Layers {
             self.faults.push(Fault::Syntax { path: path.to_owned(), line, message });
         }
         for entry in entries {
+            if entry.value == file::EMPTY_SECTION && is_section(&entry.key) {
+                continue;
+            }
             self.lay(&entry.key, entry.value, Origin::File { path: path.to_owned(), line: entry.line });
         }
     }
@@ -211,6 +214,10 @@ impl Layers {
 /// `server.addr` is `SOUK_SERVER__ADDR`.
 pub(super) fn env_name(key: &str) -> String {
     format!("{ENV_PREFIX}{}", key.replacen('.', "__", 1).to_uppercase())
+}
+
+fn is_section(name: &str) -> bool {
+    sections::keys().any(|key| key.split_once('.').is_some_and(|(section, _)| section == name))
 }
 
 /// Two underlines make a setting; so does a known name with one forgotten. Anything else is another tool's.

@@ -1,11 +1,11 @@
 //! Settings: typed, checked as a whole, each with its origin.
 //!
 //! Four layers, later wins: `config/default.toml` (compiled in), the file of `--config`, the environment
-//! (`SOUK_SECTION__KEY`), flags. The default file is the manual and the list of known keys; what is not in it is
-//! refused with the nearest key that is.
+//! (`SOUK_SECTION__KEY`), flags. The default file is the manual and the list of known keys; what is not in it
+//! is refused with the nearest key that is.
 //!
-//! The layers are laid by hand over TOML's parse tree, not by a layering crate: faults can then name the line of
-//! the file they are in, and all of them are told at once.
+//! The layers are laid by hand over TOML's parse tree, not by a layering crate: faults can then name the line
+//! of the file they are in, and all of them are told at once.
 
 mod fault;
 mod file;
@@ -70,7 +70,7 @@ impl Config {
         }
     }
 
-    /// The file of the secret that signs links and names commands.
+    /// The file of the secret that signs tokens and names commands.
     pub fn server_key_file(&self) -> PathBuf {
         self.in_data_dir(self.server.key_file.as_deref(), "server.key")
     }

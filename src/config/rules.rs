@@ -15,6 +15,11 @@ const SHORTER: &[(&str, &str, &str)] = &[
     ),
     (
         "checkout.look_up_every_ms",
+        "checkout.attempt_instant_ms",
+        "a payment of unknown outcome would be given up before it is looked up",
+    ),
+    (
+        "checkout.look_up_every_ms",
         "checkout.attempt_pay_later_ms",
         "a later payment of unknown outcome would be given up before it is looked up",
     ),

@@ -29,8 +29,8 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// A URL without what could open a door: the password, and everything behind `?`, since drivers take passwords there
-/// too.
+/// A URL without what could open a door: the password, and everything behind `?`, since drivers take
+/// passwords there too.
 pub(super) fn without_password(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else { return without_query(url) };
     // The last @: one in a password should be escaped, and often is not.

@@ -1,4 +1,5 @@
-//! The sections: every key with its type and its bounds. What a key means stands beside it in `config/default.toml`.
+//! The sections: every key with its type and its bounds. What a key means stands beside it in
+//! `config/default.toml`.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -115,6 +116,8 @@ section!(
         cart_ttl_ms: Millis = form::millis(SECOND, 366 * DAY),
         /// Of an attempt to pay by card.
         attempt_card_ms: Millis = form::millis(SECOND, DAY),
+        /// Of an attempt to pay by a method that takes the money in one step.
+        attempt_instant_ms: Millis = form::millis(SECOND, DAY),
         /// Of an attempt to pay by a method whose money comes later.
         attempt_pay_later_ms: Millis = form::millis(SECOND, 60 * DAY),
         /// The first pause between look-ups of an unknown payment.
@@ -123,6 +126,21 @@ section!(
         pay_answer_ms: Millis = form::millis(100, MINUTE),
     }
 );
+
+impl Checkout {
+    /// The same, as a checkout copies them when it opens.
+    pub fn limits(&self) -> souk_core::checkout::Limits {
+        souk_core::checkout::Limits {
+            cart_ttl_ms: self.cart_ttl_ms.get(),
+            quote_ttl_ms: self.quote_ttl_ms.get(),
+            hold_ttl_ms: self.hold_ttl_ms.get(),
+            card_ms: self.attempt_card_ms.get(),
+            instant_ms: self.attempt_instant_ms.get(),
+            pay_later_ms: self.attempt_pay_later_ms.get(),
+            look_up_every_ms: self.look_up_every_ms.get(),
+        }
+    }
+}
 
 section!(
     /// The main market, and what the marketplace keeps.

@@ -59,7 +59,7 @@ fn the_defaults_are_good() {
     assert_eq!(config.server.public_url, "http://localhost:8080");
     assert_eq!(config.market.commission, Rate(1_000));
     assert_eq!(config.market.facts().tax, None);
-    assert_eq!(config.checkout.quote_ttl_ms.get(), 900_000);
+    assert_eq!(config.checkout.limits(), souk_core::checkout::Limits::default());
     assert_eq!(config.database_address().expose(), "sqlite:./souk-data");
     assert_eq!(config.server_key_file(), PathBuf::from("./souk-data/server.key"));
     assert_eq!(config.vault_key_file(), PathBuf::from("./souk-data/vault.key"));
@@ -174,4 +174,13 @@ fn no_password_is_ever_printed() {
     assert!(!printed.contains("hunter2"), "{printed}");
     let shown = loaded.settings().iter().find(|setting| setting.key == "database.url").unwrap();
     assert_eq!(shown.shown, "\"postgres://souk:***@db:5432/souk\"");
+}
+
+#[test]
+fn a_section_without_keys_says_nothing() {
+    let (_dir, path) = file("[server]\n[market]\n");
+    assert!(Config::load(Sources { file: Some(path), ..Sources::default() }).is_ok());
+    let (_dir, path) = file("[server.addr]\n");
+    let found = faults(Sources { file: Some(path), ..Sources::default() });
+    assert!(found[0].contains("server.addr is a section; expected an IP address"), "{found:?}");
 }

@@ -45,8 +45,8 @@ pub(super) enum Value {
 }
 
 impl Value {
-    /// A text from the environment or a flag, which have no types of their own, in the shape of `like`. What does
-    /// not fit stays a text, for the form to refuse.
+    /// A text from the environment or a flag, which have no types of their own, in the shape of `like`. What
+    /// does not fit stays a text, for the form to refuse.
     pub(super) fn shaped(text: &str, like: &Value) -> Value {
         let as_text = || Value::Text(text.to_owned());
         match like {

@@ -1,7 +1,8 @@
 //! Logs and traces: started once, at the very beginning.
 //!
-//! Log lines go to stderr, so that stdout holds results only. Traces will leave through one more layer of the same
-//! subscriber: [`Telemetry`] is what its exporter will hang on, so whoever keeps it until the end flushes it.
+//! Log lines go to stderr, so that stdout holds results only. Traces will leave through one more layer of the
+//! same subscriber: [`Telemetry`] is what its exporter will hang on, so whoever keeps it until the end
+//! flushes it.
 
 use std::io::IsTerminal as _;
 

@@ -1,1 +1,6 @@
-fn main(){}
+//! Everything that is tested through more than one module: one binary, because linking is slow.
+
+mod actors;
+mod architecture;
+mod killed;
+mod servers;

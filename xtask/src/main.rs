@@ -1,1 +1,67 @@
-fn main(){}
+//! The project's own tasks. Run them with `cargo xtask TASK`; `cargo xtask help` lists them.
+//!
+//! Only the standard library and anyhow, so that a fresh clone builds it in seconds.
+
+mod bench;
+mod parts;
+mod postgres;
+mod scratch;
+mod test;
+mod workspace;
+
+use std::process::ExitCode;
+
+const HELP: &str = "\
+The project's own tasks.
+
+Usage: cargo xtask TASK
+
+Tasks:
+  test [--embedded]                   everything that must hold: format, lints, the cluster feature,
+                                      all tests on SQLite and on Postgres
+  bench [--embedded] NAME [ARGS…]     one benchmark in a release build; ARGS go to the benchmark
+  postgres [-- COMMAND ARGS…]         a private Postgres until Ctrl-C, or while COMMAND runs with
+                                      SOUK_TEST_POSTGRES_URL set
+  help                                this text
+
+Options:
+  --embedded    use no servers; what is left out is said at the end
+
+Environment:
+  SOUK_TEST_POSTGRES_URL    test and bench use this Postgres (15 or newer) instead of a private one.
+                            They create and drop databases there.
+  CARGO_TARGET_DIR          where builds and private servers live (default: target)
+
+A private Postgres uses the installed server binaries. Where there are none, root on Debian gets
+them from apt; everybody else is told what to install. It listens on 127.0.0.1 only, and it and its
+directory are gone when the task ends, however it ends.
+
+Exit codes: 0 all good, 1 something failed, 2 wrong usage; `postgres -- COMMAND` ends as COMMAND does.
+";
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let (task, rest) = match args.split_first() {
+        None => ("help", &[][..]),
+        Some((task, rest)) => (task.as_str(), rest),
+    };
+    let done = match task {
+        "test" => test::run(rest),
+        "bench" => bench::run(rest),
+        "postgres" => postgres::run(rest),
+        "help" | "--help" | "-h" => {
+            print!("{HELP}");
+            Ok(ExitCode::SUCCESS)
+        }
+        other => Ok(wrong_usage(&format!("there is no task `{other}`"))),
+    };
+    done.unwrap_or_else(|error| {
+        eprintln!("error: {error:#}");
+        ExitCode::FAILURE
+    })
+}
+
+fn wrong_usage(what: &str) -> ExitCode {
+    eprintln!("error: {what}\nfix: see `cargo xtask help`");
+    ExitCode::from(2)
+}

@@ -25,8 +25,8 @@ pub(super) fn expired(state: &State, now: Timestamp) -> Vec<Event> {
 pub(super) fn decide(state: &State, command: &Command, ctx: &Ctx) -> Decided {
     match command {
         Command::Sku { asked, request } => about_sku(state, *asked, request, ctx),
-        Command::Receive(movement) => arrive(state, movement, Event::Received),
-        Command::Restock(movement) => arrive(state, movement, Event::Restocked),
+        Command::Receive(movement) => arrive(state, movement, Event::Received, ctx),
+        Command::Restock(movement) => arrive(state, movement, Event::Restocked, ctx),
         Command::Adjust { movement, sku, location, delta } => {
             let known = state.skus.get(sku).ok_or(Rejection::UnknownSku)?;
             if known.movements.contains(movement) {
@@ -74,20 +74,25 @@ fn stock(available: i64) -> Reply {
     Reply::Stock { available }
 }
 
-fn arrive(state: &State, movement: &Movement, event: fn(Movement) -> Event) -> Decided {
-    let known = state.skus.get(&movement.sku).ok_or(Rejection::UnknownSku)?;
-    if known.movements.contains(&movement.movement) {
-        return Ok(Decision::unchanged(stock(known.available())));
+/// Units may arrive before the SKU is opened: stock comes in while a product waits for its approval.
+fn arrive(state: &State, movement: &Movement, event: fn(Movement) -> Event, ctx: &Ctx) -> Decided {
+    if StreamId::Stock(movement.sku.shard()) != ctx.stream {
+        return Err(Rejection::UnknownSku);
+    }
+    let known = state.skus.get(&movement.sku);
+    let available = known.map_or(0, Sku::available);
+    if known.is_some_and(|known| known.movements.contains(&movement.movement)) {
+        return Ok(Decision::unchanged(stock(available)));
     }
     if movement.quantity == 0 || movement.quantity > QUANTITY_MAX {
         return Err(Rejection::InvalidQuantity);
     }
     let quantity = i64::from(movement.quantity);
-    let on_hand = known.levels.get(&movement.location).map_or(0, |level| level.on_hand);
+    let on_hand = known.and_then(|known| known.levels.get(&movement.location)).map_or(0, |level| level.on_hand);
     if on_hand + quantity > ON_HAND_MAX {
         return Err(Rejection::OutOfRange);
     }
-    Ok(Decision::of(vec![event(*movement)], stock(known.available() + quantity)))
+    Ok(Decision::of(vec![event(*movement)], stock(available + quantity)))
 }
 
 fn about_hold(state: &State, asked: u64, request: &Request, ctx: &Ctx) -> Decided {
@@ -96,10 +101,7 @@ fn about_hold(state: &State, asked: u64, request: &Request, ctx: &Ctx) -> Decide
         return about_ended(id, ended.how, request);
     }
     let hold = state.holds.get(&id);
-    // Undo and ship are the last word on a hold, and may come from its order, whose seqs are not those of the
-    // checkout that took it.
-    let last_word = matches!(request, Request::Undo { .. } | Request::Ship { .. });
-    if !last_word && hold.is_some_and(|hold| asked < hold.asked) {
+    if hold.is_some_and(|hold| asked < hold.asked) {
         return Err(Rejection::Stale);
     }
     match request {
@@ -111,9 +113,10 @@ fn about_hold(state: &State, asked: u64, request: &Request, ctx: &Ctx) -> Decide
         Request::Unpin { deadline, .. } => {
             let hold = hold.ok_or(Rejection::UnknownHold)?;
             match hold.state {
-                HoldState::Held => Ok(Decision::unchanged(Reply::Unpinned)),
+                HoldState::Held if asked == hold.asked => Ok(Decision::unchanged(Reply::Unpinned)),
                 HoldState::Allocated => Err(Rejection::WrongState),
-                HoldState::Pinned(_) => {
+                // Also when its pin was overtaken: recorded, so that the pin is stale when it comes.
+                HoldState::Held | HoldState::Pinned(_) => {
                     check_deadline(*deadline, ctx.now)?;
                     let event = Event::Unpinned { hold: id, deadline: *deadline, asked };
                     Ok(Decision::of(vec![event], Reply::Unpinned))
@@ -217,9 +220,12 @@ fn choose_location(sku: &Sku, quantity: u32) -> Option<LocationId> {
 
 fn pin(hold: &Hold, id: HoldId, payment: PaymentId, asked: u64) -> Decided {
     match hold.state {
-        HoldState::Pinned(current) if current == payment => Ok(Decision::unchanged(Reply::Pinned)),
-        HoldState::Pinned(_) => Err(Rejection::Mismatch),
-        HoldState::Held => Ok(Decision::of(vec![Event::Pinned { hold: id, payment, asked }], Reply::Pinned)),
+        HoldState::Pinned(current) if current != payment => Err(Rejection::Mismatch),
+        HoldState::Pinned(_) if asked == hold.asked => Ok(Decision::unchanged(Reply::Pinned)),
+        // Pinned already, by an earlier order: recorded, so that an unpin between the two is stale when it comes.
+        HoldState::Held | HoldState::Pinned(_) => {
+            Ok(Decision::of(vec![Event::Pinned { hold: id, payment, asked }], Reply::Pinned))
+        }
         HoldState::Allocated => Err(Rejection::WrongState),
     }
 }

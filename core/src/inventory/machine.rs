@@ -45,13 +45,13 @@ impl Machine for Inventory {
         state.expiries.first().map(|(deadline, _)| *deadline)
     }
 
+    fn publish_all(state: &State) -> Option<Published> {
+        view(state, state.skus.keys().copied())
+    }
+
     fn publish(state: &State, events: &[Event]) -> Option<Published> {
         let skus: BTreeSet<SkuId> = events.iter().filter_map(|event| sku_of(state, event)).collect();
-        let stock = skus
-            .into_iter()
-            .filter_map(|id| state.skus.get(&id).map(|sku| (id, sku.available(), sku.open)))
-            .collect::<Vec<_>>();
-        (!stock.is_empty()).then_some(Published { stock })
+        view(state, skus)
     }
 
     fn event(any: &AnyEvent) -> Option<&Event> {
@@ -101,6 +101,14 @@ fn rank(id: &AskId) -> u64 {
         StreamId::Order(_) => u64::MAX,
         _ => id.seq,
     }
+}
+
+fn view(state: &State, skus: impl IntoIterator<Item = SkuId>) -> Option<Published> {
+    let stock = skus
+        .into_iter()
+        .filter_map(|id| state.skus.get(&id).map(|sku| (id, sku.available(), sku.open)))
+        .collect::<Vec<_>>();
+    (!stock.is_empty()).then_some(Published { stock })
 }
 
 /// The SKU whose free units or sale an event changed.

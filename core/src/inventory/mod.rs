@@ -162,6 +162,18 @@ pub enum Command {
     },
 }
 
+impl Command {
+    /// Opens a SKU that no product asks for: lowest in rank, so that any product's order wins over it.
+    pub fn open(sku: SkuId) -> Self {
+        Command::Sku { asked: 0, request: SkuRequest::Open { sku } }
+    }
+
+    /// Closes a SKU, likewise.
+    pub fn close(sku: SkuId) -> Self {
+        Command::Sku { asked: 0, request: SkuRequest::Close { sku } }
+    }
+}
+
 /// Units of one SKU that arrive at one location.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Movement {

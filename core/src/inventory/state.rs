@@ -74,6 +74,8 @@ pub struct Hold {
     pub quantity: u32,
     /// The deadline it was last given.
     pub deadline: Timestamp,
+    /// The latest deadline it ever had: until then an order to take it may still be on its way.
+    pub barred_until: Timestamp,
     /// What has become of it.
     pub state: HoldState,
     /// The highest asking seq seen for it.
@@ -146,6 +148,7 @@ impl State {
                     location: *location,
                     quantity: *quantity,
                     deadline: *deadline,
+                    barred_until: *deadline,
                     state,
                     asked: *asked,
                 };
@@ -186,6 +189,7 @@ impl State {
         hold.state = state;
         if let Some(deadline) = deadline {
             hold.deadline = deadline;
+            hold.barred_until = hold.barred_until.max(deadline);
             self.expiries.insert((deadline, *id));
         }
     }
@@ -206,7 +210,8 @@ impl State {
         }
         let until = match how {
             EndedHold::Shipped => at.plus_millis(SHIPPED_KEPT_MS),
-            _ => hold.deadline,
+            // At least for the rest of this decision, whose views still ask which SKU it was on.
+            _ => hold.barred_until.max(at),
         };
         self.remember(*id, how, until, Some(hold.sku));
     }

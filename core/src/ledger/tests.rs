@@ -38,7 +38,8 @@ fn balances(transactions: &[&Transaction]) -> BTreeMap<Account, i64> {
 
 #[test]
 fn a_sale_says_who_is_owed_what() {
-    let lines = [line(1, 1_000, 100, 150, Vec::new()), line(2, 900, 90, 0, vec![tax(90, false), tax(30, true)])];
+    let lines =
+        [line(1, 1_000, 100, 150, Vec::new()), line(2, 900, 90, 0, vec![tax(90, false), tax(30, true)])];
     let sold = sale(Currency::BRL, &lines).unwrap();
     let wanted = vec![
         (Account::PaymentClearing, 1_150 + 990),
@@ -77,10 +78,12 @@ fn two_currencies_are_refused() {
 
 fn any_line() -> impl Strategy<Value = LineAmounts> {
     let taxes = proptest::collection::vec((0..500i64, any::<bool>()), 0..3);
-    (0..4u128, 0..10_000i64, 0..2_000i64, 0..3_000i64, taxes).prop_map(|(vendor, goods, commission, shipping, taxes)| {
-        let taxes = taxes.into_iter().map(|(amount, included)| tax(amount, included)).collect();
-        line(vendor, goods, commission, shipping, taxes)
-    })
+    (0..4u128, 0..10_000i64, 0..2_000i64, 0..3_000i64, taxes).prop_map(
+        |(vendor, goods, commission, shipping, taxes)| {
+            let taxes = taxes.into_iter().map(|(amount, included)| tax(amount, included)).collect();
+            line(vendor, goods, commission, shipping, taxes)
+        },
+    )
 }
 
 proptest! {

@@ -14,8 +14,8 @@ use crate::text::is_line;
 
 use super::state::refund_of_ask;
 use super::{
-    Actor, CancelReason, Command, Event, LineStage, Order, PlacedOrder, RefundPart, RefundStage, Rejection, Reply,
-    Scope, State, TRACKING_MAX, VendorOrder,
+    Actor, CancelReason, Command, Event, LineStage, Order, PlacedOrder, RefundPart, RefundStage, Rejection,
+    Reply, Scope, State, TRACKING_MAX, VendorOrder,
 };
 
 type Decided = Result<Decision<Order>, Rejection>;

@@ -40,8 +40,16 @@ pub(crate) fn line(number: u32, vendor: VendorId, quantity: u32) -> OrderLine {
         discounts: Vec::new(),
         taxes: Vec::new(),
         shipping: brl(150),
-        commission: Commission { rate: Rate(1_000), rule: "default".to_owned(), amount: brl(100 * i64::from(quantity)) },
-        hold: LineHold { id: HoldId { checkout: CHECKOUT, n: number }, shard: sku.shard(), location: LocationId::MAIN },
+        commission: Commission {
+            rate: Rate(1_000),
+            rule: "default".to_owned(),
+            amount: brl(100 * i64::from(quantity)),
+        },
+        hold: LineHold {
+            id: HoldId { checkout: CHECKOUT, n: number },
+            shard: sku.shard(),
+            location: LocationId::MAIN,
+        },
     }
 }
 

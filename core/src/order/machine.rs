@@ -69,7 +69,9 @@ impl Machine for Order {
 
     fn command_of_ask(ask: &Ask) -> Option<Command> {
         match &ask.request {
-            AskRequest::Order(Request::RefundMoved { refund }) => Some(Command::RefundMoved { refund: *refund }),
+            AskRequest::Order(Request::RefundMoved { refund }) => {
+                Some(Command::RefundMoved { refund: *refund })
+            }
             _ => None,
         }
     }

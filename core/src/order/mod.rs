@@ -5,12 +5,12 @@
 //! told afterwards and only carry it out.
 
 mod decide;
+#[cfg(test)]
+pub(crate) mod fixture;
 mod machine;
 mod placed;
 mod state;
 mod summary;
-#[cfg(test)]
-pub(crate) mod fixture;
 #[cfg(test)]
 mod tests;
 

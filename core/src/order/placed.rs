@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{
-    BuyerId, CheckoutId, HoldId, LocationId, OrderId, PaymentId, ProductId, ShardNo, SkuId, SubjectId, VariantId,
-    VendorId,
+    BuyerId, CheckoutId, HoldId, LocationId, OrderId, PaymentId, ProductId, ShardNo, SkuId, SubjectId,
+    VariantId, VendorId,
 };
 use crate::ledger::{self, LineAmounts, Transaction};
 use crate::market::{MarketId, TaxLine};

@@ -226,7 +226,8 @@ impl State {
     ) -> u16 {
         let Some(placed) = &self.placed else { return 0 };
         let stream = StreamId::Order(placed.id());
-        let holds: Vec<_> = lines.iter().filter_map(|number| placed.line(*number)).map(|line| line.hold).collect();
+        let holds: Vec<_> =
+            lines.iter().filter_map(|number| placed.line(*number)).map(|line| line.hold).collect();
         let mut n = 0;
         for hold in holds {
             let id = AskId { stream, seq: meta.seq, n };

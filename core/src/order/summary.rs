@@ -93,6 +93,8 @@ fn status_of(state: &State, part: &VendorOrder) -> Status {
 /// left and some has not is partly shipped.
 fn together(parts: impl Iterator<Item = Status>) -> Status {
     let going: Vec<Status> = parts.filter(|status| *status != Status::Cancelled).collect();
-    let (Some(least), Some(most)) = (going.iter().min(), going.iter().max()) else { return Status::Cancelled };
+    let (Some(least), Some(most)) = (going.iter().min(), going.iter().max()) else {
+        return Status::Cancelled;
+    };
     if *most >= Status::PartlyShipped { (*least).max(Status::PartlyShipped) } else { *least }
 }

@@ -23,8 +23,12 @@ struct Run {
 
 impl Run {
     fn new(placed: PlacedOrder) -> Self {
-        let mut run =
-            Run { state: Order::initial(StreamId::Order(ORDER)), seq: 0, log: Vec::new(), effects: Vec::new() };
+        let mut run = Run {
+            state: Order::initial(StreamId::Order(ORDER)),
+            seq: 0,
+            log: Vec::new(),
+            effects: Vec::new(),
+        };
         run.apply(vec![Event::Placed(placed)]);
         run
     }

@@ -72,7 +72,13 @@ impl Checkouts {
         self.by_id.iter().map(|(id, session)| (*id, session))
     }
 
-    pub(super) fn event(&mut self, recorded: &Recorded, event: &Event, payments: &Payments, report: &mut Report) {
+    pub(super) fn event(
+        &mut self,
+        recorded: &Recorded,
+        event: &Event,
+        payments: &Payments,
+        report: &mut Report,
+    ) {
         let StreamId::Checkout(id) = recorded.stream else { return };
         let at = (recorded.stream, recorded.seq);
         let session = self.by_id.entry(id).or_insert_with(Session::new);
@@ -106,7 +112,8 @@ impl Checkouts {
 /// The edges. `None` is no edge.
 fn next(from: Phase, event: &Event) -> Option<Phase> {
     use Phase::{
-        Authorising, Capturing, Cart, Committing, Expired, Failed, Holding, New, Placed, Quoted, Quoting, Voiding,
+        Authorising, Capturing, Cart, Committing, Expired, Failed, Holding, New, Placed, Quoted, Quoting,
+        Voiding,
     };
     let paying = matches!(from, Authorising | Committing | Capturing | Voiding);
     match event {
@@ -121,14 +128,18 @@ fn next(from: Phase, event: &Event) -> Option<Phase> {
         Event::PayStarted { .. } => (from == Quoted).then_some(Holding),
         Event::HoldAnswered { .. } => (from == Holding).then_some(Holding),
         Event::HoldsTaken { .. } => (from == Holding).then_some(Authorising),
-        Event::ActionNeeded { .. } | Event::AwaitingPayment { .. } => (from == Authorising).then_some(Authorising),
+        Event::ActionNeeded { .. } | Event::AwaitingPayment { .. } => {
+            (from == Authorising).then_some(Authorising)
+        }
         Event::CommitAsked { .. } => matches!(from, Authorising | Voiding).then_some(Committing),
         Event::LineCommitted { .. } => (from == Committing).then_some(from),
         Event::CaptureAsked { .. } => (from == Committing).then_some(Capturing),
         Event::CapturedEarly { .. } => (from == Committing).then_some(from),
         Event::VoidAsked { .. } => matches!(from, Authorising | Committing).then_some(Voiding),
         Event::AttemptEnded { why } => match why {
-            AttemptEnded::OutOfStock { .. } | AttemptEnded::HoldsTimedOut => (from == Holding).then_some(Quoted),
+            AttemptEnded::OutOfStock { .. } | AttemptEnded::HoldsTimedOut => {
+                (from == Holding).then_some(Quoted)
+            }
             AttemptEnded::Abandoned => matches!(from, Holding | Voiding).then_some(Expired),
             AttemptEnded::PaymentFailed { .. } => paying.then_some(Quoted),
             AttemptEnded::TimedOut => (from == Voiding).then_some(Quoted),
@@ -174,7 +185,10 @@ impl Session {
     fn note(&mut self, id: CheckoutId, event: &Event, recorded: &Recorded, report: &mut Report) {
         let at = (recorded.stream, recorded.seq);
         match event {
-            Event::LineSet(_) | Event::Addressed(_) | Event::ShippingChosen { .. } | Event::QuoteDropped { .. } => {
+            Event::LineSet(_)
+            | Event::Addressed(_)
+            | Event::ShippingChosen { .. }
+            | Event::QuoteDropped { .. } => {
                 self.quote = None;
                 self.deadline = None;
             }
@@ -195,7 +209,9 @@ impl Session {
                 let Some(attempt) = self.attempt() else { return };
                 attempt.taken = true;
                 let all = attempt.holds.values().all(|round| round.held);
-                report.check(Invariant::I13, all, at, || "money is asked for while a hold is missing".to_owned());
+                report.check(Invariant::I13, all, at, || {
+                    "money is asked for while a hold is missing".to_owned()
+                });
             }
             Event::LineCommitted { hold, .. } => self.committed(*hold, at, report),
             Event::CaptureAsked { hold, .. } => {
@@ -226,13 +242,18 @@ impl Session {
             Event::Placed(paid) => {
                 self.deadline = None;
                 let own = paid.order.0 == id.0 && self.current == Some(paid.payment);
-                report.check(Invariant::I14, own, at, || format!("placed as {} by {}", paid.order, paid.payment));
+                report.check(Invariant::I14, own, at, || {
+                    format!("placed as {} by {}", paid.order, paid.payment)
+                });
                 let Some(attempt) = self.attempt() else { return };
                 // The answer that placed the order may itself be the last commit.
                 let missing = attempt.uncommitted();
-                report.check(Invariant::I13, missing == 0 || (missing == 1 && attempt.captured_early), at, || {
-                    format!("placed while {missing} holds are not committed")
-                });
+                report.check(
+                    Invariant::I13,
+                    missing == 0 || (missing == 1 && attempt.captured_early),
+                    at,
+                    || format!("placed while {missing} holds are not committed"),
+                );
                 let total = attempt.quote.as_ref().map(total);
                 report.check(Invariant::I15, total == Some(i128::from(paid.total.minor)), at, || {
                     format!("{} was paid, the pinned quote comes to {total:?} minor", paid.total)
@@ -240,7 +261,9 @@ impl Session {
             }
             Event::HoldUndone { .. } => {
                 let over = self.attempts.values().any(|attempt| attempt.ended.is_some());
-                report.check(Invariant::I14, over, at, || "a hold is undone and no attempt has ended".to_owned());
+                report.check(Invariant::I14, over, at, || {
+                    "a hold is undone and no attempt has ended".to_owned()
+                });
             }
             Event::Abandoned | Event::Expired => self.deadline = None,
             _ => {}

@@ -30,7 +30,13 @@ struct Balance {
 }
 
 impl Ledger {
-    pub(super) fn event(&mut self, recorded: &Recorded, event: &Event, payments: &Payments, report: &mut Report) {
+    pub(super) fn event(
+        &mut self,
+        recorded: &Recorded,
+        event: &Event,
+        payments: &Payments,
+        report: &mut Report,
+    ) {
         let StreamId::Order(order) = recorded.stream else { return };
         let at = (recorded.stream, recorded.seq);
         let balance = self.orders.entry(order).or_default();
@@ -75,7 +81,9 @@ impl Ledger {
             report.check(Invariant::I17, true, at, String::new);
         }
         for (currency, minor) in left {
-            report.check(Invariant::I17, minor == 0, at, || format!("the postings leave {minor} {currency} minor"));
+            report.check(Invariant::I17, minor == 0, at, || {
+                format!("the postings leave {minor} {currency} minor")
+            });
         }
     }
 
@@ -84,7 +92,8 @@ impl Ledger {
         let currencies: Vec<Currency> = balance.owed.keys().map(|(_, currency)| *currency).collect();
         for currency in currencies {
             let sum = |wanted: fn(&Account) -> bool| -> i128 {
-                let matching = balance.owed.iter().filter(|((account, of), _)| *of == currency && wanted(account));
+                let matching =
+                    balance.owed.iter().filter(|((account, of), _)| *of == currency && wanted(account));
                 matching.map(|(_, minor)| minor).sum()
             };
             let of = |side: &BTreeMap<Currency, i128>| side.get(&currency).copied().unwrap_or_default();

@@ -15,13 +15,16 @@ mod stock;
 mod streams;
 #[cfg(test)]
 mod tests;
+mod told;
 
 use crate::any::{AnyEvent, Effect};
-use crate::ids::{Partition, StreamId};
+use crate::ids::{LocationId, Partition, SkuId, StreamId};
+use crate::inventory::Level;
 use crate::journal::{EffectId, Recorded};
 use crate::machine::CommandId;
 
 pub use report::{Invariant, Pending, Report, Violation};
+pub use told::Told;
 
 /// How long after its limit a payment attempt may take to come to an end: the provider is asked again and again,
 /// and may be down.
@@ -103,6 +106,22 @@ impl Verifier {
     /// The findings so far, without the checks that need the whole journal. For checks after every event.
     pub fn violations(&self) -> &[Violation] {
         &self.report.violations
+    }
+
+    /// One location's units of a SKU, by the verifier's own books.
+    pub fn level(&self, sku: SkuId, location: LocationId) -> Level {
+        self.stock.level(sku, location)
+    }
+
+    /// All events have been read: does the journal bear out what a client was told?
+    pub fn acknowledged(&mut self, told: &Told) {
+        let borne_out = match told {
+            Told::Placed(order) => self.orders.knows(*order),
+            of_stock => self.stock.bears_out(of_stock),
+        };
+        self.report.check(Invariant::I8, borne_out, (told.stream(), 0), || {
+            format!("a client was told \"{told}\", the journal does not say so")
+        });
     }
 
     /// All events have been read.

@@ -53,6 +53,11 @@ struct Back {
 }
 
 impl Orders {
+    /// Whether this order was placed.
+    pub(super) fn knows(&self, order: OrderId) -> bool {
+        self.by_id.contains_key(&order)
+    }
+
     /// The orders that name this payment.
     pub(super) fn paid_by(&self, payment: &PaymentId) -> &[OrderId] {
         self.paid_by.get(payment).map_or(&[], Vec::as_slice)
@@ -63,17 +68,18 @@ impl Orders {
         self.refunds.get(id).map(|back| (back.part.payment, back.part.amount))
     }
 
-    /// Whether this order was placed.
-    pub(super) fn contains(&self, id: &OrderId) -> bool {
-        self.by_id.contains_key(id)
-    }
-
     /// Every order.
     pub(super) fn iter(&self) -> impl Iterator<Item = (OrderId, &Sold)> {
         self.by_id.iter().map(|(id, sold)| (*id, sold))
     }
 
-    pub(super) fn event(&mut self, recorded: &Recorded, event: &Event, payments: &Payments, report: &mut Report) {
+    pub(super) fn event(
+        &mut self,
+        recorded: &Recorded,
+        event: &Event,
+        payments: &Payments,
+        report: &mut Report,
+    ) {
         let StreamId::Order(id) = recorded.stream else { return };
         let at = (recorded.stream, recorded.seq);
         if let Event::Placed(placed) = event {
@@ -88,23 +94,30 @@ impl Orders {
             Event::Placed(_) | Event::StockAnswered { refused: None, .. } => {}
             Event::Accepted { vendor_order } => {
                 let fresh = sold.accepted.insert(*vendor_order);
-                report.check(Invariant::I14, fresh, at, || format!("-{vendor_order} is accepted a second time"));
+                report.check(Invariant::I14, fresh, at, || {
+                    format!("-{vendor_order} is accepted a second time")
+                });
             }
             Event::Shipped { parcel, vendor_order, lines, .. } => {
                 let accepted = sold.accepted.contains(vendor_order);
-                report.check(Invariant::I14, accepted, at, || format!("-{vendor_order} ships without being accepted"));
+                report.check(Invariant::I14, accepted, at, || {
+                    format!("-{vendor_order} ships without being accepted")
+                });
                 let fresh = sold.parcels.insert(*parcel, lines.clone()).is_none();
                 report.check(Invariant::I14, fresh, at, || format!("{parcel} leaves a second time"));
                 sold.step(lines, Stage::Open, Stage::Shipped, recorded, report);
             }
             Event::Delivered { parcel } => {
                 let lines = sold.parcels.get(parcel).cloned();
-                report.check(Invariant::I14, lines.is_some(), at, || format!("{parcel} arrives and never left"));
+                report.check(Invariant::I14, lines.is_some(), at, || {
+                    format!("{parcel} arrives and never left")
+                });
                 sold.step(&lines.unwrap_or_default(), Stage::Shipped, Stage::Delivered, recorded, report);
             }
             Event::Cancelled { lines, refunds, .. } => {
                 sold.step(lines, Stage::Open, Stage::Cancelled, recorded, report);
-                let cost: i128 = lines.iter().filter_map(|number| sold.placed.line(*number)).map(charged).sum();
+                let cost: i128 =
+                    lines.iter().filter_map(|number| sold.placed.line(*number)).map(charged).sum();
                 let back: i128 = refunds.iter().map(|part| i128::from(part.amount.minor)).sum();
                 report.check(Invariant::I20, cost == back, at, || {
                     format!("the lines {lines:?} cost {cost} minor, {back} go back")
@@ -116,7 +129,8 @@ impl Orders {
                 report.check(Invariant::I20, false, at, || format!("{refund:?} is refused: {why:?}"));
             }
             Event::StockAnswered { line, refused: Some(why), .. } => {
-                report.check(Invariant::I13, false, at, || format!("line {line}: the shard refuses: {why:?}"));
+                report
+                    .check(Invariant::I13, false, at, || format!("line {line}: the shard refuses: {why:?}"));
             }
         }
     }
@@ -146,21 +160,21 @@ impl Orders {
         }
         let new = Line { stage: Stage::Open, seq: recorded.seq, at: recorded.at };
         let lines: BTreeMap<u32, Line> = placed.lines.iter().map(|line| (line.number, new)).collect();
-        report.check(Invariant::I14, lines.len() == placed.lines.len(), at, || "two lines share a number".to_owned());
-        let sold = Sold {
-            placed: placed.clone(),
-            lines,
-            parcels: BTreeMap::new(),
-            accepted: BTreeSet::new(),
-        };
+        report.check(Invariant::I14, lines.len() == placed.lines.len(), at, || {
+            "two lines share a number".to_owned()
+        });
+        let sold =
+            Sold { placed: placed.clone(), lines, parcels: BTreeMap::new(), accepted: BTreeSet::new() };
         self.by_id.insert(id, sold);
     }
 
     fn ask_back(&mut self, id: OrderId, refunds: &[RefundPart], recorded: &Recorded, report: &mut Report) {
         let at = (recorded.stream, recorded.seq);
         for part in refunds {
-            let fresh = part.refund.order == id && part.refund.n > 0 && !self.refunds.contains_key(&part.refund);
-            report.check(Invariant::I20, fresh, at, || format!("{:?} is asked for a second time", part.refund));
+            let fresh =
+                part.refund.order == id && part.refund.n > 0 && !self.refunds.contains_key(&part.refund);
+            report
+                .check(Invariant::I20, fresh, at, || format!("{:?} is asked for a second time", part.refund));
             let back = Back { part: *part, seq: recorded.seq, at: recorded.at, done: false };
             self.refunds.insert(part.refund, back);
             let Some(sold) = self.by_id.get(&id) else { continue };
@@ -206,7 +220,9 @@ impl Sold {
         let at = (recorded.stream, recorded.seq);
         for number in lines {
             let was = self.lines.get(number).map(|line| line.stage);
-            report.check(Invariant::I14, was == Some(from), at, || format!("line {number} goes from {was:?} to {to:?}"));
+            report.check(Invariant::I14, was == Some(from), at, || {
+                format!("line {number} goes from {was:?} to {to:?}")
+            });
             self.lines.insert(*number, Line { stage: to, seq: recorded.seq, at: recorded.at });
         }
     }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::any::Effect;
-use crate::ids::{Partition, StreamId};
+use crate::ids::{Partition, ShardNo, StreamId};
 use crate::journal::{EffectId, Recorded};
 use crate::machine::CommandId;
 use crate::payment::{CallKind, Event, Operation};
@@ -27,13 +27,15 @@ impl Outside {
         let at = (recorded.stream, recorded.seq);
         let key = match event {
             Event::Created(intent) => CallKind::Authorise.key(intent.payment),
-            Event::CaptureStarted { key, .. } | Event::VoidStarted { key } | Event::RefundStarted { key, .. } => {
-                key.clone()
-            }
+            Event::CaptureStarted { key, .. }
+            | Event::VoidStarted { key }
+            | Event::RefundStarted { key, .. } => key.clone(),
             _ => return,
         };
         let first = self.named.insert(key.clone(), at);
-        report.check(Invariant::I10, first.is_none(), at, || format!("the key {key} was used before, at {first:?}"));
+        report.check(Invariant::I10, first.is_none(), at, || {
+            format!("the key {key} was used before, at {first:?}")
+        });
     }
 
     pub(super) fn effect(&mut self, id: EffectId, effect: &Effect, report: &mut Report) {
@@ -58,7 +60,8 @@ impl Outside {
     pub(super) fn finish(self, streams: &Streams, report: &mut Report) {
         for id in &self.effects {
             let known = (1..=streams.last_seq(id.stream)).contains(&id.seq);
-            report.check(Invariant::I10, known, (id.stream, id.seq), || format!("{id:?} belongs to no event"));
+            report
+                .check(Invariant::I10, known, (id.stream, id.seq), || format!("{id:?} belongs to no event"));
         }
         for (id, key) in &self.calls {
             let named = self.named.get(key);
@@ -70,7 +73,8 @@ impl Outside {
         }
         for (partition, position) in &self.cursors {
             let last = streams.last_position(*partition);
-            let Some(stream) = streams.any_of(*partition) else { continue };
+            // Shards are spread over all partitions, so there is one to name each by.
+            let stream = StreamId::Stock(ShardNo(partition.0));
             report.check(Invariant::I10, *position <= last, (stream, 0), || {
                 format!("a cursor stands at {position} of partition {}, which ends at {last}", partition.0)
             });

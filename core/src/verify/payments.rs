@@ -101,12 +101,16 @@ impl Payments {
                 paid.give_back(*refund, *amount, recorded, report);
                 let asked = orders.refund(refund);
                 let wanted = refund.n == 0 || asked == Some((id, *amount));
-                report.check(Invariant::I20, wanted, at, || format!("no order asked for {refund:?} of {amount}"));
+                report.check(Invariant::I20, wanted, at, || {
+                    format!("no order asked for {refund:?} of {amount}")
+                });
             }
             Event::Refunded { refund } => {
                 let known = paid.refunds.get_mut(refund);
                 let once = known.as_ref().is_some_and(|known| !known.done);
-                report.check(Invariant::I20, once, at, || format!("{refund:?} goes through without being under way"));
+                report.check(Invariant::I20, once, at, || {
+                    format!("{refund:?} goes through without being under way")
+                });
                 if let Some(known) = known {
                     known.done = true;
                     let amount = Money::new(known.amount as i64, paid.amount.currency);
@@ -170,7 +174,9 @@ impl Paid {
         let from = self.stage;
         // What the shopper must do may be told anew; everything else is told once.
         let again = to == from && to <= Stage::AwaitingPayment;
-        report.check(Invariant::I14, to > from || again, at, || format!("the payment goes from {from:?} to {to:?}"));
+        report.check(Invariant::I14, to > from || again, at, || {
+            format!("the payment goes from {from:?} to {to:?}")
+        });
         self.stage = self.stage.max(to);
     }
 
@@ -178,7 +184,9 @@ impl Paid {
         let at = (recorded.stream, recorded.seq);
         let StreamId::Payment(id) = recorded.stream else { return };
         let fresh = !self.refunds.contains_key(&refund) && refund.order.0 == id.checkout.0;
-        report.check(Invariant::I20, fresh, at, || format!("{refund:?} is given back a second time, or by a stranger"));
+        report.check(Invariant::I20, fresh, at, || {
+            format!("{refund:?} is given back a second time, or by a stranger")
+        });
         let given: i128 = self.refunds.values().map(|back| back.amount).sum();
         let captured = if self.stage == Stage::Captured { i128::from(self.amount.minor) } else { 0 };
         let total = given + i128::from(amount.minor);

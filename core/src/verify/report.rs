@@ -21,6 +21,8 @@ pub enum Invariant {
     I6,
     /// Epochs never fall along a stream or a partition.
     I7,
+    /// Whatever was acknowledged is in the journal.
+    I8,
     /// Each row of the outbox belongs to an event, each call to the provider has a key of its own, and no
     /// projection is ahead of the journal.
     I10,
@@ -49,9 +51,9 @@ pub enum Invariant {
 
 impl Invariant {
     /// All that are checked.
-    pub const ALL: [Invariant; 17] = {
+    pub const ALL: [Invariant; 18] = {
         use Invariant::*;
-        [I1, I2, I3, I4, I6, I7, I10, I11, I12, I13, I14, I15, I17, I18, I19, I20, I24]
+        [I1, I2, I3, I4, I6, I7, I8, I10, I11, I12, I13, I14, I15, I17, I18, I19, I20, I24]
     };
 
     /// What it says, in one line.
@@ -63,6 +65,7 @@ impl Invariant {
             Invariant::I4 => "every hold ends exactly once, none outlives its deadline",
             Invariant::I6 => "streams and partitions are gapless and without repeats",
             Invariant::I7 => "no event is written under an older owner than the one before it",
+            Invariant::I8 => "whatever was acknowledged is in the journal",
             Invariant::I10 => "outbox rows, provider keys and cursors belong to events, once each",
             Invariant::I11 => "snapshots are what the events fold to",
             Invariant::I12 => "every captured payment is exactly one order or one refund",
@@ -138,7 +141,13 @@ impl Report {
         self.pending.iter().filter(move |pending| pending.deadline < now)
     }
 
-    pub(super) fn check(&mut self, invariant: Invariant, holds: bool, at: (StreamId, u64), what: impl FnOnce() -> String) {
+    pub(super) fn check(
+        &mut self,
+        invariant: Invariant,
+        holds: bool,
+        at: (StreamId, u64),
+        what: impl FnOnce() -> String,
+    ) {
         *self.facts.entry(invariant).or_default() += 1;
         if !holds {
             self.violations.push(Violation { invariant, stream: at.0, seq: at.1, what: what() });

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use crate::ids::{HoldId, LocationId, SkuId, StreamId};
-use crate::inventory::Event;
+use crate::inventory::{Event, Level};
 use crate::journal::Recorded;
 use crate::time::Timestamp;
 
-use super::{Invariant, Pending, Report};
+use super::{Invariant, Pending, Report, Told};
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct Stock {
@@ -31,6 +31,8 @@ struct Claim {
     place: (SkuId, LocationId),
     quantity: i64,
     stage: Stage,
+    /// Whether it was ever sold, whatever came after.
+    committed: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -73,6 +75,7 @@ impl Stock {
                     place,
                     quantity: i64::from(*quantity),
                     stage,
+                    committed: false,
                 };
                 self.holds.insert(*hold, claim);
                 self.levels.entry(place).or_default().held += i64::from(*quantity);
@@ -87,16 +90,21 @@ impl Stock {
                     place: (SkuId(0), LocationId::MAIN),
                     quantity: 0,
                     stage: Stage::Barred,
+                    committed: false,
                 };
                 self.holds.insert(*hold, claim);
                 return;
             }
             Event::Pinned { hold, .. } => {
-                self.step(*hold, at, report, |stage| matches!(stage, Stage::Held(_)), Stage::Pinned);
+                // Again, when a later order found it pinned.
+                let held = |stage| matches!(stage, Stage::Held(_) | Stage::Pinned);
+                self.step(*hold, at, report, held, Stage::Pinned);
                 return;
             }
             Event::Unpinned { hold, deadline, .. } => {
-                self.step(*hold, at, report, |stage| stage == Stage::Pinned, Stage::Held(*deadline));
+                // Again, when it overtook the pin.
+                let held = |stage| matches!(stage, Stage::Held(_) | Stage::Pinned);
+                self.step(*hold, at, report, held, Stage::Held(*deadline));
                 return;
             }
             Event::Committed { hold, .. } => {
@@ -109,7 +117,9 @@ impl Stock {
             }
             Event::Released { hold } => {
                 let held = |stage| matches!(stage, Stage::Held(_) | Stage::Pinned);
-                let Some((place, quantity)) = self.step(*hold, at, report, held, Stage::Ended) else { return };
+                let Some((place, quantity)) = self.step(*hold, at, report, held, Stage::Ended) else {
+                    return;
+                };
                 self.levels.entry(place).or_default().held -= quantity;
                 place
             }
@@ -121,13 +131,17 @@ impl Stock {
             }
             Event::Deallocated { hold } => {
                 let sold = |stage| stage == Stage::Allocated;
-                let Some((place, quantity)) = self.step(*hold, at, report, sold, Stage::Ended) else { return };
+                let Some((place, quantity)) = self.step(*hold, at, report, sold, Stage::Ended) else {
+                    return;
+                };
                 self.levels.entry(place).or_default().allocated -= quantity;
                 place
             }
             Event::Shipped { hold } => {
                 let sold = |stage| stage == Stage::Allocated;
-                let Some((place, quantity)) = self.step(*hold, at, report, sold, Stage::Ended) else { return };
+                let Some((place, quantity)) = self.step(*hold, at, report, sold, Stage::Ended) else {
+                    return;
+                };
                 let books = self.levels.entry(place).or_default();
                 books.allocated -= quantity;
                 books.shipped += quantity;
@@ -159,6 +173,7 @@ impl Stock {
         }
         claim.stage = to;
         claim.seq = at.1;
+        claim.committed |= to == Stage::Allocated;
         Some((claim.place, claim.quantity))
     }
 
@@ -183,6 +198,26 @@ impl Stock {
         report.check(Invariant::I1, StreamId::Stock(sku.shard()) == at.0, at, || {
             format!("{sku} does not belong to this shard")
         });
+    }
+
+    pub(super) fn level(&self, sku: SkuId, location: LocationId) -> Level {
+        let books = self.levels.get(&(sku, location)).copied().unwrap_or_default();
+        Level {
+            on_hand: books.came + books.adjusted - books.shipped,
+            held: books.held,
+            allocated: books.allocated,
+        }
+    }
+
+    /// Whether the journal bears out what a client was told.
+    pub(super) fn bears_out(&self, told: &Told) -> bool {
+        let stage = |hold| self.holds.get(hold).map(|claim| claim.stage);
+        match told {
+            Told::Held(hold) => stage(hold).is_some_and(|stage| stage != Stage::Barred),
+            Told::Committed(hold) => self.holds.get(hold).is_some_and(|claim| claim.committed),
+            Told::Undone(hold) => matches!(stage(hold), Some(Stage::Ended | Stage::Barred)),
+            Told::Placed(_) => false,
+        }
     }
 
     pub(super) fn finish(self, report: &mut Report) {

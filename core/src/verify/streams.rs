@@ -33,7 +33,10 @@ impl Streams {
             format!("stream lies in partition {}", recorded.partition.0)
         });
         report.check(Invariant::I7, recorded.epoch >= epoch, at, || {
-            format!("epoch {} after epoch {} in partition {}", recorded.epoch.0, epoch.0, recorded.partition.0)
+            format!(
+                "epoch {} after epoch {} in partition {}",
+                recorded.epoch.0, epoch.0, recorded.partition.0
+            )
         });
         self.partitions.insert(recorded.partition, (recorded.position, recorded.epoch.max(epoch)));
     }
@@ -41,11 +44,6 @@ impl Streams {
     /// The last seq of a stream; zero when it has no events.
     pub(super) fn last_seq(&self, stream: StreamId) -> u64 {
         self.last.get(&stream).map_or(0, |(seq, _)| *seq)
-    }
-
-    /// Some stream of a partition, to name it by.
-    pub(super) fn any_of(&self, partition: Partition) -> Option<StreamId> {
-        self.last.keys().find(|stream| stream.partition() == partition).copied()
     }
 
     /// The last position of a partition; zero when it has no events.

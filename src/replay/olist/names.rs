@@ -1,7 +1,7 @@
 //! Names that can be shown and journalled, made of what the source has: categories and ids.
 
-/// The longest code of a category.
-const CODE_MAX: usize = 64;
+use souk_core::product::CODE_MAX;
+
 /// How much of an id tells two things of one category apart for a person.
 const SHORT_ID: usize = 8;
 /// The name of the vendor that keeps what nobody ever sold.
@@ -9,10 +9,11 @@ pub(super) const KEEPER: &str = "Catalogue without vendor";
 /// The code for "no category".
 const NO_CATEGORY: &str = "uncategorised";
 
-/// A product's title: `Health beauty 1e9e8ef0`.
+/// A product's title: `Garden chairs 0123abcd`.
 pub(super) fn title(category: Option<&str>, id: &str) -> String {
+    let between = |char: char| char == '_' || char.is_whitespace();
     let words: Vec<&str> =
-        category.unwrap_or_default().split(['_', ' ']).filter(|word| !word.is_empty()).collect();
+        category.unwrap_or_default().split(between).filter(|word| !word.is_empty()).collect();
     let label = words.join(" ");
     let mut letters = label.chars();
     match letters.next() {
@@ -55,11 +56,12 @@ mod tests {
     #[test]
     fn titles_and_codes_of_any_category() {
         for (category, title_of, code) in [
-            (Some("health_beauty"), "Health beauty 0123abcd", "health_beauty"),
-            (Some("home_appliances_2"), "Home appliances 2 0123abcd", "home_appliances_2"),
-            (Some("  __Ação & Livros "), "Ação & Livros 0123abcd", "a_o_livros"),
+            (Some("garden_chairs"), "Garden chairs 0123abcd", "garden_chairs"),
+            (Some("lamps_2"), "Lamps 2 0123abcd", "lamps_2"),
+            (Some("  __Ação & Luz "), "Ação & Luz 0123abcd", "a_o_luz"),
             (Some("ß"), "SS 0123abcd", "uncategorised"),
             (Some("_"), "Product 0123abcd", "uncategorised"),
+            (Some("_\u{a0}x\u{2003}"), "X 0123abcd", "x"),
             (Some(""), "Product 0123abcd", "uncategorised"),
             (None, "Product 0123abcd", "uncategorised"),
         ] {

@@ -90,7 +90,9 @@ pub enum ReadError {
         source: std::io::Error,
     },
     /// A packed file cannot be unpacked.
-    #[error("cannot unpack {}: {cause}; fetch it again, or unpack it with `zstd -d` and put the .csv there", file.display())]
+    #[error(
+        "cannot unpack {}: {cause}; fetch it again, or unpack it with `zstd -d` and put the .csv there", file.display()
+    )]
     Damaged {
         /// Which file.
         file: PathBuf,
@@ -235,14 +237,14 @@ fn twice(id: &str) -> String {
     format!("is {id}, which an earlier row is already: leave one of them out")
 }
 
-/// A point in time as the source writes it: `2017-09-13 08:59:02`, no zone named. It is compared and handed on, never
+/// A point in time as the source writes it: `2020-01-31 10:00:00`, no zone named. It is compared and handed on, never
 /// computed with. Of this form, the order of letters is the order of time.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct SourceTime([u8; 19]);
 
-/// Not of the form `2017-09-13 08:59:02`.
+/// Not of the form `2020-01-31 10:00:00`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("a time is written 2017-09-13 08:59:02")]
+#[error("a time is written 2020-01-31 10:00:00")]
 pub struct InvalidTime;
 
 impl SourceTime {

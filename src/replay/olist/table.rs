@@ -4,13 +4,17 @@ use std::fmt::Display;
 use std::path::Path;
 
 use csv::{ByteRecord, Reader, ReaderBuilder};
+use souk_core::checkout::REFERENCE_MAX;
 use souk_core::money::Money;
+use souk_core::product::CODE_MAX;
 
 use super::read::{ReadError, SourceTime};
 use super::{CURRENCY, decimal, unpack};
 
-/// The longest id, in characters: as long as a vendor's own code of an offer may be.
+/// The longest id, in characters. A product's becomes the vendor's code of its offers, an order's the reference of
+/// its checkout.
 const ID_MAX: usize = 64;
+const _: () = assert!(ID_MAX <= CODE_MAX && ID_MAX <= REFERENCE_MAX);
 /// The longest other text, in characters.
 const TEXT_MAX: usize = 200;
 

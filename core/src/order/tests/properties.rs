@@ -21,7 +21,14 @@ enum Step {
 }
 
 fn actor() -> impl Strategy<Value = Actor> {
-    prop_oneof![Just(HIGH), Just(LOW), Just(STRANGER), Just(Actor::Operator), Just(Actor::Operator), Just(Actor::Buyer)]
+    prop_oneof![
+        Just(HIGH),
+        Just(LOW),
+        Just(STRANGER),
+        Just(Actor::Operator),
+        Just(Actor::Operator),
+        Just(Actor::Buyer)
+    ]
 }
 
 fn scope() -> impl Strategy<Value = Scope> {
@@ -32,7 +39,8 @@ fn step() -> impl Strategy<Value = Step> {
     let lines = proptest::option::of(proptest::collection::vec(0..6u32, 0..3));
     prop_oneof![
         (actor(), 0..4u32).prop_map(|(by, n)| Step::Command(Command::Accept { by, vendor_order: n })),
-        (actor(), 0..4u32, 0..5u128, lines).prop_map(|(by, n, parcel, lines)| Step::Command(ship(by, n, parcel, lines))),
+        (actor(), 0..4u32, 0..5u128, lines)
+            .prop_map(|(by, n, parcel, lines)| Step::Command(ship(by, n, parcel, lines))),
         (actor(), 0..5u128).prop_map(|(by, n)| Step::Command(Command::Deliver { by, parcel: ParcelId(n) })),
         (actor(), scope()).prop_map(|(by, scope)| Step::Command(cancel(by, scope))),
         (0..6usize, 0..8u8).prop_map(|(n, kind)| Step::Answer(n, kind)),
@@ -46,7 +54,9 @@ fn answer(ask: &Ask, kind: u8) -> AskAnswer {
         (_, 0) => AskAnswer::Waiting,
         (_, 1) => AskAnswer::Stale,
         (_, 2) => AskAnswer::Unknown,
-        (AskRequest::Stock(_), 3) => AskAnswer::Stock(inventory::Answer::Refused(inventory::Rejection::WrongState)),
+        (AskRequest::Stock(_), 3) => {
+            AskAnswer::Stock(inventory::Answer::Refused(inventory::Rejection::WrongState))
+        }
         (AskRequest::Payment(_), 3) => AskAnswer::Payment(payment::Answer::Refused(RefundRefused::TooMuch)),
         (AskRequest::Payment(payment::Request::Refund { refund, .. }), 4 | 5) => {
             AskAnswer::Payment(payment::Answer::Refunded { refund: *refund })
@@ -61,7 +71,9 @@ fn orders() -> impl Strategy<Value = PlacedOrder> {
         let lines: Vec<OrderLine> = lines
             .into_iter()
             .zip(1..)
-            .map(|((high, quantity), number)| line(number, if high { HIGH_VENDOR } else { LOW_VENDOR }, quantity))
+            .map(|((high, quantity), number)| {
+                line(number, if high { HIGH_VENDOR } else { LOW_VENDOR }, quantity)
+            })
             .collect();
         let total: i64 = lines.iter().map(|line| line.charged().unwrap().minor).sum();
         let parts = Money::new(total, crate::money::Currency::BRL).split(&[3, 1]);
@@ -106,7 +118,10 @@ fn money_adds_up(run: &Run) {
     }
     let sum = |stage: &[RefundStage], of: Option<PaymentId>| -> i64 {
         let matching = run.state.refunds.values().filter(|refund| stage.contains(&refund.stage));
-        matching.filter(|refund| of.is_none_or(|of| of == refund.part.payment)).map(|r| r.part.amount.minor).sum()
+        matching
+            .filter(|refund| of.is_none_or(|of| of == refund.part.payment))
+            .map(|r| r.part.amount.minor)
+            .sum()
     };
     let all = [RefundStage::Pending, RefundStage::Done, RefundStage::Refused];
     for (payment, captured) in &placed.payments {

@@ -18,7 +18,9 @@ fn placing_creates_the_stream_with_one_event_and_a_mail() {
 fn an_order_number_can_be_read_out() {
     let number = ORDER.number();
     assert_eq!(number.len(), 11);
-    assert!(number.chars().all(|letter| letter == '-' || letter.is_ascii_digit() || letter.is_ascii_uppercase()));
+    assert!(
+        number.chars().all(|letter| letter == '-' || letter.is_ascii_digit() || letter.is_ascii_uppercase())
+    );
     assert!(!number.contains(['I', 'L', 'O', 'U']));
     assert_ne!(number, OrderId(CHECKOUT.0 + 1).number());
 }
@@ -26,7 +28,8 @@ fn an_order_number_can_be_read_out() {
 #[test]
 fn vendor_orders_are_numbered_by_vendor_id() {
     let run = Run::new(two_vendors());
-    let parts: Vec<_> = run.state.vendor_orders.iter().map(|(n, part)| (*n, part.vendor, part.lines.clone())).collect();
+    let parts: Vec<_> =
+        run.state.vendor_orders.iter().map(|(n, part)| (*n, part.vendor, part.lines.clone())).collect();
     assert_eq!(parts, vec![(1, LOW_VENDOR, vec![2]), (2, HIGH_VENDOR, vec![1, 3])]);
 }
 
@@ -179,8 +182,11 @@ fn cancelling_sends_units_and_money_back() {
     let mut run = Run::new(two_vendors());
     let reply = run.does(cancel(HIGH, Scope::VendorOrder(2)));
     assert_eq!(reply, Ok(Reply::Cancelled { lines: vec![1, 3], refunded: brl(2_150 + 1_150) }));
-    let part = RefundPart { refund: RefundId { order: ORDER, n: 1 }, payment: payment(1), amount: brl(3_300) };
-    let Event::Cancelled { lines, by, refunds, transaction, .. } = run.last() else { panic!("{:?}", run.last()) };
+    let part =
+        RefundPart { refund: RefundId { order: ORDER, n: 1 }, payment: payment(1), amount: brl(3_300) };
+    let Event::Cancelled { lines, by, refunds, transaction, .. } = run.last() else {
+        panic!("{:?}", run.last())
+    };
     assert_eq!((lines, *by, refunds), (&vec![1, 3], HIGH, &vec![part]));
     assert!(transaction.imbalance().is_empty());
 
@@ -188,13 +194,19 @@ fn cancelling_sends_units_and_money_back() {
     assert_eq!(asks.len(), 3);
     assert!(matches!(asks[0].request, AskRequest::Stock(inventory::Request::Undo { .. })));
     let wanted = payment::Request::Refund { refund: part.refund, amount: part.amount };
-    assert_eq!((asks[2].to, asks[2].request.clone()), (StreamId::Payment(payment(1)), AskRequest::Payment(wanted)));
+    assert_eq!(
+        (asks[2].to, asks[2].request.clone()),
+        (StreamId::Payment(payment(1)), AskRequest::Payment(wanted))
+    );
 
     let again = run.does(cancel(HIGH, Scope::VendorOrder(2)));
     assert_eq!(again, Ok(Reply::Cancelled { lines: vec![1, 3], refunded: brl(0) }));
     assert_eq!(run.open_asks().len(), 3);
     let at_a_glance = summary(&run.state).unwrap();
-    assert_eq!((at_a_glance.status, at_a_glance.vendor_orders[1].status), (Status::Placed, Status::Cancelled));
+    assert_eq!(
+        (at_a_glance.status, at_a_glance.vendor_orders[1].status),
+        (Status::Placed, Status::Cancelled)
+    );
     assert_eq!((at_a_glance.refund_pending, at_a_glance.refunded), (brl(3_300), brl(0)));
 }
 
@@ -203,7 +215,8 @@ fn a_refund_that_one_payment_cannot_give_is_split() {
     let mut run = Run::new(two_vendors());
     run.does(cancel(Actor::Operator, Scope::Line(1))).unwrap();
     run.does(cancel(Actor::Operator, Scope::Order)).unwrap();
-    let parts: Vec<_> = run.state.refunds.values().map(|refund| (refund.part.payment, refund.part.amount)).collect();
+    let parts: Vec<_> =
+        run.state.refunds.values().map(|refund| (refund.part.payment, refund.part.amount)).collect();
     assert_eq!(parts, vec![(payment(1), brl(2_150)), (payment(1), brl(1_850)), (payment(2), brl(440))]);
     assert_eq!(summary(&run.state).unwrap().status, Status::Cancelled);
     assert_eq!(
@@ -218,7 +231,10 @@ fn cancelling_the_whole_order_leaves_what_has_left() {
     run.does(ship(LOW, 1, 1, None)).unwrap();
     let reply = run.does(cancel(Actor::Buyer, Scope::Order));
     assert_eq!(reply, Ok(Reply::Cancelled { lines: vec![1, 3], refunded: brl(3_300) }));
-    assert_eq!(run.does(cancel(Actor::Buyer, Scope::Order)), Ok(Reply::Cancelled { lines: vec![1, 3], refunded: brl(0) }));
+    assert_eq!(
+        run.does(cancel(Actor::Buyer, Scope::Order)),
+        Ok(Reply::Cancelled { lines: vec![1, 3], refunded: brl(0) })
+    );
     assert_eq!(run.does(cancel(LOW, Scope::VendorOrder(1))), Err(Rejection::AlreadyShipped { line: 2 }));
     assert_eq!(summary(&run.state).unwrap().status, Status::Shipped);
 }

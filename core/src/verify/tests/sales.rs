@@ -1,10 +1,11 @@
 //! Whole sales by the real machines are green, and as short as promised.
 
 use super::super::*;
+use super::bank::Mood;
 use super::world::*;
 use crate::inventory::Inventory;
 use crate::order::{self, Actor, CancelReason, Order, Scope, Status};
-use crate::payment::{Method, Operation, Payment, ProviderCall, ProviderFact};
+use crate::payment::{Method, Payment};
 use crate::time::Timestamp;
 use crate::{checkout, ids::ParcelId, inventory};
 
@@ -45,7 +46,8 @@ pub(super) fn order(world: &mut World, command: order::Command) -> Result<order:
 }
 
 pub(super) fn cancel(world: &mut World, scope: Scope) {
-    order(world, order::Command::Cancel { by: Actor::Buyer, scope, reason: CancelReason::BuyerChangedMind }).unwrap();
+    order(world, order::Command::Cancel { by: Actor::Buyer, scope, reason: CancelReason::BuyerChangedMind })
+        .unwrap();
 }
 
 pub(super) fn ship(world: &mut World, vendor_order: u32, parcel: u128) {
@@ -64,7 +66,9 @@ fn a_card_checkout_of_one_line_is_twenty_events() {
     // Two shards were opened and filled before.
     let stock = events_of(&world, |stream| matches!(stream, StreamId::Stock(_))) - 4;
     assert_eq!((checkout, payment, stock, order), (12, 5, 2, 1));
-    for invariant in [Invariant::I12, Invariant::I13, Invariant::I14, Invariant::I15, Invariant::I17, Invariant::I19] {
+    for invariant in
+        [Invariant::I12, Invariant::I13, Invariant::I14, Invariant::I15, Invariant::I17, Invariant::I19]
+    {
         assert!(report.facts.contains_key(&invariant), "{invariant} was not checked");
     }
 }
@@ -113,10 +117,6 @@ fn methods_that_take_the_money_at_once_are_fine() {
 #[test]
 fn methods_that_pay_later_are_fine() {
     let mut world = World::new();
-    world.bank = |call| match call.operation {
-        Operation::Authorise { .. } => vec![ProviderFact::AwaitingPayment { reference: "123".to_owned() }],
-        _ => obliging(call),
-    };
     world.quoted(1);
     world.pay(Method::PayLater { token: "tok".to_owned() });
     let report = verify(&world);
@@ -124,18 +124,18 @@ fn methods_that_pay_later_are_fine() {
     assert!(!report.pending.is_empty());
     assert!(report.is_green(world.now));
     assert!(!report.is_green(world.now.plus_millis(30 * 24 * 60 * 60 * 1000)));
-    world.notice(1, ProviderFact::Captured);
+    world.shopper_acts(1);
     settled(&world);
 }
 
 #[test]
 fn a_declined_card_frees_everything_and_the_next_one_pays() {
     let mut world = World::new();
-    world.bank = |_| vec![ProviderFact::Failed { reason: "declined".to_owned() }];
+    world.bank.mood = Some(Mood::Declines);
     world.quoted(2);
     world.pay(card());
     settled(&world);
-    world.bank = obliging;
+    world.bank.mood = None;
     world.pay(card());
     settled(&world);
     assert!(events_of(&world, |stream| stream == StreamId::Payment(payment_id(2))) == 5);
@@ -160,17 +160,13 @@ fn sold_out_frees_everything() {
 #[test]
 fn money_that_comes_after_the_end_goes_back() {
     let mut world = World::new();
-    world.bank = |call| match call.operation {
-        Operation::Authorise { .. } => Vec::new(),
-        _ => obliging(call),
-    };
+    world.bank.mood = Some(Mood::Later);
     world.quoted(1);
     world.pay(card());
     world.later(checkout::Limits::default().card_ms + 1);
-    world.tick(StreamId::Checkout(CHECKOUT));
-    world.notice(1, ProviderFact::Voided);
     settled(&world);
-    world.notice(1, ProviderFact::Captured);
+    world.bank.mood = None;
+    world.captured_after_all(1);
     let state = world.state::<Payment>(StreamId::Payment(payment_id(1)));
     assert!(state.refunds.iter().all(|refund| refund.done) && state.refunds.len() == 1);
     settled(&world);
@@ -179,7 +175,7 @@ fn money_that_comes_after_the_end_goes_back() {
 #[test]
 fn an_attempt_under_way_is_pending_until_its_limit() {
     let mut world = World::new();
-    world.bank = |_: &ProviderCall| Vec::new();
+    world.bank.mood = Some(Mood::Later);
     world.quoted(1);
     world.pay(card());
     let report = verify(&world);
@@ -195,7 +191,7 @@ fn an_attempt_under_way_is_pending_until_its_limit() {
 #[test]
 fn a_refund_under_way_is_pending() {
     let mut world = placed(1);
-    world.bank = |_| Vec::new();
+    world.bank.mood = Some(Mood::Deaf);
     cancel(&mut world, Scope::Order);
     let report = verify(&world);
     assert_eq!(report.violations, []);

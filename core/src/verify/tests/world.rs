@@ -1,25 +1,27 @@
 //! A small marketplace in memory: the real checkout, shard, payment and order machines, asks delivered at once, and
 //! a bank that answers every call. Products and vendors are played by fixed answers.
 
-use std::any::Any;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use crate::any::{AnyEvent, Effect};
-use crate::ask::{Ask, AskAnswer, AskId, AskRequest};
+use crate::ask::{Ask, AskAnswer, AskRequest};
 use crate::checkout::{self, Checkout};
 use crate::ids::{
-    BuyerId, CheckoutId, LocationId, MovementId, OrderId, Partition, PaymentId, Principal, ProductId, SkuId, StreamId,
+    BuyerId, CheckoutId, LocationId, MovementId, OrderId, Partition, PaymentId, ProductId, SkuId, StreamId,
     SubjectId, VariantId, VendorId,
 };
 use crate::inventory::{self, Inventory};
 use crate::journal::{AppendId, EffectId, Epoch, Incarnation, Origin, Recorded};
-use crate::machine::{Creation, Ctx, EventMeta, Machine};
+use crate::machine::{Machine, Outcome};
 use crate::market::{Market, MarketId, TaxRule};
 use crate::money::{Currency, Money, Rate};
 use crate::order::Order;
-use crate::payment::{self, Method, Operation, Payment, ProviderFact};
+use crate::payment::{self, Method, Payment, ProviderFact};
 use crate::time::Timestamp;
 use crate::{product, vendor};
+
+use super::bank::Bank;
+use super::cell::{Actor, Cell, Happened};
 
 pub(super) const CHECKOUT: CheckoutId = CheckoutId(77);
 pub(super) const ORDER: OrderId = OrderId(77);
@@ -33,115 +35,17 @@ pub(super) fn card() -> Method {
     Method::Card { token: "tok".to_owned() }
 }
 
-/// What one step of a machine brought about.
-#[derive(Default)]
-struct Happened {
-    events: Vec<AnyEvent>,
-    creates: Vec<Creation>,
-    effects: Vec<Effect>,
-}
-
-/// A machine whose kind does not matter.
-trait Actor: Any {
-    fn seq(&self) -> u64;
-    fn create(&mut self, events: &[AnyEvent], now: Timestamp);
-    fn ask(&mut self, ask: &Ask, now: Timestamp) -> (AskAnswer, Happened);
-    fn answer(&mut self, id: AskId, answer: AskAnswer, now: Timestamp) -> Happened;
-    fn asks(&self) -> Vec<Ask>;
-    fn tick(&mut self, now: Timestamp) -> Happened;
-    fn as_any(&mut self) -> &mut dyn Any;
-}
-
-struct Cell<M: Machine> {
-    stream: StreamId,
-    state: M::State,
-    seq: u64,
-}
-
-impl<M: Machine> Cell<M> {
-    fn new(stream: StreamId) -> Self {
-        Cell { stream, state: M::initial(stream), seq: 0 }
-    }
-
-    fn ctx(&self, now: Timestamp) -> Ctx {
-        Ctx { stream: self.stream, now, next_seq: self.seq + 1, key: None, principal: Principal::System }
-    }
-
-    fn apply(&mut self, events: Vec<M::Event>, now: Timestamp, happened: &mut Happened) {
-        for event in events {
-            self.seq += 1;
-            M::apply(&mut self.state, EventMeta { seq: self.seq, at: now }, &event);
-            happened.events.push(event.into());
-        }
-    }
-
-    fn run(&mut self, command: Option<&M::Command>, now: Timestamp) -> (Option<Result<M::Reply, M::Rejection>>, Happened) {
-        let mut happened = Happened::default();
-        let due = M::due(&self.state, &self.ctx(now));
-        self.apply(due.events, now, &mut happened);
-        happened.effects = due.effects;
-        let Some(command) = command else { return (None, happened) };
-        match M::decide(&self.state, command, &self.ctx(now)) {
-            Ok(decision) => {
-                self.apply(decision.events, now, &mut happened);
-                happened.creates = decision.creates;
-                happened.effects.extend(decision.effects);
-                match decision.reply {
-                    crate::machine::Reply::Now(reply) => (Some(Ok(reply)), happened),
-                    crate::machine::Reply::Parked => (None, happened),
-                }
-            }
-            Err(rejection) => (Some(Err(rejection)), happened),
-        }
-    }
-}
-
-impl<M: Machine> Actor for Cell<M> {
-    fn seq(&self) -> u64 {
-        self.seq
-    }
-
-    fn create(&mut self, events: &[AnyEvent], now: Timestamp) {
-        let events = events.iter().filter_map(M::event).cloned().collect();
-        self.apply(events, now, &mut Happened::default());
-    }
-
-    fn ask(&mut self, ask: &Ask, now: Timestamp) -> (AskAnswer, Happened) {
-        let command = M::command_of_ask(ask).unwrap();
-        let (outcome, happened) = self.run(Some(&command), now);
-        (M::answer_of(&outcome.unwrap()), happened)
-    }
-
-    fn answer(&mut self, id: AskId, answer: AskAnswer, now: Timestamp) -> Happened {
-        let command = M::command_of_answer(id, answer).unwrap();
-        self.run(Some(&command), now).1
-    }
-
-    fn asks(&self) -> Vec<Ask> {
-        M::open_asks(&self.state).map(|asks| asks.iter().cloned().collect()).unwrap_or_default()
-    }
-
-    fn tick(&mut self, now: Timestamp) -> Happened {
-        self.run(None, now).1
-    }
-
-    fn as_any(&mut self) -> &mut dyn Any {
-        self
-    }
-}
-
-/// What the bank says to a call.
-pub(super) type Bank = fn(&payment::ProviderCall) -> Vec<ProviderFact>;
-
-/// A bank that does what it is told.
-pub(super) fn obliging(call: &payment::ProviderCall) -> Vec<ProviderFact> {
-    vec![match &call.operation {
-        Operation::Authorise { method: Method::Card { .. }, .. } => ProviderFact::Authorised,
-        Operation::Authorise { .. } | Operation::Capture { .. } => ProviderFact::Captured,
-        Operation::Void => ProviderFact::Voided,
-        Operation::Refund { .. } => ProviderFact::Refunded { key: call.key.clone() },
-        Operation::LookUp { .. } => return Vec::new(),
-    }]
+/// What happens to the delivery of an ask.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Weather {
+    /// It arrives, and so does its answer.
+    Fair,
+    /// It is lost.
+    Lost,
+    /// It arrives; the answer is lost.
+    AnswerLost,
+    /// It arrives twice, and so does its answer.
+    Doubled,
 }
 
 pub(super) struct World {
@@ -152,6 +56,8 @@ pub(super) struct World {
     calls: Vec<(EffectId, payment::ProviderCall)>,
     pub(super) now: Timestamp,
     pub(super) bank: Bank,
+    /// What happens to the next deliveries of asks; empty: they arrive.
+    pub(super) weather: VecDeque<Weather>,
 }
 
 impl World {
@@ -164,7 +70,8 @@ impl World {
             outbox: Vec::new(),
             calls: Vec::new(),
             now: Timestamp::from_millis(1_000_000),
-            bank: obliging,
+            bank: Bank::default(),
+            weather: VecDeque::new(),
         };
         for sku in SKUS {
             let stream = StreamId::Stock(sku.shard());
@@ -196,7 +103,11 @@ impl World {
     }
 
     /// Gives a command and lets everything that follows from it happen.
-    pub(super) fn command<M: Machine>(&mut self, stream: StreamId, command: M::Command) -> Option<Result<M::Reply, M::Rejection>> {
+    pub(super) fn command<M: Machine>(
+        &mut self,
+        stream: StreamId,
+        command: M::Command,
+    ) -> Option<Outcome<M>> {
         let now = self.now;
         let cell = self.actor(stream).as_any().downcast_mut::<Cell<M>>().unwrap();
         let (outcome, happened) = cell.run(Some(&command), now);
@@ -205,10 +116,15 @@ impl World {
         outcome
     }
 
-    pub(super) fn tick(&mut self, stream: StreamId) {
+    /// Time passes, and everybody looks at the clock.
+    pub(super) fn later(&mut self, millis: i64) {
+        self.now = self.now.plus_millis(millis);
         let now = self.now;
-        let happened = self.actor(stream).tick(now);
-        self.append(stream, happened);
+        let streams: Vec<StreamId> = self.actors.keys().copied().collect();
+        for stream in streams {
+            let happened = self.actor(stream).tick(now);
+            self.append(stream, happened);
+        }
         self.settle();
     }
 
@@ -256,18 +172,19 @@ impl World {
 
     /// Delivers asks and answers, and works the outbox, until nothing more happens.
     fn settle(&mut self) {
-        for _ in 0..100 {
+        for _ in 0..200 {
             let before = self.journal.len();
             let asks: Vec<Ask> = self.actors.values().flat_map(|actor| actor.asks()).collect();
+            let rough = !self.weather.is_empty() && !asks.is_empty();
             for ask in asks {
                 self.deliver(&ask);
             }
             for (id, call) in std::mem::take(&mut self.calls) {
-                for fact in (self.bank)(&call) {
+                for fact in self.bank.call(&call) {
                     self.provider(call.payment, Some(id), &call.key, fact);
                 }
             }
-            if self.journal.len() == before && self.calls.is_empty() {
+            if self.journal.len() == before && self.calls.is_empty() && !rough {
                 return;
             }
         }
@@ -275,8 +192,24 @@ impl World {
     }
 
     fn deliver(&mut self, ask: &Ask) {
+        let weather = self.weather.pop_front().unwrap_or(Weather::Fair);
+        if weather == Weather::Lost {
+            return;
+        }
+        let times = if weather == Weather::Doubled { 2 } else { 1 };
+        for _ in 0..times {
+            let answer = self.asked(ask);
+            if weather != Weather::AnswerLost {
+                let now = self.now;
+                let happened = self.actor(ask.id.stream).answer(ask.id, answer, now);
+                self.append(ask.id.stream, happened);
+            }
+        }
+    }
+
+    fn asked(&mut self, ask: &Ask) -> AskAnswer {
         let now = self.now;
-        let answer = match &ask.request {
+        match &ask.request {
             AskRequest::Product(product::Request::Offer { sku, .. }) => AskAnswer::Product(offer(*sku)),
             AskRequest::Vendor(_) => AskAnswer::Vendor(terms()),
             _ => {
@@ -284,9 +217,7 @@ impl World {
                 self.append(ask.to, happened);
                 answer
             }
-        };
-        let happened = self.actor(ask.id.stream).answer(ask.id, answer, now);
-        self.append(ask.id.stream, happened);
+        }
     }
 
     /// The provider says something, to a call or by a notice.
@@ -300,13 +231,27 @@ impl World {
     }
 
     /// A notice from the provider, and everything that follows from it.
-    pub(super) fn notice(&mut self, attempt: u32, fact: ProviderFact) {
+    fn notice(&mut self, attempt: u32, fact: ProviderFact) {
         let id = payment_id(attempt);
         self.provider(id, None, &payment::CallKind::Authorise.key(id), fact);
         self.settle();
     }
 
-    pub(super) fn checkout(&mut self, command: checkout::Command) -> Option<Result<checkout::Reply, checkout::Rejection>> {
+    /// The shopper does at the bank what is waited for, and the bank says so.
+    pub(super) fn shopper_acts(&mut self, attempt: u32) {
+        if let Some(fact) = self.bank.shopper_acts(payment_id(attempt)) {
+            self.notice(attempt, fact);
+        }
+    }
+
+    /// The bank took the money although it had said that it would not.
+    pub(super) fn captured_after_all(&mut self, attempt: u32) {
+        if self.bank.take(payment_id(attempt)) {
+            self.notice(attempt, ProviderFact::Captured);
+        }
+    }
+
+    pub(super) fn checkout(&mut self, command: checkout::Command) -> Option<Outcome<Checkout>> {
         self.command::<Checkout>(StreamId::Checkout(CHECKOUT), command)
     }
 
@@ -323,14 +268,11 @@ impl World {
         self.checkout(checkout::Command::RequestQuote);
     }
 
+    /// Pays what is quoted, if anything is.
     pub(super) fn pay(&mut self, method: Method) {
         let state = self.state::<Checkout>(StreamId::Checkout(CHECKOUT));
-        let quote = state.quote.unwrap();
+        let Some(quote) = state.quote else { return };
         self.checkout(checkout::Command::Pay { quote: quote.id, total: quote.total, method });
-    }
-
-    pub(super) fn later(&mut self, millis: i64) {
-        self.now = self.now.plus_millis(millis);
     }
 }
 

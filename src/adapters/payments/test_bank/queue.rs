@@ -25,8 +25,16 @@ struct Sent {
     key: String,
     payment: PaymentId,
     fact: ProviderFact,
-    /// Copies without acknowledgement, and whether each was delivered.
-    copies: BTreeMap<u8, bool>,
+    /// Copies without acknowledgement.
+    copies: BTreeMap<u8, Delivery>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Delivery {
+    /// When it comes next.
+    at: Timestamp,
+    /// Whether it came before.
+    made: bool,
 }
 
 /// What the queue has to offer.
@@ -49,10 +57,17 @@ pub(super) struct Queue {
 
 impl Queue {
     /// Adds a notice. `number` is that of the record it tells; one copy is delivered at each of `times`.
-    pub fn add(&mut self, number: u64, payment: PaymentId, key: String, fact: ProviderFact, times: &[Timestamp]) {
+    pub fn add(
+        &mut self,
+        number: u64,
+        payment: PaymentId,
+        key: String,
+        fact: ProviderFact,
+        times: &[Timestamp],
+    ) {
         let mut copies = BTreeMap::new();
         for (copy, at) in (0u8..).zip(times) {
-            copies.insert(copy, false);
+            copies.insert(copy, Delivery { at: *at, made: false });
             self.waiting.insert(due(*at, number, copy));
         }
         self.sent.insert(number, Sent { key, payment, fact, copies });
@@ -78,7 +93,7 @@ impl Queue {
         let Some(taken) = found else { return Next::Nothing };
         self.waiting.remove(&taken);
         let Some(sent) = self.sent.get_mut(&taken.number) else { return Next::Nothing };
-        sent.copies.insert(taken.copy, true);
+        sent.copies.insert(taken.copy, Delivery { at: again_at, made: true });
         self.waiting.insert(due(again_at, taken.number, taken.copy));
         Next::Notice(Notice {
             id: NoticeId(format!("{PREFIX}{}", taken.number)),
@@ -94,17 +109,18 @@ impl Queue {
         let Some((number, sent)) = number.and_then(|number| Some((number, self.sent.get(&number)?))) else {
             return Vec::new();
         };
-        sent.copies.iter().filter(|(_, delivered)| **delivered).map(|(copy, _)| (number, *copy)).collect()
+        sent.copies.iter().filter(|(_, delivery)| delivery.made).map(|(copy, _)| (number, *copy)).collect()
     }
 
     /// A copy was acknowledged.
     pub fn acknowledged(&mut self, number: u64, copy: u8) {
         let Some(sent) = self.sent.get_mut(&number) else { return };
-        sent.copies.remove(&copy);
+        if let Some(delivery) = sent.copies.remove(&copy) {
+            self.waiting.remove(&due(delivery.at, number, copy));
+        }
         if sent.copies.is_empty() {
             self.sent.remove(&number);
         }
-        self.waiting.retain(|due| (due.number, due.copy) != (number, copy));
     }
 }
 

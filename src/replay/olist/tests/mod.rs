@@ -103,9 +103,9 @@ fn with(file: &str, content: impl AsRef<[u8]>) -> Result<Source, ReadError> {
     let dir = Rows::default()
         .order("o1", 1, "")
         .items("o1", &[("p1", "s1", "1.00", "0.50")])
-        .product("p1,livros")
+        .product("p1,mesas")
         .seller("s1")
-        .translation("livros,books")
+        .translation("mesas,tables")
         .directory();
     fs::write(dir.path().join(file), content).expect("written");
     read::read(dir.path())

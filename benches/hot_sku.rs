@@ -1,0 +1,291 @@
+//! Durable holds per second on ONE SKU, through the real host and journal, and the usual ways on the same
+//! Postgres in the same run.
+//!
+//! `cargo xtask bench hot_sku [-- --seconds 5]`. Prints one table with ratios, then verifies what it wrote.
+
+use std::path::PathBuf;
+use std::process::Command as Process;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use anyhow::{Context, bail, ensure};
+use souk::actors::{Node, NodeOptions};
+use souk::clock::Clock;
+use souk::journal::{Database, Journal, audit};
+use souk_core::host::Answer;
+use souk_core::ids::{CheckoutId, HoldId, LocationId, MovementId, SkuId, StreamId};
+use souk_core::inventory::{Command, Movement, Request};
+use souk_core::journal::Origin;
+use souk_core::verify::Verifier;
+use tokio::time::Instant;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+const SKU: SkuId = SkuId(1);
+const PATIENCE: Duration = Duration::from_secs(30);
+const POOLS: [u32; 5] = [1, 2, 4, 8, 16];
+
+fn main() -> anyhow::Result<()> {
+    let seconds = seconds_wanted()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(run(seconds))
+}
+
+/// `cargo bench` hands every bench a `--bench` of its own; anything else unknown is a mistake.
+fn seconds_wanted() -> anyhow::Result<u64> {
+    let mut seconds = 5;
+    let mut arguments = std::env::args().skip(1);
+    while let Some(argument) = arguments.next() {
+        match argument.as_str() {
+            "--bench" => {}
+            "--seconds" => {
+                let value = arguments.next().context("--seconds wants a number")?;
+                seconds = value.parse().with_context(|| format!("--seconds {value:?} is no number"))?;
+            }
+            other => bail!("unknown argument {other:?}; known: --seconds N"),
+        }
+    }
+    Ok(seconds)
+}
+
+async fn run(seconds: u64) -> anyhow::Result<()> {
+    println!("durable holds on one SKU, {seconds} s each, fsync on, all on this machine\n");
+    let scratch = tempfile::tempdir()?;
+    let mut best = Vec::new();
+    for in_flight in [64, 256] {
+        let database = Database::Sqlite { dir: scratch.path().join(format!("sqlite-{in_flight}")) };
+        let measured = measure(&database, in_flight, seconds).await?;
+        measured.print(&format!("souk, SQLite, {in_flight} in flight"));
+    }
+    let Ok(url) = std::env::var("SOUK_TEST_POSTGRES_URL") else {
+        println!("\nSKIPPED the comparison on Postgres: SOUK_TEST_POSTGRES_URL is not set");
+        return Ok(());
+    };
+    for in_flight in [64, 256] {
+        let database = fresh_postgres(&url, &format!("hot_sku_{in_flight}"))?;
+        let measured = measure(&database, in_flight, seconds).await?;
+        measured.print(&format!("souk, Postgres, {in_flight} in flight"));
+        best.push((in_flight, measured.per_second));
+    }
+    println!();
+    let rival = fresh_postgres(&url, "hot_sku_rival")?;
+    let Database::Postgres { url: rival } = &rival else { bail!("not a Postgres address") };
+    let rivals = measure_rivals(rival, seconds)?;
+    println!("\nratios on Postgres");
+    for (in_flight, souk) in best {
+        for (name, per_second) in &rivals {
+            println!("  {in_flight:>4} in flight / {name:<46} {:>6.1}x", souk / per_second);
+        }
+    }
+    Ok(())
+}
+
+struct Measured {
+    per_second: f64,
+    p50_us: u32,
+    p99_us: u32,
+    rows_per_hold: f64,
+    bytes_per_hold: f64,
+}
+
+impl Measured {
+    fn print(&self, name: &str) {
+        println!(
+            "{name:<34} {:>9.0} holds/s   p50 {:>6.2} ms   p99 {:>6.2} ms   {:.2} event rows, {:.0} payload bytes per hold; verified",
+            self.per_second,
+            f64::from(self.p50_us) / 1e3,
+            f64::from(self.p99_us) / 1e3,
+            self.rows_per_hold,
+            self.bytes_per_hold
+        );
+    }
+}
+
+async fn measure(database: &Database, in_flight: u32, seconds: u64) -> anyhow::Result<Measured> {
+    let journal = Journal::open(database).await?;
+    let node = Node::start(journal, Clock::system(), NodeOptions::default()).await?;
+    let stream = StreamId::Stock(SKU.shard());
+    let stock = Arc::new(node.stock());
+    for command in prepare() {
+        let told = stock.command(stream, command, None, Origin::default(), PATIENCE).await?;
+        ensure!(matches!(told.answer, Answer::Fresh(Ok(_))), "preparing was told {:?}", told.answer);
+    }
+    let deadline = node.clock().now().plus_millis(20 * 60 * 60 * 1000);
+    let holds = Arc::new(AtomicU64::new(0));
+    let started = Instant::now();
+    let until = started + Duration::from_secs(seconds);
+    let mut clients = tokio::task::JoinSet::new();
+    for client in 0..in_flight {
+        let (stock, holds) = (Arc::clone(&stock), Arc::clone(&holds));
+        clients.spawn(async move {
+            let mut latencies = Vec::new();
+            for visit in 0u128.. {
+                let begun = Instant::now();
+                if begun >= until {
+                    break;
+                }
+                let hold = HoldId { checkout: CheckoutId((u128::from(client) << 64) | visit), n: 1 };
+                let request = Request::Hold { hold, sku: SKU, quantity: 1, deadline, pin: None };
+                let command = Command::Hold { asked: 1, request };
+                let told = stock.command(stream, command, None, Origin::default(), PATIENCE).await?;
+                ensure!(matches!(told.answer, Answer::Fresh(Ok(_))), "a hold was told {:?}", told.answer);
+                holds.fetch_add(1, Ordering::Relaxed);
+                latencies.push(begun.elapsed().as_micros() as u32);
+            }
+            Ok(latencies)
+        });
+    }
+    let mut latencies = Vec::new();
+    while let Some(client) = clients.join_next().await {
+        latencies.extend(client??);
+    }
+    let elapsed = started.elapsed().as_secs_f64();
+    node.shut_down().await;
+    drop((stock, node));
+    latencies.sort_unstable();
+    let count = holds.load(Ordering::Relaxed);
+    let (rows, bytes) = verify(database, count).await?;
+    let at = |share: f64| latencies[((latencies.len() - 1) as f64 * share) as usize];
+    Ok(Measured {
+        per_second: count as f64 / elapsed,
+        p50_us: at(0.5),
+        p99_us: at(0.99),
+        rows_per_hold: rows as f64 / count as f64,
+        bytes_per_hold: bytes as f64 / count as f64,
+    })
+}
+
+fn prepare() -> [Command; 11] {
+    std::array::from_fn(|at| match at {
+        0 => Command::open(SKU),
+        n => Command::Receive(Movement {
+            movement: MovementId(n as u128),
+            sku: SKU,
+            location: LocationId::MAIN,
+            quantity: 1_000_000,
+        }),
+    })
+}
+
+/// Everything that was answered must be there, and everything that is there must hold.
+async fn verify(database: &Database, holds: u64) -> anyhow::Result<(u64, u64)> {
+    let mut verifier = Verifier::new();
+    let mut bytes = 0;
+    let damage = audit::read(database, |recorded, payload_bytes| {
+        bytes += payload_bytes;
+        verifier.event(recorded);
+    })
+    .await?;
+    let report = verifier.finish();
+    ensure!(
+        damage.is_empty() && report.violations.is_empty(),
+        "not verified: {damage:?} {:?}",
+        report.violations
+    );
+    ensure!(
+        report.pending.len() as u64 == holds,
+        "{holds} holds answered, {} in the journal",
+        report.pending.len()
+    );
+    Ok((report.events, bytes as u64))
+}
+
+/// A database of its own on the server at `url`, dropped first if an earlier run left it.
+fn fresh_postgres(url: &str, name: &str) -> anyhow::Result<Database> {
+    let (server, _) = url.rsplit_once('/').context("the Postgres address names no database")?;
+    psql(url, &format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"))?;
+    psql(url, &format!("CREATE DATABASE {name}"))?;
+    Ok(Database::Postgres { url: format!("{server}/{name}") })
+}
+
+fn psql(url: &str, sql: &str) -> anyhow::Result<()> {
+    let status =
+        Process::new("psql").args(["-qX", "-v", "ON_ERROR_STOP=1", "-d", url, "-c", sql]).status()?;
+    ensure!(status.success(), "psql failed on: {sql}");
+    Ok(())
+}
+
+/// The usual ways, driven by pgbench: a stronger client than any pool in front of them.
+fn measure_rivals(url: &str, seconds: u64) -> anyhow::Result<Vec<(String, f64)>> {
+    let Some(pgbench) = find_pgbench() else {
+        println!("SKIPPED the usual ways: pgbench was not found");
+        return Ok(Vec::new());
+    };
+    psql(
+        url,
+        "CREATE TABLE stock (sku BIGINT PRIMARY KEY, available BIGINT NOT NULL CHECK (available >= 0));
+         CREATE TABLE holds (id BIGSERIAL PRIMARY KEY, sku BIGINT NOT NULL, quantity BIGINT NOT NULL, body TEXT NOT NULL);
+         INSERT INTO stock VALUES (1, 1000000000)",
+    )?;
+    let body = "x".repeat(200);
+    let locked = format!(
+        "BEGIN;\nSELECT available FROM stock WHERE sku = 1 FOR UPDATE;\n\
+         UPDATE stock SET available = available - 1 WHERE sku = 1;\n\
+         INSERT INTO holds (sku, quantity, body) VALUES (1, 1, '{body}');\nCOMMIT;\n"
+    );
+    let guarded = format!(
+        "WITH taken AS (UPDATE stock SET available = available - 1 WHERE sku = 1 AND available >= 1 RETURNING sku) \
+         INSERT INTO holds (sku, quantity, body) SELECT sku, 1, '{body}' FROM taken;\n"
+    );
+    let scratch = tempfile::tempdir()?;
+    let script = |name: &str, text: &str| -> anyhow::Result<PathBuf> {
+        let path = scratch.path().join(name);
+        std::fs::write(&path, text)?;
+        Ok(path)
+    };
+    let (locked, guarded) = (script("locked.sql", &locked)?, script("guarded.sql", &guarded)?);
+    let mut rivals = Vec::new();
+    let at_64 = run_pgbench(&pgbench, url, &locked, 64, seconds)?;
+    println!("{:<50} {at_64:>9.0} /s", "SELECT … FOR UPDATE, 64 connections");
+    rivals.push(("SELECT … FOR UPDATE, 64 connections".to_owned(), at_64));
+    for (name, path) in [("SELECT … FOR UPDATE", &locked), ("one guarded statement", &guarded)] {
+        let mut best = (0, 0.0);
+        for pool in POOLS {
+            let per_second = run_pgbench(&pgbench, url, path, pool, seconds)?;
+            if per_second > best.1 {
+                best = (pool, per_second);
+            }
+        }
+        let name = format!("{name}, best pool ({} connections)", best.0);
+        println!("{name:<50} {:>9.0} /s", best.1);
+        rivals.push((name, best.1));
+    }
+    Ok(rivals)
+}
+
+fn find_pgbench() -> Option<PathBuf> {
+    let debian = std::fs::read_dir("/usr/lib/postgresql").ok().into_iter().flatten();
+    let mut found: Vec<PathBuf> = debian
+        .filter_map(Result::ok)
+        .map(|entry| entry.path().join("bin/pgbench"))
+        .filter(|p| p.exists())
+        .collect();
+    found.sort();
+    let on_path = std::env::var_os("PATH")?;
+    found
+        .pop()
+        .or_else(|| std::env::split_paths(&on_path).map(|dir| dir.join("pgbench")).find(|p| p.exists()))
+}
+
+fn run_pgbench(
+    pgbench: &PathBuf,
+    url: &str,
+    script: &PathBuf,
+    clients: u32,
+    seconds: u64,
+) -> anyhow::Result<f64> {
+    let output = Process::new(pgbench)
+        .args(["-n", "-M", "prepared", "-j", &clients.min(2).to_string(), "-c", &clients.to_string()])
+        .args(["-T", &seconds.to_string()])
+        .arg("-f")
+        .arg(script)
+        .arg(url)
+        .output()?;
+    ensure!(output.status.success(), "pgbench: {}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8(output.stdout)?;
+    let line = text.lines().find(|line| line.starts_with("tps = ")).context("pgbench printed no tps")?;
+    let tps = line.split_whitespace().nth(2).context("pgbench printed no tps")?;
+    tps.parse().context("pgbench printed an odd tps")
+}

@@ -1,0 +1,75 @@
+//! Requests that come again.
+
+use crate::host::REPEATS_KEPT_MS;
+use crate::machine::{CommandId, CommandKey};
+
+use super::rig::{MINUTE, Rig, hold, key, receive, without};
+
+const DEADLINE: i64 = 60 * MINUTE;
+
+#[test]
+fn the_same_request_gets_the_same_answer() {
+    let mut rig = Rig::with_units(1);
+    rig.command("a", Some(key(1)), hold(1, DEADLINE));
+    rig.command("b", Some(key(2)), hold(2, DEADLINE));
+    assert_eq!(without(rig.settle(), &["view"]), ["a: yes Held @3", "b: no OutOfStock @3"]);
+    // A refusal stays one, whatever has come since.
+    rig.command("more", None, receive(2, 5));
+    rig.settle();
+    assert_eq!(rig.command("b", Some(key(2)), hold(2, DEADLINE)), ["b: again no OutOfStock @4"]);
+    assert_eq!(rig.command("a", Some(key(1)), hold(1, DEADLINE)), ["a: again yes Held @4"]);
+    rig.restart();
+    assert_eq!(rig.command("b", Some(key(2)), hold(2, DEADLINE)), ["b: again no OutOfStock @4"]);
+    assert_eq!(rig.command("a", Some(key(1)), hold(1, DEADLINE)), ["a: again yes Held @4"]);
+}
+
+#[test]
+fn a_repeat_waits_for_the_answer_it_repeats() {
+    let mut rig = Rig::with_units(1);
+    rig.command("a", Some(key(1)), hold(1, DEADLINE));
+    assert_eq!(rig.command("a again", Some(key(1)), hold(1, DEADLINE)), [""; 0]);
+    assert_eq!(without(rig.settle(), &["view"]), ["a: yes Held @3", "a again: again yes Held @3"]);
+}
+
+#[test]
+fn a_name_on_another_body_is_refused() {
+    let mut rig = Rig::with_units(2);
+    let other = CommandKey { id: CommandId(1), fingerprint: 5 };
+    rig.command("a", Some(key(1)), hold(1, DEADLINE));
+    assert_eq!(rig.command("b", Some(other), hold(2, DEADLINE)), [""; 0], "not before the first is durable");
+    assert_eq!(without(rig.settle(), &["view"]), ["a: yes Held @3", "b: key reused @3"]);
+    rig.restart();
+    assert_eq!(rig.command("b", Some(other), hold(2, DEADLINE)), ["b: key reused @3"]);
+}
+
+#[test]
+fn what_was_not_durable_was_never_answered() {
+    let mut rig = Rig::with_units(1);
+    rig.command("a", Some(key(1)), hold(1, DEADLINE));
+    rig.restart();
+    rig.command("b", Some(key(2)), hold(2, DEADLINE));
+    rig.command("a", Some(key(1)), hold(1, DEADLINE));
+    assert_eq!(without(rig.settle(), &["view"]), ["b: yes Held @3", "a: no OutOfStock @3"]);
+}
+
+#[test]
+fn the_host_remembers_ten_minutes() {
+    let mut rig = Rig::with_units(5);
+    rig.command("a", Some(key(1)), hold(1, DEADLINE));
+    rig.settle();
+    rig.clock(MINUTE).command("b", Some(key(2)), hold(2, DEADLINE));
+    rig.settle();
+    rig.clock(REPEATS_KEPT_MS);
+    assert_eq!(rig.command("a", Some(key(1)), hold(1, DEADLINE)), ["a: again yes Held @4"]);
+    rig.clock(REPEATS_KEPT_MS + 1);
+    // Decided anew; the machine knows its own hold, and the journal, asked first, its reply.
+    assert_eq!(rig.command("a", None, hold(1, DEADLINE)), ["a: yes Held @4"]);
+    assert_eq!(
+        rig.command("b", Some(key(2)), hold(2, DEADLINE)),
+        ["b: again yes Held @4"],
+        "each by its own age"
+    );
+    rig.clock(REPEATS_KEPT_MS + MINUTE + 1);
+    let lines = rig.command("b", Some(key(3)), hold(2, DEADLINE));
+    assert_eq!(lines, ["append 4+0 reply"]);
+}

@@ -1,0 +1,583 @@
+//! The writer's admission rules: which appends may go into a group, and at which positions.
+//!
+//! One sequencer stands in front of the database, in production and in the simulator. It knows the partitions
+//! this process owns with their last positions, and of every running host its incarnation and the seq its next
+//! append must state. What it lets through can still be refused by the database, which has the last word; what it
+//! refuses never gets there.
+//!
+//! A refusal closes the incarnation from that append on: whatever of it comes later is refused too, so a host
+//! that lost one decision never gets a later one through. A group that fails before COMMIT is either offered
+//! again as it is, or given back with [`Sequencer::abandon`], which restores positions and seqs but never opens
+//! what a refusal closed.
+
+use std::collections::BTreeMap;
+
+use crate::ids::{Partition, StreamId};
+use crate::journal::{Append, AppendId, Epoch, Incarnation, Refusal};
+use crate::planted::{self, Bug};
+
+/// What the sequencer must know of an append.
+pub trait Placeable {
+    /// Its name.
+    fn id(&self) -> AppendId;
+    /// The partition it says it is of.
+    fn partition(&self) -> Partition;
+    /// The owner's term it was decided under.
+    fn epoch(&self) -> Epoch;
+    /// Who decided.
+    fn stream(&self) -> StreamId;
+    /// The seq of the stream's last event before it.
+    fn expected_seq(&self) -> u64;
+    /// How many events of the stream itself it carries.
+    fn events(&self) -> u64;
+    /// The streams it brings into being, each with its number of events.
+    fn creations(&self) -> impl Iterator<Item = (StreamId, u64)>;
+}
+
+impl Placeable for Append {
+    fn id(&self) -> AppendId {
+        self.id
+    }
+
+    fn partition(&self) -> Partition {
+        self.partition
+    }
+
+    fn epoch(&self) -> Epoch {
+        self.epoch
+    }
+
+    fn stream(&self) -> StreamId {
+        self.stream
+    }
+
+    fn expected_seq(&self) -> u64 {
+        self.expected_seq
+    }
+
+    fn events(&self) -> u64 {
+        self.events.len() as u64
+    }
+
+    fn creations(&self) -> impl Iterator<Item = (StreamId, u64)> {
+        self.creates.iter().map(|creation| (creation.stream, creation.events.len() as u64))
+    }
+}
+
+impl<A: Placeable> Placeable for Box<A> {
+    fn id(&self) -> AppendId {
+        (**self).id()
+    }
+
+    fn partition(&self) -> Partition {
+        (**self).partition()
+    }
+
+    fn epoch(&self) -> Epoch {
+        (**self).epoch()
+    }
+
+    fn stream(&self) -> StreamId {
+        (**self).stream()
+    }
+
+    fn expected_seq(&self) -> u64 {
+        (**self).expected_seq()
+    }
+
+    fn events(&self) -> u64 {
+        (**self).events()
+    }
+
+    fn creations(&self) -> impl Iterator<Item = (StreamId, u64)> {
+        (**self).creations()
+    }
+}
+
+/// An append with its place: its own events first, then those of each creation, without a gap.
+#[derive(Clone, Debug)]
+pub struct Placed<A> {
+    /// The append.
+    pub append: A,
+    /// The position of its first event; of no meaning when it has none.
+    pub first_position: u64,
+    /// The partition's last position once this append is in.
+    pub last_position: u64,
+    /// The streams it creates, each with the position of its first event.
+    pub creations: Vec<(StreamId, u64)>,
+    /// The first append of its host: where the stream stands is so far only the host's word, and the database
+    /// must confirm it.
+    pub is_first: bool,
+}
+
+/// Appends that go to the database in one transaction, and those that do not.
+#[derive(Debug)]
+pub struct Group<A> {
+    /// What goes, in order.
+    pub placed: Vec<Placed<A>>,
+    /// What does not, and why.
+    pub refused: Vec<(AppendId, StreamId, Refusal)>,
+    /// Running hosts whose stream an append of this group creates: they started too early and must load anew.
+    pub closed: Vec<(StreamId, Incarnation)>,
+    undo: Vec<Undo>,
+}
+
+impl<A> Default for Group<A> {
+    fn default() -> Self {
+        Group { placed: Vec::new(), refused: Vec::new(), closed: Vec::new(), undo: Vec::new() }
+    }
+}
+
+#[derive(Debug)]
+enum Undo {
+    Position { partition: Partition, epoch: Epoch, last: u64 },
+    Seq { stream: StreamId, incarnation: Incarnation, seq: Option<u64> },
+    Creation { stream: StreamId, head: Option<Head> },
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Owned {
+    epoch: Epoch,
+    last_position: u64,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Head {
+    /// The running host; `None` for a stream that was only created.
+    incarnation: Option<Incarnation>,
+    /// The first ordinal of this incarnation that is refused.
+    closed_from: Option<u64>,
+    /// The stream's last seq; not known until the first append states it.
+    seq: Option<u64>,
+}
+
+impl Head {
+    fn admits(&self, id: AppendId) -> bool {
+        self.incarnation == Some(id.incarnation) && self.closed_from.is_none_or(|from| id.ordinal < from)
+    }
+
+    fn is_open(&self, incarnation: Incarnation) -> bool {
+        self.incarnation == Some(incarnation) && self.closed_from.is_none()
+    }
+}
+
+/// Decides what may be written. See the module's text.
+#[derive(Debug, Default)]
+pub struct Sequencer {
+    partitions: BTreeMap<Partition, Owned>,
+    streams: BTreeMap<StreamId, Head>,
+}
+
+impl Sequencer {
+    /// Nothing is owned, nobody runs.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// This process owns the partition from now on; its last event is at `last_position`.
+    pub fn own(&mut self, partition: Partition, epoch: Epoch, last_position: u64) {
+        self.forget_streams(partition);
+        self.partitions.insert(partition, Owned { epoch, last_position });
+    }
+
+    /// Somebody else owns the partition. Returns the hosts that must be told.
+    pub fn lose(&mut self, partition: Partition) -> Vec<(StreamId, Incarnation)> {
+        self.partitions.remove(&partition);
+        self.forget_streams(partition)
+    }
+
+    fn forget_streams(&mut self, partition: Partition) -> Vec<(StreamId, Incarnation)> {
+        let mut told = Vec::new();
+        self.streams.retain(|stream, head| {
+            let stays = stream.partition() != partition;
+            if let Some(incarnation) = head.incarnation
+                && !stays
+            {
+                told.push((*stream, incarnation));
+            }
+            stays
+        });
+        told
+    }
+
+    /// The term under which this process owns the partition.
+    pub fn epoch(&self, partition: Partition) -> Option<Epoch> {
+        self.partitions.get(&partition).map(|owned| owned.epoch)
+    }
+
+    /// The partition's last position, counting groups that are under way.
+    pub fn last_position(&self, partition: Partition) -> Option<u64> {
+        self.partitions.get(&partition).map(|owned| owned.last_position)
+    }
+
+    /// A host of this stream starts. An older incarnation is closed by it; returns that one.
+    ///
+    /// Call it only when everything that was placed for the stream is settled: that is the barrier behind which
+    /// a host may load.
+    pub fn start(&mut self, stream: StreamId, incarnation: Incarnation) -> Option<Incarnation> {
+        let head = Head { incarnation: Some(incarnation), closed_from: None, seq: None };
+        self.streams.insert(stream, head).and_then(|old| old.incarnation)
+    }
+
+    /// The host of this stream ended; does nothing when a newer one runs.
+    pub fn end(&mut self, stream: StreamId, incarnation: Incarnation) {
+        if self.streams.get(&stream).is_some_and(|head| head.incarnation == Some(incarnation)) {
+            self.streams.remove(&stream);
+        }
+    }
+
+    /// Whether what this incarnation sends is still taken.
+    pub fn is_open(&self, stream: StreamId, incarnation: Incarnation) -> bool {
+        self.streams.get(&stream).is_some_and(|head| head.is_open(incarnation))
+    }
+
+    /// Places what may go, in order, and refuses the rest.
+    pub fn place<A: Placeable>(&mut self, appends: Vec<A>) -> Group<A> {
+        let mut group = Group { placed: Vec::with_capacity(appends.len()), ..Group::default() };
+        for append in appends {
+            self.place_next(&mut group, append);
+        }
+        group
+    }
+
+    /// Places one more append into a group, or refuses it. Returns whether it was placed.
+    pub fn place_next<A: Placeable>(&mut self, group: &mut Group<A>, append: A) -> bool {
+        let (id, stream) = (append.id(), append.stream());
+        match self.check(&append) {
+            Ok(()) => {
+                let placed = self.give_positions(append, group);
+                group.placed.push(placed);
+                true
+            }
+            Err(refusal) => {
+                self.refuse(stream, id);
+                group.refused.push((id, stream, refusal));
+                false
+            }
+        }
+    }
+
+    /// Reads only, so that a refused append leaves nothing behind.
+    fn check<A: Placeable>(&self, append: &A) -> Result<(), Refusal> {
+        let (id, stream, partition) = (append.id(), append.stream(), append.partition());
+        if self.epoch(partition) != Some(append.epoch()) {
+            return Err(Refusal::Fenced);
+        }
+        let head = self.streams.get(&stream);
+        if !head.is_some_and(|head| head.admits(id)) && !planted::is(Bug::StaleIncarnation) {
+            return Err(Refusal::Closed);
+        }
+        let known = head.and_then(|head| head.seq);
+        if stream.partition() != partition || known.is_some_and(|seq| seq != append.expected_seq()) {
+            return Err(Refusal::WrongSeq);
+        }
+        for (n, (created, events)) in append.creations().enumerate() {
+            let exists = self.streams.get(&created).and_then(|head| head.seq).is_some_and(|seq| seq > 0);
+            let twice = append.creations().take(n).any(|(earlier, _)| earlier == created);
+            if created.partition() != partition || created == stream || exists || twice || events == 0 {
+                return Err(Refusal::WrongSeq);
+            }
+        }
+        Ok(())
+    }
+
+    fn give_positions<A: Placeable>(&mut self, append: A, group: &mut Group<A>) -> Placed<A> {
+        let (id, stream, partition) = (append.id(), append.stream(), append.partition());
+        let epoch = append.epoch();
+        let owned = self.partitions.entry(partition).or_insert(Owned { epoch, last_position: 0 });
+        group.undo.push(Undo::Position { partition, epoch, last: owned.last_position });
+        let first_position = owned.last_position + 1;
+        owned.last_position += append.events();
+
+        let fresh = Head { incarnation: Some(id.incarnation), closed_from: None, seq: None };
+        let head = self.streams.entry(stream).or_insert(fresh);
+        group.undo.push(Undo::Seq { stream, incarnation: id.incarnation, seq: head.seq });
+        let is_first = head.seq.is_none();
+        head.seq = Some(append.expected_seq() + append.events());
+
+        let mut creations = Vec::new();
+        for (created, events) in append.creations() {
+            creations.push((created, owned.last_position + 1));
+            owned.last_position += events;
+            let before = self.streams.get(&created).copied();
+            if let Some(incarnation) = before.and_then(|head| head.incarnation) {
+                group.closed.push((created, incarnation));
+            }
+            let incarnation = before.and_then(|head| head.incarnation);
+            self.streams.insert(created, Head { incarnation, closed_from: Some(0), seq: Some(events) });
+            group.undo.push(Undo::Creation { stream: created, head: before });
+        }
+        let last_position = owned.last_position;
+        Placed { append, first_position, last_position, creations, is_first }
+    }
+
+    /// The group is durable.
+    pub fn commit<A>(&mut self, group: &Group<A>) {
+        for undo in &group.undo {
+            // A stream without a host needs no head: whoever starts one learns its seq from the journal.
+            if let Undo::Creation { stream, .. } = undo
+                && self.streams.get(stream).is_some_and(|head| head.incarnation.is_none())
+            {
+                self.streams.remove(stream);
+            }
+        }
+    }
+
+    /// Nothing of the group happened: its positions and seqs are given back, and its appends, to be placed anew
+    /// or refused one by one.
+    pub fn abandon<A>(&mut self, group: Group<A>) -> Vec<A> {
+        for undo in group.undo.into_iter().rev() {
+            match undo {
+                Undo::Position { partition, epoch, last } => {
+                    if let Some(owned) = self.partitions.get_mut(&partition)
+                        && owned.epoch == epoch
+                    {
+                        owned.last_position = last;
+                    }
+                }
+                Undo::Seq { stream, incarnation, seq } => {
+                    if let Some(head) = self.streams.get_mut(&stream)
+                        && head.incarnation == Some(incarnation)
+                    {
+                        head.seq = seq;
+                    }
+                }
+                Undo::Creation { stream, head } => match head {
+                    Some(head) => {
+                        self.streams.insert(stream, head);
+                    }
+                    None => {
+                        self.streams.remove(&stream);
+                    }
+                },
+            }
+        }
+        group.placed.into_iter().map(|placed| placed.append).collect()
+    }
+
+    /// This append was refused, here or by the database: it and everything later of its incarnation.
+    pub fn refuse(&mut self, stream: StreamId, id: AppendId) {
+        if let Some(head) = self.streams.get_mut(&stream)
+            && head.incarnation == Some(id.incarnation)
+        {
+            head.closed_from = Some(head.closed_from.map_or(id.ordinal, |from| from.min(id.ordinal)));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::{CheckoutId, OrderId, PARTITIONS, ShardNo};
+
+    const EPOCH: Epoch = Epoch(3);
+
+    /// An append reduced to what the sequencer looks at.
+    #[derive(Clone, Debug)]
+    struct Plain {
+        id: AppendId,
+        stream: StreamId,
+        expected_seq: u64,
+        events: u64,
+        creates: Vec<(StreamId, u64)>,
+    }
+
+    impl Placeable for Plain {
+        fn id(&self) -> AppendId {
+            self.id
+        }
+        fn partition(&self) -> Partition {
+            self.stream.partition()
+        }
+        fn epoch(&self) -> Epoch {
+            EPOCH
+        }
+        fn stream(&self) -> StreamId {
+            self.stream
+        }
+        fn expected_seq(&self) -> u64 {
+            self.expected_seq
+        }
+        fn events(&self) -> u64 {
+            self.events
+        }
+        fn creations(&self) -> impl Iterator<Item = (StreamId, u64)> {
+            self.creates.iter().copied()
+        }
+    }
+
+    fn shard(n: u16) -> StreamId {
+        StreamId::Stock(ShardNo(n))
+    }
+
+    fn append(stream: StreamId, incarnation: u64, ordinal: u64, expected_seq: u64, events: u64) -> Plain {
+        let id = AppendId { incarnation: Incarnation(incarnation), ordinal };
+        Plain { id, stream, expected_seq, events, creates: Vec::new() }
+    }
+
+    fn owner() -> Sequencer {
+        let mut sequencer = Sequencer::new();
+        for partition in 0..PARTITIONS {
+            sequencer.own(Partition(partition), EPOCH, 0);
+        }
+        sequencer
+    }
+
+    fn refusals<A>(group: &Group<A>) -> Vec<(u64, Refusal)> {
+        group.refused.iter().map(|(id, _, refusal)| (id.ordinal, *refusal)).collect()
+    }
+
+    #[test]
+    fn positions_are_gapless_per_partition() {
+        let mut sequencer = owner();
+        sequencer.start(shard(1), Incarnation(1));
+        sequencer.start(shard(65), Incarnation(2));
+        sequencer.start(shard(2), Incarnation(3));
+        let group = sequencer.place(vec![
+            append(shard(1), 1, 1, 0, 2),
+            append(shard(65), 2, 1, 0, 1),
+            append(shard(2), 3, 1, 0, 1),
+            append(shard(1), 1, 2, 2, 1),
+        ]);
+        let places: Vec<_> = group.placed.iter().map(|p| (p.first_position, p.last_position)).collect();
+        assert_eq!(places, [(1, 2), (3, 3), (1, 1), (4, 4)]);
+        assert_eq!(group.placed.iter().map(|p| p.is_first).collect::<Vec<_>>(), [true, true, true, false]);
+        assert_eq!(sequencer.last_position(Partition(1)), Some(4));
+    }
+
+    #[test]
+    fn a_refusal_takes_everything_later_with_it() {
+        let mut sequencer = owner();
+        sequencer.start(shard(1), Incarnation(1));
+        let group = sequencer.place(vec![
+            append(shard(1), 1, 1, 0, 1),
+            append(shard(1), 1, 2, 7, 1),
+            append(shard(1), 1, 3, 1, 1),
+        ]);
+        assert_eq!(group.placed.len(), 1);
+        assert_eq!(refusals(&group), [(2, Refusal::WrongSeq), (3, Refusal::Closed)]);
+        assert!(!sequencer.is_open(shard(1), Incarnation(1)));
+        let later = sequencer.place(vec![append(shard(1), 1, 4, 1, 1)]);
+        assert_eq!(refusals(&later), [(4, Refusal::Closed)]);
+    }
+
+    #[test]
+    fn a_new_start_closes_the_old_incarnation() {
+        let mut sequencer = owner();
+        assert_eq!(sequencer.start(shard(1), Incarnation(1)), None);
+        assert_eq!(sequencer.start(shard(1), Incarnation(2)), Some(Incarnation(1)));
+        let group = sequencer.place(vec![append(shard(1), 1, 1, 0, 1), append(shard(1), 2, 1, 0, 1)]);
+        assert_eq!(refusals(&group), [(1, Refusal::Closed)]);
+        assert_eq!(group.placed[0].append.id.incarnation, Incarnation(2));
+        sequencer.end(shard(1), Incarnation(1));
+        assert!(
+            sequencer.is_open(shard(1), Incarnation(2)),
+            "the end of an old one is not the end of the new"
+        );
+    }
+
+    #[test]
+    fn nobody_writes_to_a_lost_partition() {
+        let mut sequencer = owner();
+        sequencer.start(shard(1), Incarnation(1));
+        assert_eq!(sequencer.lose(Partition(1)), [(shard(1), Incarnation(1))]);
+        let group = sequencer.place(vec![append(shard(1), 1, 1, 0, 1)]);
+        assert_eq!(refusals(&group), [(1, Refusal::Fenced)]);
+        sequencer.own(Partition(1), Epoch(4), 0);
+        sequencer.start(shard(1), Incarnation(2));
+        let group = sequencer.place(vec![append(shard(1), 2, 1, 0, 1)]);
+        assert_eq!(refusals(&group), [(1, Refusal::Fenced)], "the append names the term before");
+    }
+
+    #[test]
+    fn an_abandoned_group_gives_everything_back() {
+        let mut sequencer = owner();
+        sequencer.start(shard(1), Incarnation(1));
+        let first = sequencer.place(vec![append(shard(1), 1, 1, 0, 3)]);
+        sequencer.commit(&first);
+        let group = sequencer.place(vec![
+            append(shard(1), 1, 2, 3, 1),
+            append(shard(1), 1, 3, 4, 1),
+            append(shard(1), 1, 4, 9, 1),
+        ]);
+        let appends = sequencer.abandon(group);
+        assert_eq!(sequencer.last_position(Partition(1)), Some(3));
+        // The two that were fine are placed as before; what was refused stays refused.
+        let again = sequencer.place(appends);
+        assert_eq!(again.placed.iter().map(|p| p.first_position).collect::<Vec<_>>(), [4, 5]);
+        let group = sequencer.place(vec![append(shard(1), 1, 5, 5, 1)]);
+        assert_eq!(refusals(&group), [(5, Refusal::Closed)]);
+    }
+
+    #[test]
+    fn the_guilty_one_is_refused_alone_with_what_follows_it() {
+        let mut sequencer = owner();
+        sequencer.start(shard(1), Incarnation(1));
+        sequencer.start(shard(65), Incarnation(2));
+        let group = sequencer.place(vec![
+            append(shard(1), 1, 1, 0, 1),
+            append(shard(1), 1, 2, 1, 1),
+            append(shard(65), 2, 1, 0, 1),
+        ]);
+        let mut appends = sequencer.abandon(group).into_iter();
+        let guilty = sequencer.place(vec![appends.next().unwrap()]);
+        sequencer.abandon(guilty);
+        sequencer.refuse(shard(1), AppendId { incarnation: Incarnation(1), ordinal: 1 });
+        let rest = sequencer.place(appends.collect());
+        assert_eq!(refusals(&rest), [(2, Refusal::Closed)]);
+        assert_eq!(rest.placed[0].first_position, 1, "no position is lost");
+    }
+
+    #[test]
+    fn a_creation_stays_in_its_partition_and_happens_once() {
+        let (chk, ord) = (StreamId::Checkout(CheckoutId(5)), StreamId::Order(OrderId(5)));
+        let elsewhere = (6..100)
+            .map(|n| StreamId::Order(OrderId(n)))
+            .find(|stream| stream.partition() != chk.partition())
+            .unwrap();
+        let mut sequencer = owner();
+        let mut ordinal = 0;
+        let mut create = |sequencer: &mut Sequencer, expected_seq, what: Vec<(StreamId, u64)>| {
+            ordinal += 1;
+            sequencer.start(chk, Incarnation(ordinal));
+            let mut append = append(chk, ordinal, 1, expected_seq, 2);
+            append.creates = what;
+            sequencer.place(vec![append])
+        };
+        assert_eq!(create(&mut sequencer, 0, vec![(elsewhere, 1)]).placed.len(), 0);
+        assert_eq!(create(&mut sequencer, 0, vec![(chk, 1)]).placed.len(), 0);
+        assert_eq!(create(&mut sequencer, 0, vec![(ord, 1), (ord, 1)]).placed.len(), 0);
+        assert_eq!(create(&mut sequencer, 0, vec![(ord, 0)]).placed.len(), 0);
+        assert_eq!(sequencer.last_position(chk.partition()), Some(0));
+
+        let group = create(&mut sequencer, 0, vec![(ord, 3)]);
+        assert_eq!(group.placed[0].creations, [(ord, 3)]);
+        assert_eq!(group.placed[0].last_position, 5);
+        // Known to exist while the group is under way; after that the journal knows.
+        assert_eq!(create(&mut sequencer, 2, vec![(ord, 1)]).placed.len(), 0);
+        sequencer.commit(&group);
+        assert!(!sequencer.streams.contains_key(&ord));
+    }
+
+    #[test]
+    fn a_host_that_started_before_its_stream_was_created_is_closed() {
+        let (chk, ord) = (StreamId::Checkout(CheckoutId(5)), StreamId::Order(OrderId(5)));
+        let mut sequencer = owner();
+        sequencer.start(chk, Incarnation(1));
+        sequencer.start(ord, Incarnation(2));
+        let mut creating = append(chk, 1, 1, 0, 1);
+        creating.creates = vec![(ord, 1)];
+        let group = sequencer.place(vec![creating.clone(), append(ord, 2, 1, 0, 1)]);
+        assert_eq!(group.closed, [(ord, Incarnation(2))]);
+        assert_eq!(refusals(&group), [(1, Refusal::Closed)]);
+        assert!(!sequencer.is_open(ord, Incarnation(2)));
+
+        // Had the creation not happened, the host would still be good.
+        sequencer.start(ord, Incarnation(3));
+        sequencer.start(chk, Incarnation(4));
+        creating.id.incarnation = Incarnation(4);
+        let group = sequencer.place(vec![creating]);
+        sequencer.abandon(group);
+        assert!(sequencer.is_open(ord, Incarnation(3)));
+    }
+}

@@ -1,0 +1,118 @@
+//! What a seed draws first: which faults there are, and how strong.
+
+use souk_core::ids::{LocationId, SkuId, StreamId};
+
+use crate::rng::Rng;
+use crate::schedule::{MS, Micros};
+
+/// The conditions of one history. Every probability is per mille.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// Until when there are faults.
+    pub troubled_until: Micros,
+    /// A message is lost, arrives twice.
+    pub lose: u64,
+    /// See above.
+    pub double: u64,
+    /// The longest way of a message.
+    pub delay_max: Micros,
+    /// The longest time of one step of a transaction.
+    pub write_max: Micros,
+    /// The largest group.
+    pub group_max: usize,
+    /// A group is rolled back before COMMIT.
+    pub roll_back: u64,
+    /// The database refuses one append for itself.
+    pub refuse: u64,
+    /// A COMMIT is not answered.
+    pub unknown: u64,
+    /// A node stops for a while between the check of the epoch and the insert.
+    pub pause_in_commit: u64,
+    /// Mean number of steps between two crashes; 0 for none.
+    pub steps_per_crash: u64,
+    /// Pauses of nodes at any time, and how many there are.
+    pub pauses: u64,
+    /// How long a lease lasts.
+    pub lease: Micros,
+    /// After this long the database ends a transaction that waits for its client.
+    pub idle_in_transaction: Micros,
+    /// How far a node's clock may be off, in milliseconds.
+    pub skew_max_ms: i64,
+    /// A host sleeps after this long without messages.
+    pub sleep_after: Micros,
+    /// The longest time a load takes.
+    pub load_max: Micros,
+    /// How often due wakes are read.
+    pub wakes_every: Micros,
+    /// A snapshot is taken after so many events.
+    pub snapshots_every: u64,
+    /// Whether the handler looks into the stored replies before it asks the host.
+    pub handler_looks_first: bool,
+    /// What is sold; the first is what everybody wants.
+    pub skus: Vec<SkuId>,
+    /// How many units there are of each at first.
+    pub units: u64,
+    /// How many shoppers come.
+    pub shoppers: usize,
+    /// How many holds each takes.
+    pub rounds: u64,
+    /// The longest time a hold lasts.
+    pub ttl_max_ms: u64,
+    /// How many extra movements of stock the operator makes.
+    pub movements: u64,
+}
+
+impl Plan {
+    /// The conditions of this seed.
+    pub fn draw(rng: &mut Rng) -> Self {
+        // A fault that is always there hides what only its absence shows: each is off in a good part of the seeds.
+        let mut strength = |choices: &[u64]| if rng.chance(300) { 0 } else { rng.pick(choices) };
+        let (lose, double) = (strength(&[10, 50, 150, 300]), strength(&[10, 50, 200]));
+        let (roll_back, refuse) = (strength(&[10, 50, 150]), strength(&[5, 20, 60]));
+        let (unknown, pause_in_commit) = (strength(&[10, 50, 150]), strength(&[5, 20, 50]));
+        let (steps_per_crash, pauses) = (strength(&[300, 800, 2_000]), strength(&[1, 2, 4]));
+        let lease = rng.range(200, 2_000) * MS;
+        let skus = rng.pick(&[1, 1, 2, 3]);
+        Plan {
+            troubled_until: rng.range(1_000, 8_000) * MS,
+            lose,
+            double,
+            delay_max: rng.pick(&[1, 5, 50, 400]) * MS,
+            write_max: rng.pick(&[1, 5, 30]) * MS,
+            group_max: rng.pick(&[1, 2, 8, 64]),
+            roll_back,
+            refuse,
+            unknown,
+            pause_in_commit,
+            steps_per_crash,
+            pauses,
+            lease,
+            idle_in_transaction: rng.pick(&[lease * 2 / 5, lease * 2 / 5, lease * 3]),
+            skew_max_ms: rng.pick(&[0, 5, 300]),
+            sleep_after: rng.pick(&[20, 200, 1_000, 100_000]) * MS,
+            load_max: rng.pick(&[1, 10, 100]) * MS,
+            wakes_every: rng.pick(&[10, 50, 200]) * MS,
+            snapshots_every: rng.pick(&[1, 3, 8, 1_000]),
+            handler_looks_first: rng.chance(500),
+            skus: (0..skus).map(|n| nth_sku(n, rng.chance(600))).collect(),
+            units: rng.pick(&[1, 1, 2, 3, 8]),
+            shoppers: rng.range(2, 8) as usize,
+            rounds: rng.range(1, 3),
+            ttl_max_ms: rng.pick(&[300, 2_000, 6_000]),
+            movements: rng.range(0, 5),
+        }
+    }
+
+    /// Where units lie.
+    pub fn locations(&self) -> [LocationId; 2] {
+        [LocationId::MAIN, LocationId(1)]
+    }
+}
+
+/// The `n`th SKU, in the shard of the first one if it should be.
+fn nth_sku(n: u64, same_shard: bool) -> SkuId {
+    let first = SkuId(1);
+    let home = StreamId::Stock(first.shard());
+    let mut candidates = (1 + u128::from(n) * 1_000..).map(SkuId);
+    candidates.find(|sku| n == 0 || (StreamId::Stock(sku.shard()) == home) == same_shard).unwrap_or(first)
+}

@@ -1,0 +1,148 @@
+//! What came to pass: a run in which nothing happened proves nothing.
+
+use std::fmt;
+
+macro_rules! situations {
+    ($($(#[$doc:meta])* $name:ident),+ $(,)?) => {
+        /// A situation that the histories of a test run must contain.
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+        pub enum Situation {
+            $($(#[$doc])* $name),+
+        }
+
+        impl Situation {
+            /// All of them.
+            pub const ALL: &[Situation] = &[$(Situation::$name),+];
+        }
+    };
+}
+
+situations! {
+    /// An answer was lost, and the request sent again was answered.
+    AnswerLostThenRetried,
+    /// The host itself knew a repeat.
+    RepeatKnownByHost,
+    /// A stored reply answered a repeat.
+    RepeatKnownByJournal,
+    /// A name came with another body.
+    KeyReused,
+    /// A shopper gave a hold up without knowing whether it had been taken.
+    GivenUpUnknown,
+    /// The last unit was gone when somebody wanted it.
+    LastUnitRefused,
+    /// A hold ran out.
+    HoldExpired,
+    /// An undo came before its hold.
+    UndoBeforeHold,
+    /// An order was older than one that had been handled.
+    StaleOrder,
+    /// A sold hold was given back.
+    Deallocated,
+    /// A read, a refusal or a repeat had to wait at the gate.
+    HeldBackByGate,
+    /// A process ended while something was applied and not durable.
+    CrashBeforeDurable,
+    /// A process ended with a transaction under way.
+    CrashInTransaction,
+    /// A host slept.
+    Slept,
+    /// A wake brought a stream back that nobody had asked for, and something happened.
+    WakeRevived,
+    /// A host was loaded from a snapshot.
+    LoadedFromSnapshot,
+    /// A host was loaded from a snapshot that contained everything.
+    LoadedFromSnapshotAlone,
+    /// A host could not load at once because appends of its stream were under way.
+    WaitedAtBarrier,
+    /// A group carried appends of several streams.
+    GroupOfSeveralStreams,
+    /// A group was rolled back and offered again.
+    RolledBack,
+    /// The database refused one append of a group, and the others went in.
+    GuiltyAlone,
+    /// The writer refused what a closed incarnation still sent.
+    ClosedIncarnation,
+    /// A COMMIT was not answered and had landed.
+    UnknownHadLanded,
+    /// A COMMIT was not answered and had not landed.
+    UnknownHadNotLanded,
+    /// A COMMIT was not answered and landed later.
+    UnknownLandedLater,
+    /// The database ended a transaction that waited too long for its client.
+    EndedWhileIdle,
+    /// A lease was taken over.
+    TakenOver,
+    /// A take-over waited for a group under way.
+    TakeOverWaited,
+    /// A take-over happened while its former owner was paused.
+    TakenOverWhilePaused,
+    /// A former owner's append was refused by its epoch.
+    ZombieRefused,
+    /// A former owner kept silent because its lease had run out.
+    ZombieSilent,
+    /// A node's clock went back within a stream's life.
+    ClockWentBack,
+}
+
+/// Counts of one run or of many.
+#[derive(Clone, Debug)]
+pub struct Stats {
+    counts: Vec<u64>,
+    /// Histories.
+    pub runs: u64,
+    /// Durable events.
+    pub events: u64,
+    /// Things that happened in the worlds.
+    pub steps: u64,
+    /// A hash over everything that became durable: equal for equal histories.
+    pub digest: u64,
+}
+
+impl Default for Stats {
+    fn default() -> Self {
+        let counts = vec![0; Situation::ALL.len()];
+        Stats { counts, runs: 0, events: 0, steps: 0, digest: 0xcbf2_9ce4_8422_2325 }
+    }
+}
+
+impl Stats {
+    /// It came to pass.
+    pub fn saw(&mut self, situation: Situation) {
+        self.counts[situation as usize] += 1;
+    }
+
+    /// How often it came to pass.
+    pub fn count(&self, situation: Situation) -> u64 {
+        self.counts[situation as usize]
+    }
+
+    /// What never came to pass.
+    pub fn missing(&self) -> Vec<Situation> {
+        Situation::ALL.iter().copied().filter(|situation| self.count(*situation) == 0).collect()
+    }
+
+    /// Adds another run's counts.
+    pub fn add(&mut self, other: &Stats) {
+        for (mine, theirs) in self.counts.iter_mut().zip(&other.counts) {
+            *mine += theirs;
+        }
+        self.runs += other.runs;
+        self.events += other.events;
+        self.steps += other.steps;
+        self.mix(other.digest);
+    }
+
+    pub(crate) fn mix(&mut self, word: u64) {
+        self.digest = (self.digest ^ word).wrapping_mul(0x0000_0100_0000_01b3).rotate_left(5);
+    }
+}
+
+impl fmt::Display for Stats {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{} histories, {} events, {} steps", self.runs, self.events, self.steps)?;
+        for situation in Situation::ALL {
+            writeln!(f, "{:>10}  {situation:?}", self.count(*situation))?;
+        }
+        Ok(())
+    }
+}

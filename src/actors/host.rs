@@ -1,0 +1,198 @@
+//! The actor around a host: performs what the host decides, and decides nothing.
+
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef};
+use souk_core::host::{Action, Host, Input};
+use souk_core::ids::StreamId;
+use souk_core::journal::{Incarnation, Origin};
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use crate::journal::{OutcomeSink, Settled};
+
+use super::message::{HostMessage, Port, Reply};
+use super::node::{Hosted, Node};
+
+pub(super) struct HostActor<M>(PhantomData<M>);
+
+impl<M> HostActor<M> {
+    pub(super) fn new() -> Self {
+        HostActor(PhantomData)
+    }
+}
+
+pub(super) struct HostArguments {
+    pub(super) node: Arc<Node>,
+    pub(super) stream: StreamId,
+    /// The stream's actor before this one: it must have ended, last append settled, before the stream is read.
+    pub(super) after: Option<ActorCell>,
+}
+
+pub(super) struct HostState<M: Hosted> {
+    node: Arc<Node>,
+    stream: StreamId,
+    incarnation: Incarnation,
+    host: Host<M, Port<M>>,
+    outcomes: mpsc::UnboundedReceiver<Settled>,
+    /// Kept between messages so that a step allocates nothing.
+    actions: Vec<Action<M, Port<M>>>,
+}
+
+fn outcome<M: Hosted>(settled: Settled) -> Input<M, Port<M>> {
+    match settled {
+        Settled::Durable { ordinal, position } => Input::Durable { ordinal, position },
+        Settled::Refused(refusal) => Input::Refused(refusal),
+    }
+}
+
+/// The reason given to the supervisor when the journal refused an append.
+pub(super) const REFUSED: &str = "refused by the journal";
+
+impl<M: Hosted> Actor for HostActor<M> {
+    type Msg = HostMessage<M>;
+    type State = HostState<M>;
+    type Arguments = HostArguments;
+
+    async fn pre_start(
+        &self,
+        myself: ActorRef<Self::Msg>,
+        arguments: HostArguments,
+    ) -> Result<HostState<M>, ActorProcessingErr> {
+        let HostArguments { node, stream, after } = arguments;
+        if let Some(before) = after {
+            let _ = before.wait(None).await;
+        }
+        let (sender, outcomes) = mpsc::unbounded_channel();
+        let poked = myself.clone();
+        // A draining actor takes no more messages; its `post_stop` reads the channel itself.
+        let poke = Arc::new(move || drop(poked.cast(HostMessage::Settled)));
+        let started = node.journal().start(stream, OutcomeSink { outcomes: sender, poke }).await?;
+        let loaded = node.journal().load::<M>(stream, node.clock().now()).await?;
+        let host = Host::load(stream, started.epoch, started.incarnation, loaded)
+            .map_err(|foreign| format!("{stream} holds another machine's event at seq {}", foreign.seq))?;
+        let mut state =
+            HostState { node, stream, incarnation: started.incarnation, host, outcomes, actions: Vec::new() };
+        state.step(&myself, Input::Tick).await?;
+        Ok(state)
+    }
+
+    async fn handle(
+        &self,
+        myself: ActorRef<Self::Msg>,
+        message: HostMessage<M>,
+        state: &mut HostState<M>,
+    ) -> Result<(), ActorProcessingErr> {
+        state.settle(&myself).await?;
+        let input = match message {
+            HostMessage::Command { request, deadline } => {
+                if Instant::now() > deadline {
+                    let _ = request.port.reply.send(Reply::TooLate);
+                    return Ok(());
+                }
+                Input::Command(request)
+            }
+            HostMessage::Ask(ask, origin) => Input::Ask(ask, origin),
+            HostMessage::Answer(id, answer, origin) => Input::Answer(id, answer, origin),
+            HostMessage::Read(port) => Input::Read(port),
+            HostMessage::Tick => Input::Tick,
+            HostMessage::Idle => Input::Idle,
+            HostMessage::Settled => return Ok(()),
+            #[cfg(debug_assertions)]
+            HostMessage::Panic => panic!("a test asked {} to panic", state.stream),
+        };
+        state.step(&myself, input).await
+    }
+
+    async fn post_stop(
+        &self,
+        myself: ActorRef<Self::Msg>,
+        state: &mut HostState<M>,
+    ) -> Result<(), ActorProcessingErr> {
+        // What the gate still holds may leave once the last append is durable.
+        while !state.host.is_settled() && !state.host.has_failed() {
+            let Some(settled) = state.outcomes.recv().await else { break };
+            state.step(&myself, outcome(settled)).await?;
+        }
+        state.node.journal().end(state.stream, state.incarnation).await;
+        Ok(())
+    }
+}
+
+impl<M: Hosted> HostState<M> {
+    async fn settle(&mut self, myself: &ActorRef<HostMessage<M>>) -> Result<(), ActorProcessingErr> {
+        while let Ok(settled) = self.outcomes.try_recv() {
+            self.step(myself, outcome(settled)).await?;
+        }
+        Ok(())
+    }
+
+    async fn step(
+        &mut self,
+        myself: &ActorRef<HostMessage<M>>,
+        input: Input<M, Port<M>>,
+    ) -> Result<(), ActorProcessingErr> {
+        let mut actions = std::mem::take(&mut self.actions);
+        self.host.step(self.node.clock().now(), input, &mut actions);
+        for action in actions.drain(..) {
+            self.perform(myself, action).await?;
+        }
+        self.actions = actions;
+        Ok(())
+    }
+
+    async fn perform(
+        &mut self,
+        myself: &ActorRef<HostMessage<M>>,
+        action: Action<M, Port<M>>,
+    ) -> Result<(), ActorProcessingErr> {
+        match action {
+            Action::Append(append) => self.node.journal().append(append).await?,
+            Action::Snapshot(snapshot) => self.node.journal().snapshot(snapshot).await?,
+            Action::Timer(at) => self.node.set_timer(self.stream, at),
+            Action::Passivate => {
+                let _ = myself.drain();
+            }
+            Action::Fail(refusal) => {
+                tracing::warn!(stream = %self.stream, ?refusal, "the journal refused an append; loading anew");
+                myself.stop(Some(REFUSED.to_owned()));
+            }
+            outward => self.let_out(outward)?,
+        }
+        Ok(())
+    }
+
+    /// Lets something leave the actor, if this node may still speak for the partition: an owner whose lease has
+    /// lapsed may be answering from a past that another node has moved on from.
+    fn let_out(&mut self, action: Action<M, Port<M>>) -> Result<(), ActorProcessingErr> {
+        if !self.node.journal().is_owner(self.stream.partition()) {
+            return Err(format!("{} belongs to another node now", self.stream).into());
+        }
+        match action {
+            Action::Reply { port, answer, position } => {
+                let _ = port.reply.send(Reply::Answer { answer, position });
+            }
+            Action::Show { port, state, seq } => {
+                let _ = port.reply.send(Reply::State { state, seq });
+            }
+            Action::Ask(ask) => {
+                let seq = ask.id.seq;
+                self.node.deliver_ask(ask, self.origin(seq));
+            }
+            Action::AnswerAsk { id, answer, seq } => self.node.deliver_answer(id, answer, self.origin(seq)),
+            Action::Effect(id, effect) => self.node.effect_is_durable(id, effect),
+            Action::Publish(published) => M::publish_to(&self.node, published),
+            Action::Append(_)
+            | Action::Snapshot(_)
+            | Action::Timer(_)
+            | Action::Passivate
+            | Action::Fail(_) => {}
+        }
+        Ok(())
+    }
+
+    fn origin(&self, seq: u64) -> Origin {
+        Origin { cause: Some((self.stream, seq)), ..Origin::default() }
+    }
+}

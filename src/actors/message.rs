@@ -1,0 +1,55 @@
+//! What a host actor can be told.
+
+use souk_core::ask::{Ask, AskAnswer, AskId};
+use souk_core::host::{Answer, Request};
+use souk_core::journal::Origin;
+use souk_core::machine::Machine;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use tokio::time::Instant;
+
+/// A message to the actor that hosts a machine.
+#[derive(Debug)]
+pub(super) enum HostMessage<M: Machine> {
+    /// A command from outside. Not started after the deadline: whoever asked has gone.
+    Command { request: Request<M, Port<M>>, deadline: Instant },
+    /// Another machine's order.
+    Ask(Ask, Origin),
+    /// The answer to one of this machine's own asks.
+    Answer(AskId, AskAnswer, Origin),
+    /// Somebody wants to see the state.
+    Read(Port<M>),
+    /// A timer fired, or the stream's wake came due.
+    Tick,
+    /// The journal has settled something; the outcome waits in the host's own channel.
+    Settled,
+    /// Nobody has written for a while.
+    Idle,
+    /// A test wants to see what a panic here does.
+    #[cfg(debug_assertions)]
+    Panic,
+}
+
+#[cfg(feature = "cluster")]
+impl<M: Machine> ractor::Message for HostMessage<M> {}
+
+/// The way back to whoever asked. The permit is given back when the answer leaves, or when the actor dies.
+#[derive(Debug)]
+pub(super) struct Port<M: Machine> {
+    pub(super) reply: oneshot::Sender<Reply<M>>,
+    pub(super) _permit: Option<OwnedSemaphorePermit>,
+}
+
+/// What comes back through a [`Port`].
+#[derive(Debug)]
+pub(super) enum Reply<M: Machine> {
+    Answer {
+        answer: Answer<M>,
+        position: u64,
+    },
+    State {
+        state: Box<M::State>,
+        seq: u64,
+    },
+    /// The deadline had passed before the command was started.
+    TooLate,
+}

@@ -1,0 +1,28 @@
+//! The actors: hosts of core machines, their supervision, and the ways to reach them.
+//!
+//! ```text
+//! Node ── supervisor (one per kind of machine) ── host actors (one per stream that is awake)
+//!   ├─ directories   stream → actor; wakes what sleeps, replaces what ended
+//!   ├─ timers        one wheel for all hosts
+//!   ├─ wakes         reads due rows of the journal and ticks their streams
+//!   └─ admission     permits for new work from outside
+//! ```
+//!
+//! No actor awaits another inside `handle`: orders and answers between machines are messages of their own.
+
+mod admission;
+mod directory;
+mod handle;
+mod host;
+mod message;
+mod node;
+mod supervisor;
+mod timers;
+mod views;
+mod wakes;
+
+pub use admission::{Admission, Overloaded};
+pub use handle::{CallError, Handle, Told};
+pub use node::{Hosted, Node, NodeOptions};
+pub use supervisor::Quarantined;
+pub use views::StockView;

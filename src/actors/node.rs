@@ -1,0 +1,278 @@
+//! A node: everything the host actors of one process share, and the routes between them.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock, Weak};
+use std::time::Duration;
+
+use ractor::{Actor, ActorCell};
+use souk_core::any::Effect;
+use souk_core::ask::{Ask, AskAnswer, AskId};
+use souk_core::ids::StreamId;
+use souk_core::inventory::{Inventory, Published};
+use souk_core::journal::{EffectId, Origin};
+use souk_core::machine::Machine;
+use souk_core::time::Timestamp;
+use tokio::sync::mpsc;
+
+use crate::clock::Clock;
+use crate::journal::{Journal, WriterHealth};
+
+use super::admission::Admission;
+use super::directory::Directory;
+use super::handle::Handle;
+use super::message::HostMessage;
+use super::supervisor::{Supervisor, SupervisorMessage};
+use super::timers::{self, SetTimer};
+use super::views::StockView;
+use super::wakes;
+
+/// How a node behaves.
+#[derive(Clone, Copy, Debug)]
+pub struct NodeOptions {
+    /// Commands from outside that may be under way at once.
+    pub admission: usize,
+    /// An actor that nobody has written to for this long may sleep.
+    pub idle: Duration,
+}
+
+impl Default for NodeOptions {
+    fn default() -> Self {
+        NodeOptions { admission: 4_096, idle: Duration::from_secs(60) }
+    }
+}
+
+/// A machine that the node hosts.
+pub trait Hosted: Machine {
+    /// Whether its actors may sleep when nobody writes to them.
+    const SLEEPS: bool;
+
+    #[doc(hidden)]
+    #[allow(private_interfaces)]
+    fn kind(node: &Node) -> &Kind<Self>;
+
+    #[doc(hidden)]
+    fn publish_to(node: &Node, published: Self::Published);
+}
+
+/// The actors of one kind of machine.
+pub(super) struct Kind<M: Hosted> {
+    pub(super) directory: Directory<M>,
+    supervisor: OnceLock<ActorCell>,
+}
+
+impl<M: Hosted> Kind<M> {
+    fn new() -> Self {
+        Kind { directory: Directory::new(), supervisor: OnceLock::new() }
+    }
+
+    async fn supervise(&self, node: &Arc<Node>) -> Result<(), ractor::SpawnErr> {
+        let (actor, _) = Supervisor::<M>::spawn(None, Supervisor::new(), Arc::downgrade(node)).await?;
+        let actor: ractor::ActorRef<SupervisorMessage> = actor;
+        let _ = self.supervisor.set(actor.get_cell());
+        Ok(())
+    }
+
+    pub(super) fn supervisor(&self) -> ActorCell {
+        match self.supervisor.get() {
+            Some(cell) => cell.clone(),
+            None => unreachable!("supervisors are started before the node is handed out"),
+        }
+    }
+
+    fn sweep(&self, idle: Duration) {
+        if M::SLEEPS {
+            self.directory.sweep(idle);
+        }
+    }
+}
+
+/// One process's actors.
+pub struct Node {
+    journal: Journal,
+    clock: Clock,
+    admission: Admission,
+    timers: mpsc::UnboundedSender<SetTimer>,
+    restarts: AtomicU64,
+    stock: Kind<Inventory>,
+    stock_view: StockView,
+}
+
+impl std::fmt::Debug for Node {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Node").finish_non_exhaustive()
+    }
+}
+
+impl Hosted for Inventory {
+    // A shard's state is large and always wanted.
+    const SLEEPS: bool = false;
+
+    #[allow(private_interfaces)]
+    fn kind(node: &Node) -> &Kind<Self> {
+        &node.stock
+    }
+
+    fn publish_to(node: &Node, published: Published) {
+        node.stock_view.publish(published);
+    }
+}
+
+impl Node {
+    /// Starts the actors' surroundings on an open journal: supervisors, timers, the reader of wakes.
+    ///
+    /// # Errors
+    /// When a supervisor cannot be spawned.
+    pub async fn start(
+        journal: Journal,
+        clock: Clock,
+        options: NodeOptions,
+    ) -> Result<Arc<Self>, ractor::SpawnErr> {
+        let (timers, orders) = mpsc::unbounded_channel();
+        let node = Arc::new(Node {
+            journal,
+            clock,
+            admission: Admission::new(options.admission),
+            timers,
+            restarts: AtomicU64::new(0),
+            stock: Kind::new(),
+            stock_view: StockView::default(),
+        });
+        node.stock.supervise(&node).await?;
+        let weak = Arc::downgrade(&node);
+        tokio::spawn(timers::run(Weak::clone(&weak), orders));
+        tokio::spawn(wakes::run(Weak::clone(&weak)));
+        tokio::spawn(sweep(Weak::clone(&weak), options.idle));
+        tokio::spawn(watch_writer(weak));
+        Ok(node)
+    }
+
+    /// Speaks to stock shards.
+    pub fn stock(self: &Arc<Self>) -> Handle<Inventory> {
+        Handle::new(Arc::clone(self))
+    }
+
+    /// Free units as the shards last published them.
+    pub fn stock_view(&self) -> &StockView {
+        &self.stock_view
+    }
+
+    /// The journal.
+    pub fn journal(&self) -> &Journal {
+        &self.journal
+    }
+
+    /// The time.
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// Permits for work from outside.
+    pub fn admission(&self) -> &Admission {
+        &self.admission
+    }
+
+    /// How often an actor was loaded anew after a failure.
+    pub fn restarts(&self) -> u64 {
+        self.restarts.load(Ordering::Relaxed)
+    }
+
+    /// How many host actors are awake.
+    pub fn awake(&self) -> usize {
+        self.stock.directory.awake()
+    }
+
+    /// Streams whose actors keep failing.
+    pub fn quarantined(&self) -> Vec<StreamId> {
+        self.stock.directory.quarantined()
+    }
+
+    /// Ends everything in order: no new work, then every actor finishes what it was sent, then the journal
+    /// writes what waits.
+    pub async fn shut_down(&self) {
+        self.admission.set_shut(true);
+        self.stock.directory.drain().await;
+        self.journal.close().await;
+    }
+
+    pub(super) fn count_restart(&self) {
+        self.restarts.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn set_timer(&self, stream: StreamId, at: Option<Timestamp>) {
+        let _ = self.timers.send((stream, at));
+    }
+
+    /// Wakes the stream's actor, if it sleeps, and lets it do what is due.
+    pub(super) fn tick(self: &Arc<Self>, stream: StreamId) {
+        match stream {
+            StreamId::Stock(_) => self.tell::<Inventory>(stream, HostMessage::Tick),
+            other => tracing::warn!(stream = %other, "a wake of a stream that this version does not host"),
+        }
+    }
+
+    pub(super) fn deliver_ask(self: &Arc<Self>, ask: Ask, origin: Origin) {
+        match ask.to {
+            StreamId::Stock(_) => self.tell::<Inventory>(ask.to, HostMessage::Ask(ask, origin)),
+            other => tracing::warn!(stream = %other, "an ask to a stream that this version does not host"),
+        }
+    }
+
+    pub(super) fn deliver_answer(self: &Arc<Self>, id: AskId, answer: AskAnswer, origin: Origin) {
+        match id.stream {
+            StreamId::Stock(_) => self.tell::<Inventory>(id.stream, HostMessage::Answer(id, answer, origin)),
+            other => tracing::warn!(stream = %other, "an answer to a stream that this version does not host"),
+        }
+    }
+
+    pub(super) fn effect_is_durable(&self, _: EffectId, effect: Effect) {
+        match effect {}
+    }
+
+    /// Sends without waiting. A stream in quarantine is told nothing: its askers ask again, later.
+    fn tell<M: Hosted>(self: &Arc<Self>, stream: StreamId, message: HostMessage<M>) {
+        if M::kind(self).directory.send(self, stream, message).is_err() {
+            tracing::debug!(%stream, "in quarantine; not told");
+        }
+    }
+}
+
+/// Shuts the door for new work while the journal cannot take it, and ends the process when it must not go on:
+/// after a failed fsync only a restart that reads what is really on disk knows the truth.
+async fn watch_writer(node: Weak<Node>) {
+    let Some(alive) = node.upgrade() else { return };
+    let mut health = alive.journal.writer().health();
+    drop(alive);
+    loop {
+        let now = health.borrow_and_update().clone();
+        let Some(alive) = node.upgrade() else { return };
+        match &now {
+            WriterHealth::Healthy => alive.admission.set_shut(false),
+            WriterHealth::Degraded { reason, .. } | WriterHealth::Unknown { reason, .. } => {
+                tracing::warn!(reason, "the journal cannot be written; new work is refused until it can");
+                alive.admission.set_shut(true);
+            }
+            WriterHealth::Fatal { reason } => {
+                tracing::error!(reason, "the journal failed in a way that must not be retried; ending");
+                std::process::exit(FATAL_EXIT);
+            }
+            WriterHealth::Closed => alive.admission.set_shut(true),
+        }
+        drop(alive);
+        if health.changed().await.is_err() {
+            return;
+        }
+    }
+}
+
+/// The exit code after a fault of the journal: a supervisor of the process starts it again.
+const FATAL_EXIT: i32 = 70;
+
+/// Offers sleep to idle actors, until the node is gone.
+async fn sweep(node: Weak<Node>, idle: Duration) {
+    let mut round = tokio::time::interval(idle.clamp(Duration::from_millis(10), Duration::from_secs(5)));
+    loop {
+        round.tick().await;
+        let Some(node) = node.upgrade() else { return };
+        node.stock.sweep(idle);
+    }
+}

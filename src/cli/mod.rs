@@ -1,0 +1,62 @@
+//! The command line: parses, calls, prints. Exit codes: 0 done, 1 not as it should be (a violated invariant, a
+//! failed run), 2 wrong usage.
+
+mod database;
+mod drive;
+mod migrate;
+mod verify;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(name = "souk", version, about = "A marketplace server: many vendors, one storefront, one till")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Bring a database's tables up to date
+    Migrate(migrate::Arguments),
+    /// Read the journal and check every invariant
+    Verify(verify::Arguments),
+    /// Drive a stock shard with an in-process load client
+    #[command(hide = true)]
+    Drive(drive::Arguments),
+}
+
+/// Runs the program.
+pub fn run() -> ExitCode {
+    let cli = Cli::parse();
+    start_logging();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("error: cannot start the runtime: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let outcome = runtime.block_on(async {
+        match cli.command {
+            Command::Migrate(arguments) => migrate::run(arguments).await,
+            Command::Verify(arguments) => verify::run(arguments).await,
+            Command::Drive(arguments) => drive::run(arguments).await,
+        }
+    });
+    match outcome {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn start_logging() {
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+}

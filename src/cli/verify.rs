@@ -1,0 +1,142 @@
+//! `souk verify`: reads the journal offline, folds every stream, checks every invariant.
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::Context;
+use serde::Serialize;
+use souk_core::time::Timestamp;
+use souk_core::verify::{Invariant, Pending, Report, Told, Verifier, Violation};
+
+use crate::clock::Clock;
+use crate::journal::audit;
+
+use super::database::DatabaseArgument;
+
+#[derive(clap::Args)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    database: DatabaseArgument,
+    /// A client's log of what it was told, one fact a line; each must be in the journal
+    #[arg(long, value_name = "FILE")]
+    acks: Option<PathBuf>,
+    /// Print the result as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
+    let database = arguments.database.database();
+    let mut verifier = Verifier::new();
+    let damage = audit::read(&database, |recorded, _| verifier.event(recorded)).await?;
+    if let Some(path) = &arguments.acks {
+        for told in read_acks(path)? {
+            verifier.acknowledged(&told);
+        }
+    }
+    let now = Clock::system().now();
+    let report = verifier.finish();
+    let green = report.is_green(now) && damage.is_empty();
+    if arguments.json {
+        let out = ReportOut::new(&report, &damage, now, green);
+        println!("{}", serde_json::to_string_pretty(&out)?);
+    } else {
+        print(&report, &damage, now, green);
+    }
+    Ok(if green { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// A kill can cut the last line short; it was not acknowledged to anybody then.
+fn read_acks(path: &Path) -> anyhow::Result<Vec<Told>> {
+    let unreadable = || format!("cannot read {}", path.display());
+    let file = std::fs::File::open(path).with_context(unreadable)?;
+    let lines: Vec<String> =
+        BufReader::new(file).lines().collect::<Result<_, _>>().with_context(unreadable)?;
+    let count = lines.len();
+    let mut acks = Vec::with_capacity(count);
+    for (at, line) in lines.iter().enumerate() {
+        match line.parse() {
+            Ok(told) => acks.push(told),
+            Err(_) if at + 1 == count => {}
+            Err(error) => anyhow::bail!("{} line {}: {error}", path.display(), at + 1),
+        }
+    }
+    Ok(acks)
+}
+
+fn print(report: &Report, damage: &[String], now: Timestamp, green: bool) {
+    println!("{} events in {} streams", report.events, report.streams);
+    for (invariant, facts) in &report.facts {
+        let broken = report.violations.iter().filter(|violation| violation.invariant == *invariant).count();
+        let mark = if broken == 0 { "ok    " } else { "BROKEN" };
+        println!("  {mark} {:<4}{facts:>10} facts  {}", invariant.to_string(), invariant.promise());
+    }
+    for line in damage {
+        println!("  damaged: {line}");
+    }
+    for Violation { invariant, stream, seq, what } in &report.violations {
+        println!("  {invariant} violated in {stream} at seq {seq}: {what}");
+    }
+    let overdue = report.overdue(now).count();
+    if !report.pending.is_empty() {
+        println!("  {} under way, {overdue} of them past their deadline", report.pending.len());
+    }
+    for Pending { invariant, stream, seq, what, .. } in report.overdue(now).take(20) {
+        println!("  {invariant} overdue in {stream} since seq {seq}: {what}");
+    }
+    println!("{}", if green { "verified: everything holds" } else { "NOT verified" });
+}
+
+#[derive(Serialize)]
+struct ReportOut {
+    verified: bool,
+    events: u64,
+    streams: u64,
+    invariants: Vec<InvariantOut>,
+    violations: Vec<ViolationOut>,
+    damaged: Vec<String>,
+    pending: usize,
+    overdue: usize,
+}
+
+#[derive(Serialize)]
+struct InvariantOut {
+    id: String,
+    promise: &'static str,
+    facts: u64,
+}
+
+#[derive(Serialize)]
+struct ViolationOut {
+    invariant: String,
+    stream: String,
+    seq: u64,
+    what: String,
+}
+
+impl ReportOut {
+    fn new(report: &Report, damage: &[String], now: Timestamp, verified: bool) -> Self {
+        let invariant = |(invariant, facts): (&Invariant, &u64)| InvariantOut {
+            id: invariant.to_string(),
+            promise: invariant.promise(),
+            facts: *facts,
+        };
+        let violation = |violation: &Violation| ViolationOut {
+            invariant: violation.invariant.to_string(),
+            stream: violation.stream.to_string(),
+            seq: violation.seq,
+            what: violation.what.clone(),
+        };
+        ReportOut {
+            verified,
+            events: report.events,
+            streams: report.streams,
+            invariants: report.facts.iter().map(invariant).collect(),
+            violations: report.violations.iter().map(violation).collect(),
+            damaged: damage.to_vec(),
+            pending: report.pending.len(),
+            overdue: report.overdue(now).count(),
+        }
+    }
+}

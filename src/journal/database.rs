@@ -1,0 +1,195 @@
+//! Where the tables live: three SQLite files in one directory, or three schemas in one Postgres database.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::time::Duration;
+
+use sqlx::ConnectOptions;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+
+use super::error::JournalError;
+
+/// A set of tables. No transaction spans two of them.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Set {
+    /// Events, snapshots, outbox, wakes, replies, leases.
+    Journal,
+    /// People, keys, vault: not rebuildable.
+    Plain,
+    /// Projections with their cursors: may be deleted at any time.
+    Read,
+}
+
+impl Set {
+    /// All of them.
+    pub const ALL: [Set; 3] = [Set::Journal, Set::Plain, Set::Read];
+
+    /// The schema's name, and the file's without its ending.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Set::Journal => "journal",
+            Set::Plain => "plain",
+            Set::Read => "read",
+        }
+    }
+}
+
+/// A marketplace's database.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Database {
+    /// Embedded: files in this directory.
+    Sqlite {
+        /// The directory.
+        dir: PathBuf,
+    },
+    /// A Postgres server.
+    Postgres {
+        /// `postgres://user:password@host:port/database`
+        url: String,
+    },
+}
+
+impl FromStr for Database {
+    type Err = JournalError;
+
+    fn from_str(text: &str) -> Result<Self, JournalError> {
+        if let Some(dir) = text.strip_prefix("sqlite:")
+            && !dir.is_empty()
+        {
+            return Ok(Database::Sqlite { dir: PathBuf::from(dir) });
+        }
+        if text.starts_with("postgres://") || text.starts_with("postgresql://") {
+            let database = Database::Postgres { url: text.to_owned() };
+            database.postgres_options(Set::Journal)?;
+            return Ok(database);
+        }
+        Err(JournalError::Address { url: without_password(text) })
+    }
+}
+
+impl fmt::Display for Database {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Database::Sqlite { dir } => write!(f, "sqlite:{}", dir.display()),
+            Database::Postgres { url } => f.write_str(&without_password(url)),
+        }
+    }
+}
+
+impl fmt::Debug for Database {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+fn without_password(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
+    let Some((login, place)) = rest.rsplit_once('@') else { return url.to_owned() };
+    let user = login.split(':').next().unwrap_or_default();
+    format!("{scheme}://{user}:***@{place}")
+}
+
+/// Connections for reading, of either kind.
+#[derive(Clone, Debug)]
+pub enum Pool {
+    /// To one SQLite file.
+    Sqlite(sqlx::SqlitePool),
+    /// To one Postgres schema.
+    Postgres(sqlx::PgPool),
+}
+
+/// Runs the same text on whichever pool it is.
+macro_rules! on_pool {
+    ($pool:expr, $name:ident => $body:expr) => {
+        match $pool {
+            $crate::journal::database::Pool::Sqlite($name) => $body,
+            $crate::journal::database::Pool::Postgres($name) => $body,
+        }
+    };
+}
+pub(super) use on_pool;
+
+impl Pool {
+    /// Waits for its connections to end.
+    pub async fn close(&self) {
+        on_pool!(self, pool => pool.close().await);
+    }
+}
+
+impl Database {
+    /// The file of a set, when it is SQLite.
+    pub fn sqlite_file(dir: &Path, set: Set) -> PathBuf {
+        dir.join(set.name()).with_extension("db")
+    }
+
+    /// How to connect to a set's SQLite file.
+    pub fn sqlite_options(dir: &Path, set: Set) -> SqliteConnectOptions {
+        SqliteConnectOptions::new()
+            .filename(Self::sqlite_file(dir, set))
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .busy_timeout(Duration::from_secs(5))
+            .disable_statement_logging()
+    }
+
+    /// How to connect to a set's Postgres schema.
+    ///
+    /// # Errors
+    /// When the URL makes no sense, or this is not Postgres.
+    pub fn postgres_options(&self, set: Set) -> Result<PgConnectOptions, JournalError> {
+        let refuse = || JournalError::Address { url: self.to_string() };
+        let Database::Postgres { url } = self else { return Err(refuse()) };
+        let options = PgConnectOptions::from_str(url).map_err(|_| refuse())?;
+        Ok(options
+            .application_name("souk")
+            .options([("search_path", set.name())])
+            .disable_statement_logging())
+    }
+
+    /// A pool that only reads, on the tables of one set.
+    ///
+    /// # Errors
+    /// When the database cannot be reached.
+    pub async fn read_pool(&self, set: Set, connections: u32) -> Result<Pool, JournalError> {
+        let connect = JournalError::database("connect to the database");
+        match self {
+            Database::Sqlite { dir } => {
+                if !Self::sqlite_file(dir, set).exists() {
+                    return Err(JournalError::Absent);
+                }
+                let options = Self::sqlite_options(dir, set).pragma("query_only", "ON");
+                let pool = SqlitePoolOptions::new().max_connections(connections).connect_with(options).await;
+                pool.map(Pool::Sqlite).map_err(connect)
+            }
+            Database::Postgres { .. } => {
+                let options = self
+                    .postgres_options(set)?
+                    .options([("default_transaction_read_only", "on"), ("statement_timeout", "60s")]);
+                let pool = PgPoolOptions::new().max_connections(connections).connect_with(options).await;
+                pool.map(Pool::Postgres).map_err(connect)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_is_never_shown() {
+        let database: Database = "postgres://shop:s3cr@t@db:5432/souk".parse().unwrap();
+        assert_eq!(format!("{database:?}"), "postgres://shop:***@db:5432/souk");
+        let wrong = "mysql://shop:secret@db/souk".parse::<Database>().unwrap_err();
+        assert!(!wrong.to_string().contains("secret"), "{wrong}");
+    }
+
+    #[test]
+    fn an_address_names_its_kind() {
+        assert_eq!("sqlite:x/y".parse::<Database>().unwrap(), Database::Sqlite { dir: "x/y".into() });
+        assert!("x/y".parse::<Database>().is_err());
+        assert!("sqlite:".parse::<Database>().is_err());
+    }
+}

@@ -1,0 +1,424 @@
+//! The writing connection to Postgres.
+
+use std::time::Duration;
+
+use sqlx::error::BoxDynError;
+use sqlx::postgres::{
+    PgArguments, PgBindIterExt, PgConnectOptions, PgConnection, PgDatabaseError, PgSeverity,
+};
+use sqlx::{Arguments as _, ConnectOptions, Connection};
+
+use souk_core::ids::Partition;
+
+use super::backend::{Fault, Upkeep};
+use super::offer::{MarkRow, Offer};
+use super::sql;
+
+/// In partition order, as take-overs lock them, so that neither can wait for the other in a circle.
+const LEASES: &str =
+    "SELECT partition, epoch FROM leases WHERE partition = ANY($1) ORDER BY partition FOR SHARE";
+const CONFIRMED: &str = "SELECT COUNT(*) FROM UNNEST($1::text[], $2::bigint[]) AS s(stream, seq) \
+     JOIN events e ON e.stream = s.stream AND e.seq = s.seq";
+const EVENTS: &str = "INSERT INTO events (partition, position, stream, seq, epoch, kind, version, append_id, \
+     principal, cause_stream, cause_seq, trace, recorded_at, payload, checksum, chain) \
+     SELECT * FROM UNNEST($1::bigint[], $2::bigint[], $3::text[], $4::bigint[], $5::bigint[], $6::text[], \
+     $7::bigint[], $8::bytea[], $9::text[], $10::text[], $11::bigint[], $12::bytea[], $13::bigint[], \
+     $14::text[], $15::bytea[], $16::bytea[])";
+const REPLIES: &str = "INSERT INTO replies (command_id, partition, stream, append_id, fingerprint, outcome, \
+     recorded_at) SELECT * FROM UNNEST($1::bytea[], $2::bigint[], $3::text[], $4::bytea[], $5::bytea[], \
+     $6::text[], $7::bigint[])";
+const WAKES: &str = "INSERT INTO wakes (stream, partition, due_at) \
+     SELECT * FROM UNNEST($1::text[], $2::bigint[], $3::bigint[]) \
+     ON CONFLICT (stream) DO UPDATE SET due_at = excluded.due_at";
+const WAKES_GONE: &str = "DELETE FROM wakes WHERE stream = ANY($1)";
+const OUTBOX: &str = "INSERT INTO outbox (stream, seq, n, partition, append_id, lane, kind, version, payload, \
+     next_try_at, created_at, attempts, dead) \
+     SELECT u.*, 0, 0 FROM UNNEST($1::text[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bytea[], \
+     $6::text[], $7::text[], $8::bigint[], $9::text[], $10::bigint[], $11::bigint[]) AS u";
+const CLOSES: &str = "DELETE FROM outbox o USING UNNEST($1::text[], $2::bigint[], $3::bigint[]) \
+     AS c(stream, seq, n) WHERE o.stream = c.stream AND o.seq = c.seq AND o.n = c.n";
+
+const WHO_AM_I: &str =
+    "SELECT pid::bigint, backend_start::text FROM pg_stat_activity WHERE pid = pg_backend_pid()";
+/// Ends a session if it is still the one it was.
+const TERMINATE: &str =
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = $1 AND backend_start::text = $2";
+const IS_THERE: &str = "SELECT COUNT(*) FROM pg_stat_activity WHERE pid = $1 AND backend_start::text = $2";
+/// How often to look whether a terminated session is gone.
+const LOOK_AGAIN: Duration = Duration::from_millis(10);
+
+/// A statement with its arguments.
+type Statement = (&'static str, PgArguments);
+
+macro_rules! arguments {
+    ($($value:expr),+ $(,)?) => {{
+        let mut arguments = PgArguments::default();
+        $(arguments.add($value)?;)+
+        arguments
+    }};
+}
+
+/// A server process, named so that a later one under the same number is not mistaken for it.
+#[derive(Clone, Debug)]
+struct Session {
+    pid: i64,
+    started: String,
+}
+
+#[derive(Debug)]
+pub(super) struct PostgresWriter {
+    options: PgConnectOptions,
+    connection: Option<(PgConnection, Session)>,
+    /// A connection was lost; its server process may still be writing, and must be gone before anything is
+    /// offered again: half open, it would keep the lease rows and our own keys locked.
+    lost: Option<Session>,
+    /// How long any one step may take before the connection counts as lost.
+    patience: Duration,
+}
+
+impl PostgresWriter {
+    /// Connects when there is something to write. `patience` must be below half a lease.
+    pub(super) fn new(options: PgConnectOptions, patience: Duration) -> Self {
+        let millis = patience.as_millis();
+        let options = options.options([
+            ("idle_in_transaction_session_timeout", millis),
+            ("tcp_user_timeout", millis),
+            ("lock_timeout", millis),
+        ]);
+        PostgresWriter { options, connection: None, lost: None, patience }
+    }
+
+    /// A connection, once no earlier one can still be writing.
+    async fn ready(&mut self) -> Result<&mut PgConnection, Fault> {
+        let (connection, session) = match self.connection.take() {
+            Some(open) => open,
+            None => {
+                let opened = open(&self.options, self.lost.as_ref());
+                let opened = tokio::time::timeout(self.patience, opened).await;
+                let opened = opened.map_err(|_| Fault::failed("the database server does not answer"))?;
+                opened.map_err(Fault::failed)?
+            }
+        };
+        self.lost = None;
+        Ok(&mut self.connection.insert((connection, session)).0)
+    }
+
+    fn lose(&mut self) {
+        if let Some((connection, session)) = self.connection.take() {
+            drop(connection);
+            self.lost = Some(session);
+        }
+    }
+
+    /// What an error means; the connection is dropped unless the server is known to have rolled back.
+    fn judge(&mut self, error: &Trouble, at_commit: bool) -> Fault {
+        let (fault, usable) = classify(error, at_commit);
+        if !usable {
+            self.lose();
+        }
+        fault
+    }
+
+    pub(super) async fn write(&mut self, offer: &Offer) -> Result<(), Fault> {
+        let patience = self.patience;
+        let checks = Checks::of(offer).map_err(Fault::failed)?;
+        // Before any lock is taken.
+        let statements = statements(offer).map_err(Fault::failed)?;
+        let connection = self.ready().await?;
+        let written = within(patience, write_rows(connection, checks, statements)).await;
+        if let Err(trouble) = written {
+            let fault = self.judge(&trouble, false);
+            if let Some((connection, _)) = &mut self.connection
+                && within(patience, run(connection, "ROLLBACK")).await.is_err()
+            {
+                self.lose();
+            }
+            return Err(fault);
+        }
+        match within(patience, run(connection, "COMMIT")).await {
+            Ok(()) => Ok(()),
+            Err(trouble) => Err(self.judge(&trouble, true)),
+        }
+    }
+
+    pub(super) async fn holds(&mut self, offer: &Offer) -> Result<bool, Fault> {
+        let Some(mark) = offer.mark() else { return Ok(false) };
+        let patience = self.patience;
+        let connection = self.ready().await?;
+        let query = match mark.row {
+            MarkRow::Event { stream, seq } => sqlx::query_as(sql::MARK_EVENT).bind(stream).bind(seq as i64),
+            MarkRow::Reply { command_id } => sqlx::query_as(sql::MARK_REPLY).bind(command_id.as_slice()),
+            MarkRow::Outbox { stream, seq, n } => {
+                sqlx::query_as(sql::MARK_OUTBOX).bind(stream).bind(seq as i64).bind(i64::from(n))
+            }
+        };
+        let found: Result<Option<(Vec<u8>,)>, Trouble> =
+            within(patience, async { Ok(query.fetch_optional(connection).await?) }).await;
+        match found {
+            Ok(found) => Ok(found.is_some_and(|(append_id,)| append_id == *mark.append_id)),
+            Err(trouble) => Err(self.judge(&trouble, false)),
+        }
+    }
+
+    pub(super) async fn upkeep(&mut self, upkeep: &Upkeep) -> Result<u64, Fault> {
+        let patience = self.patience;
+        let connection = self.ready().await?;
+        let query = match upkeep {
+            Upkeep::NoteFailure { id, error, next_try_at, dead } => sqlx::query(sql::NOTE_FAILURE)
+                .bind(id.stream.to_string())
+                .bind(id.seq as i64)
+                .bind(i64::from(id.n))
+                .bind(error.as_str())
+                .bind(next_try_at.as_millis())
+                .bind(i64::from(*dead)),
+            Upkeep::Revive { id, now } => sqlx::query(sql::REVIVE)
+                .bind(id.stream.to_string())
+                .bind(id.seq as i64)
+                .bind(i64::from(id.n))
+                .bind(now.as_millis()),
+            Upkeep::PruneReplies { before, limit } => {
+                sqlx::query(sql::PRUNE_REPLIES).bind(before.as_millis()).bind(i64::from(*limit))
+            }
+        };
+        match within(patience, async { Ok(query.execute(connection).await?) }).await {
+            Ok(done) => Ok(done.rows_affected()),
+            Err(trouble) => Err(self.judge(&trouble, false)),
+        }
+    }
+
+    pub(super) async fn close(self) {
+        if let Some((connection, _)) = self.connection
+            && let Err(error) = connection.close().await
+        {
+            tracing::warn!(%error, "the journal's connection did not close cleanly");
+        }
+    }
+}
+
+/// What stopped a step.
+#[derive(Debug)]
+enum Trouble {
+    Fault(Fault),
+    Sql(sqlx::Error),
+    Late,
+}
+
+impl From<sqlx::Error> for Trouble {
+    fn from(error: sqlx::Error) -> Self {
+        Trouble::Sql(error)
+    }
+}
+
+/// Bounds a step. A step that is cut off leaves its connection in the middle of something: it must be dropped.
+async fn within<T>(patience: Duration, step: impl Future<Output = Result<T, Trouble>>) -> Result<T, Trouble> {
+    tokio::time::timeout(patience, step).await.unwrap_or(Err(Trouble::Late))
+}
+
+async fn run(connection: &mut PgConnection, statement: &'static str) -> Result<(), Trouble> {
+    sqlx::raw_sql(statement).execute(connection).await?;
+    Ok(())
+}
+
+/// Opens a connection and, on it, makes sure that the lost one is gone.
+async fn open(
+    options: &PgConnectOptions,
+    lost: Option<&Session>,
+) -> Result<(PgConnection, Session), sqlx::Error> {
+    let mut connection = options.connect().await?;
+    let (pid, started) = sqlx::query_as(WHO_AM_I).fetch_one(&mut connection).await?;
+    if let Some(lost) = lost {
+        loop {
+            let (there,): (i64,) = sqlx::query_as(IS_THERE)
+                .bind(lost.pid)
+                .bind(&lost.started)
+                .fetch_one(&mut connection)
+                .await?;
+            if there == 0 {
+                break;
+            }
+            sqlx::query(TERMINATE).bind(lost.pid).bind(&lost.started).fetch_all(&mut connection).await?;
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
+        tracing::info!(pid = lost.pid, "the server process of the lost connection is gone");
+    }
+    Ok((connection, Session { pid, started }))
+}
+
+/// Returns the meaning of an error, and whether the connection can still be used.
+fn classify(trouble: &Trouble, at_commit: bool) -> (Fault, bool) {
+    let lost = |reason: String| (Fault::Failed { doubtful: at_commit, reason }, false);
+    let error = match trouble {
+        Trouble::Fault(Fault::Fenced(partitions)) => return (Fault::Fenced(partitions.clone()), true),
+        Trouble::Fault(Fault::Conflict(reason)) => return (Fault::Conflict(reason.clone()), true),
+        Trouble::Fault(Fault::Failed { reason, .. } | Fault::Fatal(reason)) => return lost(reason.clone()),
+        Trouble::Late => return lost("the database server does not answer".to_owned()),
+        Trouble::Sql(error) => error,
+    };
+    let reason = error.to_string();
+    let sqlx::Error::Database(database) = error else { return lost(reason) };
+    let Some(postgres) = database.try_downcast_ref::<PgDatabaseError>() else { return lost(reason) };
+    // Damaged data or index, an I/O error of the server: what it says is on disk may not be.
+    if matches!(postgres.code(), "XX001" | "XX002" | "58030") || postgres.severity() == PgSeverity::Panic {
+        return (Fault::Fatal(reason), false);
+    }
+    if postgres.severity() == PgSeverity::Fatal {
+        return lost(reason);
+    }
+    match postgres.code().get(..2) {
+        // The data itself was not acceptable, or a constraint was violated.
+        Some("22" | "23") => (Fault::Conflict(reason), true),
+        _ => (Fault::Failed { doubtful: false, reason }, true),
+    }
+}
+
+async fn write_rows(
+    connection: &mut PgConnection,
+    checks: Checks,
+    statements: Vec<Statement>,
+) -> Result<(), Trouble> {
+    run(connection, "BEGIN").await?;
+    let held = sqlx::query_as_with(LEASES, checks.partitions).fetch_all(&mut *connection).await?;
+    let fenced = fenced(&checks.leases, &held);
+    if !fenced.is_empty() {
+        return Err(Trouble::Fault(Fault::Fenced(fenced)));
+    }
+    if let Some(stated) = checks.stated {
+        let (confirmed,): (i64,) = sqlx::query_as_with(CONFIRMED, stated).fetch_one(&mut *connection).await?;
+        if confirmed != checks.expected {
+            return Err(Trouble::Fault(Fault::Conflict("a stream is not where its host says".to_owned())));
+        }
+    }
+    for (text, arguments) in statements {
+        sqlx::query_with(text, arguments).execute(&mut *connection).await?;
+    }
+    Ok(())
+}
+
+/// The partitions whose lease is not the one the offer was made under. `held` is in partition order.
+fn fenced(leases: &[(Partition, i64)], held: &[(i64, i64)]) -> Vec<Partition> {
+    let is_ours = |(partition, epoch): &(Partition, i64)| {
+        let row = held.binary_search_by_key(&i64::from(partition.0), |(partition, _)| *partition);
+        row.is_ok_and(|at| held[at].1 == *epoch)
+    };
+    leases.iter().filter(|lease| !is_ours(lease)).map(|(partition, _)| *partition).collect()
+}
+
+/// What must be true before anything is written.
+struct Checks {
+    leases: Vec<(Partition, i64)>,
+    partitions: PgArguments,
+    /// Streams and seqs, when there are any.
+    stated: Option<PgArguments>,
+    expected: i64,
+}
+
+impl Checks {
+    fn of(offer: &Offer) -> Result<Self, BoxDynError> {
+        let partitions = arguments!(offer.leases.keys().map(|partition| i64::from(partition.0)).bind_iter());
+        let stated = arguments!(
+            offer.unconfirmed().map(|(stream, _)| &**stream).bind_iter(),
+            offer.unconfirmed().map(|(_, seq)| seq as i64).bind_iter(),
+        );
+        let expected = offer.unconfirmed().count() as i64;
+        Ok(Checks {
+            leases: offer.leases.iter().map(|(partition, epoch)| (*partition, epoch.0 as i64)).collect(),
+            partitions,
+            stated: (expected > 0).then_some(stated),
+            expected,
+        })
+    }
+}
+
+/// Everything that is to be written, one statement per table.
+fn statements(offer: &Offer) -> Result<Vec<Statement>, BoxDynError> {
+    let mut statements = Vec::new();
+    if offer.events().len() > 0 {
+        statements.push((EVENTS, event_arguments(offer)?));
+    }
+    let replies = || offer.appends().flat_map(|append| append.replies.iter().map(move |row| (append, row)));
+    if replies().next().is_some() {
+        let arguments = arguments!(
+            replies().map(|(_, reply)| reply.command_id).bind_iter(),
+            replies().map(|(append, _)| i64::from(append.partition.0)).bind_iter(),
+            replies().map(|(append, _)| &*append.stream_text).bind_iter(),
+            replies().map(|(append, _)| append.append_id).bind_iter(),
+            replies().map(|(_, reply)| reply.fingerprint).bind_iter(),
+            replies().map(|(_, reply)| &*reply.outcome).bind_iter(),
+            replies().map(|(append, _)| append.at.as_millis()).bind_iter(),
+        );
+        statements.push((REPLIES, arguments));
+    }
+    let set = || offer.wakes.iter().filter_map(|wake| wake.due_at.map(|due_at| (wake, due_at)));
+    if set().next().is_some() {
+        let arguments = arguments!(
+            set().map(|(wake, _)| &*wake.stream).bind_iter(),
+            set().map(|(wake, _)| i64::from(wake.partition.0)).bind_iter(),
+            set().map(|(_, due_at)| due_at.as_millis()).bind_iter(),
+        );
+        statements.push((WAKES, arguments));
+    }
+    let gone = || offer.wakes.iter().filter(|wake| wake.due_at.is_none());
+    if gone().next().is_some() {
+        statements.push((WAKES_GONE, arguments!(gone().map(|wake| &*wake.stream).bind_iter())));
+    }
+    let effects = || offer.appends().flat_map(|append| append.outbox.iter().map(move |row| (append, row)));
+    if effects().next().is_some() {
+        let arguments = arguments!(
+            effects().map(|(append, _)| &*append.stream_text).bind_iter(),
+            effects().map(|(_, row)| row.id.seq as i64).bind_iter(),
+            effects().map(|(_, row)| i64::from(row.id.n)).bind_iter(),
+            effects().map(|(append, _)| i64::from(append.partition.0)).bind_iter(),
+            effects().map(|(append, _)| append.append_id).bind_iter(),
+            effects().map(|(_, row)| &*row.effect.lane).bind_iter(),
+            effects().map(|(_, row)| &*row.effect.kind).bind_iter(),
+            effects().map(|(_, row)| i64::from(row.effect.version)).bind_iter(),
+            effects().map(|(_, row)| &*row.effect.payload).bind_iter(),
+            effects().map(|(append, _)| append.at.as_millis()).bind_iter(),
+            effects().map(|(append, _)| append.at.as_millis()).bind_iter(),
+        );
+        statements.push((OUTBOX, arguments));
+    }
+    let closes = || offer.appends().flat_map(|append| &append.closes);
+    if closes().next().is_some() {
+        let arguments = arguments!(
+            closes().map(|(stream, _)| &**stream).bind_iter(),
+            closes().map(|(_, id)| id.seq as i64).bind_iter(),
+            closes().map(|(_, id)| i64::from(id.n)).bind_iter(),
+        );
+        statements.push((CLOSES, arguments));
+    }
+    for snapshot in &offer.snapshots {
+        let arguments = arguments!(
+            snapshot.stream.to_string(),
+            i64::from(snapshot.stream.partition().0),
+            snapshot.seq as i64,
+            i64::from(snapshot.version),
+            snapshot.hash.as_slice(),
+            snapshot.state.as_str(),
+        );
+        statements.push((sql::PUT_SNAPSHOT, arguments));
+    }
+    Ok(statements)
+}
+
+fn event_arguments(offer: &Offer) -> Result<PgArguments, BoxDynError> {
+    let rows = || offer.events();
+    Ok(arguments!(
+        rows().map(|row| i64::from(row.append.partition.0)).bind_iter(),
+        rows().map(|row| row.position as i64).bind_iter(),
+        rows().map(|row| &*row.event.stream).bind_iter(),
+        rows().map(|row| row.event.seq as i64).bind_iter(),
+        rows().map(|row| row.append.epoch.0 as i64).bind_iter(),
+        rows().map(|row| row.event.kind).bind_iter(),
+        rows().map(|row| i64::from(row.event.version)).bind_iter(),
+        rows().map(|row| row.append.append_id).bind_iter(),
+        rows().map(|row| &*row.append.principal).bind_iter(),
+        rows().map(|row| row.append.cause.as_ref().map(|(stream, _)| &**stream)).bind_iter(),
+        rows().map(|row| row.append.cause.as_ref().map(|(_, seq)| *seq as i64)).bind_iter(),
+        rows().map(|row| row.append.trace).bind_iter(),
+        rows().map(|row| row.append.at.as_millis()).bind_iter(),
+        rows().map(|row| &*row.event.payload).bind_iter(),
+        rows().map(|row| row.event.checksum).bind_iter(),
+        rows().map(|row| *row.chain).bind_iter(),
+    ))
+}

@@ -1,0 +1,3 @@
+//! Read models and plain tables, each behind typed functions. SQL text lives here and in `journal/` only.
+
+pub mod vault;

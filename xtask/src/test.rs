@@ -1,0 +1,164 @@
+//! `cargo xtask test`: everything that must hold before a change is taken.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Command, ExitCode, Stdio};
+
+use anyhow::{Context, Result, bail};
+
+use crate::parts::Parts;
+use crate::postgres::Postgres;
+use crate::workspace::{POSTGRES_URL, SKIPS, cargo, succeed, target_dir};
+use crate::wrong_usage;
+
+pub fn run(args: &[String]) -> Result<ExitCode> {
+    let embedded = match args {
+        [] => false,
+        [flag] if flag == "--embedded" => true,
+        _ => return Ok(wrong_usage("`cargo xtask test` takes `--embedded` or nothing")),
+    };
+    let skips = target_dir().join("test-skips.txt");
+    fs::create_dir_all(target_dir())?;
+    fs::write(&skips, "").with_context(|| format!("cannot write {}", skips.display()))?;
+
+    let mut parts = Parts::default();
+    let mut tally = Tally::default();
+
+    // First, so that a missing server is said at once and not after the lints.
+    let mut postgres = None;
+    if embedded {
+        parts.skip("postgres", "left out by --embedded");
+    } else {
+        parts.run("postgres", || {
+            let started = Postgres::of_environment()?;
+            println!("Postgres {}", started.version);
+            Ok(postgres.insert(started).version.clone())
+        });
+    }
+    parts.run("format", || plain(&["fmt", "--all", "--check"]));
+    parts.run("lints", || {
+        plain(&["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"])
+    });
+    parts.run("cluster feature", || plain(&["check", "-p", "souk", "--features", "cluster", "--locked"]));
+    parts.run("tests", || {
+        let mut tests = cargo(&["test", "--workspace", "--locked", "--no-fail-fast"]);
+        tests.env(SKIPS, &skips).env_remove(POSTGRES_URL);
+        if let Some(postgres) = &postgres {
+            tests.env(POSTGRES_URL, &postgres.url);
+        }
+        tally.of_run(&mut tests, &mut std::io::stdout())?;
+        Ok(String::new())
+    });
+    drop(postgres);
+
+    println!("\n{}", parts.table());
+    print_skipped(&parts, &tally, &fs::read_to_string(&skips)?);
+    let failed = parts.failed();
+    if !failed.is_empty() {
+        println!("failed: {}", failed.join(", "));
+    }
+    println!("{} passed, {} failed", tally.passed, tally.failed);
+    Ok(if failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn plain(args: &[&str]) -> Result<String> {
+    succeed(&mut cargo(args)).with_context(|| format!("cargo {}", args[0]))?;
+    Ok(String::new())
+}
+
+fn print_skipped(parts: &Parts, tally: &Tally, of_tests: &str) {
+    let mut lines: Vec<String> = of_tests
+        .lines()
+        .map(|line| line.strip_prefix("SKIPPED ").unwrap_or(line).trim().to_owned())
+        .filter(|line| !line.is_empty())
+        .collect();
+    lines.sort();
+    lines.dedup();
+    lines.splice(0..0, parts.skipped().map(|(name, reason)| format!("{name}: {reason}")));
+    if tally.ignored > 0 {
+        lines.push(format!("{} tests are marked #[ignore]", tally.ignored));
+    }
+    println!("\nskipped:{}", if lines.is_empty() { " nothing" } else { "" });
+    for line in lines {
+        println!("  {line}");
+    }
+}
+
+/// The sums over the `test result:` lines of all test binaries.
+#[derive(Default, Debug, PartialEq)]
+struct Tally {
+    passed: u64,
+    failed: u64,
+    ignored: u64,
+}
+
+impl Tally {
+    /// Runs `cargo test`, passing its output on to `out` line by line.
+    fn of_run(&mut self, tests: &mut Command, out: &mut impl Write) -> Result<()> {
+        let mut child = tests.stdout(Stdio::piped()).spawn().context("cannot run `cargo test`")?;
+        let output = child.stdout.take().context("the output of `cargo test` is a pipe")?;
+        let mut output = BufReader::new(output);
+        let mut line = Vec::new();
+        while output.read_until(b'\n', &mut line)? > 0 {
+            out.write_all(&line)?;
+            self.add(&String::from_utf8_lossy(&line));
+            line.clear();
+        }
+        out.flush()?;
+        let status = child.wait()?;
+        if !status.success() {
+            // A test binary that does not compile or dies has no result line, and is a failure all the same.
+            self.failed = self.failed.max(1);
+            bail!("cargo test: {status}");
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, line: &str) {
+        // "test result: ok. 5 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.00s"
+        let Some((_, counts)) = line.strip_prefix("test result: ").and_then(|rest| rest.split_once(". "))
+        else {
+            return;
+        };
+        for count in counts.split(';') {
+            let mut words = count.split_whitespace();
+            let (Some(number), Some(kind)) = (words.next(), words.next()) else { continue };
+            let Ok(number) = number.parse::<u64>() else { continue };
+            match kind {
+                "passed" => self.passed += number,
+                "failed" => self.failed += number,
+                "ignored" => self.ignored += number,
+                _ => {}
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn result_lines_are_summed_and_others_left_alone() {
+        let mut tally = Tally::default();
+        for line in [
+            "running 7 tests",
+            "test result: ok. 5 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.00s\n",
+            "test scores::test result: ok. 9 passed ... ok",
+            "test result: FAILED. 2 passed; 3 failed; 0 ignored; 0 measured; 4 filtered out; finished in 1.25s\n",
+        ] {
+            tally.add(line);
+        }
+        assert_eq!(tally, Tally { passed: 7, failed: 3, ignored: 1 });
+    }
+
+    #[test]
+    fn a_run_without_result_lines_that_fails_counts_as_one_failure() {
+        let mut tally = Tally::default();
+        let dies = "echo 'test result: ok. 2 passed; 0 failed; 0 ignored'; exit 101";
+        let mut out = Vec::new();
+        assert!(tally.of_run(Command::new("sh").args(["-c", dies]), &mut out).is_err());
+        assert_eq!(out, b"test result: ok. 2 passed; 0 failed; 0 ignored\n");
+        assert_eq!(tally, Tally { passed: 2, failed: 1, ignored: 0 });
+    }
+}
