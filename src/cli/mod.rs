@@ -4,6 +4,7 @@
 mod database;
 mod drive;
 mod migrate;
+mod replay;
 mod verify;
 
 use std::process::ExitCode;
@@ -23,6 +24,9 @@ enum Command {
     Migrate(migrate::Arguments),
     /// Read the journal and check every invariant
     Verify(verify::Arguments),
+    /// Replay a real marketplace's orders through this one
+    #[command(subcommand)]
+    Replay(replay::Source),
     /// Drive a stock shard with an in-process load client
     #[command(hide = true)]
     Drive(drive::Arguments),
@@ -43,6 +47,7 @@ pub fn run() -> ExitCode {
         match cli.command {
             Command::Migrate(arguments) => migrate::run(arguments).await,
             Command::Verify(arguments) => verify::run(arguments).await,
+            Command::Replay(source) => replay::run(source).await,
             Command::Drive(arguments) => drive::run(arguments).await,
         }
     });

@@ -19,9 +19,9 @@ pub struct Options<'a> {
     pub json: bool,
 }
 
-/// Running telemetry. Keep it until the process ends.
+/// Running telemetry. Keep it until the process ends, so that what it still has to send is sent.
 #[derive(Debug)]
-#[must_use = "telemetry ends when this is dropped"]
+#[must_use = "keep it until the process ends"]
 pub struct Telemetry {
     _private: (),
 }

@@ -61,9 +61,10 @@ impl Payments {
         self.refunds.get(id).copied()
     }
 
-    /// Whether the provider has said the last word about this payment, or has never heard of it.
+    /// Whether the provider has said the last word about this payment, or had never heard of it: a call that
+    /// arrives after that is undone by the payment itself.
     pub(super) fn is_over(&self, id: &PaymentId) -> bool {
-        self.by_id.get(id).is_some_and(Paid::is_over)
+        self.by_id.get(id).is_some_and(|paid| paid.never_reached || paid.is_over())
     }
 
     pub(super) fn event(&mut self, recorded: &Recorded, event: &Event, orders: &Orders, report: &mut Report) {

@@ -132,6 +132,30 @@ impl Expected {
 }
 
 impl Sums {
+    /// Adds another's counts and sums.
+    pub fn add(&mut self, other: &Sums) {
+        self.orders_offered += other.orders_offered;
+        self.orders_without_items += other.orders_without_items;
+        self.orders_placed += other.orders_placed;
+        self.orders_plain += other.orders_plain;
+        self.orders_assisted += other.orders_assisted;
+        self.orders_refused += other.orders_refused;
+        self.vendor_orders += other.vendor_orders;
+        self.orders_split += other.orders_split;
+        self.items += other.items;
+        self.goods_minor += other.goods_minor;
+        self.freight_minor += other.freight_minor;
+        self.charged_minor += other.charged_minor;
+        self.commission_minor += other.commission_minor;
+        self.vendor_payable_minor += other.vendor_payable_minor;
+        self.parcels_shipped += other.parcels_shipped;
+        self.parcels_delivered += other.parcels_delivered;
+        self.orders_cancelled += other.orders_cancelled;
+        self.refunded_minor += other.refunded_minor;
+        self.commission_reversed_minor += other.commission_reversed_minor;
+        self.vendor_payable_reversed_minor += other.vendor_payable_reversed_minor;
+    }
+
     fn place(&mut self, order: &Order, amounts: &Amounts) -> Result<(), MoneyError> {
         let vendors = order.vendors().len() as u64;
         self.orders_placed += 1;

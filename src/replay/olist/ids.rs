@@ -1,7 +1,8 @@
 //! Ids of everything in a plan, each a function of what the source calls it.
 
 use sha2::{Digest, Sha256};
-use souk_core::ids::{CheckoutId, MovementId, ParcelId, ProductId, SkuId, VariantId, VendorId};
+use souk_core::ids::{CheckoutId, MovementId, ParcelId, ProductId, SkuId, StreamId, VariantId, VendorId};
+use souk_core::machine::CommandId;
 
 /// The vendor of this seller.
 pub fn vendor(seller: &str) -> VendorId {
@@ -37,6 +38,11 @@ pub fn receipt(sku: SkuId) -> MovementId {
 /// The checkout (and the order) of this order, for whoever may choose it.
 pub fn checkout(order: &str) -> CheckoutId {
     CheckoutId(hash("order", order))
+}
+
+/// Names a command, so that a resumed replay gives the same one again.
+pub fn command(stream: StreamId, step: &str) -> CommandId {
+    CommandId(hash("command", &format!("{stream}/{step}")))
 }
 
 /// The one parcel in which the vendor sends its part of this order.

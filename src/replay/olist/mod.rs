@@ -8,6 +8,7 @@
 //! particular row: any directory with files of the same form will do.
 
 pub mod decimal;
+pub mod drive;
 pub mod expected;
 pub mod ids;
 mod names;

@@ -120,7 +120,9 @@ mod tests {
 
     #[test]
     fn any_text_survives() {
-        for text in ["", "Zoë \"Quote\" Ångström", "行政区 北京市", "a\\b\nc\td\u{0}", "🦀".repeat(500).as_str()] {
+        for text in
+            ["", "Zoë \"Quote\" Ångström", "行政区 北京市", "a\\b\nc\td\u{0}", "🦀".repeat(500).as_str()]
+        {
             let address = Address { name: text.into(), street: text.into(), ..Address::default() };
             let decoded = Address::decode(&address.encode().unwrap()).unwrap();
             assert!(decoded == address, "{text:?}");

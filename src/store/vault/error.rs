@@ -15,7 +15,9 @@ pub enum VaultError {
     #[error(transparent)]
     Address(#[from] JournalError),
     /// The database refused or could not be reached.
-    #[error("cannot {doing}: check that the database is reachable and was brought up to date with `souk migrate`")]
+    #[error(
+        "cannot {doing}: check that the database is reachable and was brought up to date with `souk migrate`"
+    )]
     Database {
         /// What was tried.
         doing: &'static str,
@@ -23,7 +25,9 @@ pub enum VaultError {
         source: sqlx::Error,
     },
     /// The subject has other data already.
-    #[error("{subject} already holds other data: what a subject holds never changes, put it under a new subject")]
+    #[error(
+        "{subject} already holds other data: what a subject holds never changes, put it under a new subject"
+    )]
     Occupied {
         /// Whose.
         subject: SubjectId,
@@ -43,7 +47,9 @@ pub enum VaultError {
         value: String,
     },
     /// The key file lacks a version that rows were sealed with.
-    #[error("the vault's key file has no version {version}, which rows need: restore the key file from its backup")]
+    #[error(
+        "the vault's key file has no version {version}, which rows need: restore the key file from its backup"
+    )]
     NoKey {
         /// Which.
         version: u32,
@@ -58,7 +64,9 @@ pub enum VaultError {
         version: u32,
     },
     /// No random numbers.
-    #[error("the operating system gives no random numbers: nothing can be sealed; check /dev/urandom or the sandbox")]
+    #[error(
+        "the operating system gives no random numbers: nothing can be sealed; check /dev/urandom or the sandbox"
+    )]
     NoRandomness,
     /// Something that can be held cannot be written; never happens.
     #[error("an address cannot be written as JSON")]
@@ -125,7 +133,9 @@ pub enum KeyFileError {
         path: PathBuf,
     },
     /// No random numbers.
-    #[error("the operating system gives no random numbers: no key can be made; check /dev/urandom or the sandbox")]
+    #[error(
+        "the operating system gives no random numbers: no key can be made; check /dev/urandom or the sandbox"
+    )]
     NoRandomness,
 }
 

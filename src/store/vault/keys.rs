@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
 use super::error::KeyFileError;
-use super::seal::{KEY_BYTES, Key, new_key};
+use super::seal::{self, KEY_BYTES, Key, new_key};
 
 const HEADER: &str = "# The keys that seal names and addresses in souk's vault: per line a version and 32 bytes in\n\
      # hexadecimal; the highest version seals. Keep a copy apart from the database's backups: without it nothing in\n\
@@ -37,11 +37,10 @@ impl VaultKeys {
     /// # Errors
     /// When it cannot be read, can be read by others than its owner, or does not hold keys.
     pub fn load(path: &Path) -> Result<Self, KeyFileError> {
-        let mut file = File::open(path).map_err(failed("open", path))?;
+        let file = File::open(path).map_err(failed("open", path))?;
         refuse_open_to_others(&file, path)?;
         let mut text = Zeroizing::new(String::new());
-        let read = file.by_ref().take(FILE_BYTES_MAX).read_to_string(&mut text);
-        match read {
+        match file.take(FILE_BYTES_MAX).read_to_string(&mut text) {
             Ok(_) => Self::parse(&text, path),
             Err(error) if error.kind() == ErrorKind::InvalidData => Err(malformed(path, 1, "it is no text")),
             Err(error) => Err(failed("read", path)(error)),
@@ -78,7 +77,8 @@ impl VaultKeys {
     /// As [`VaultKeys::load`], and when the file cannot be replaced.
     pub fn add_version(path: &Path) -> Result<Self, KeyFileError> {
         let mut keys = Self::load(path)?;
-        keys.newest = keys.newest.checked_add(1).ok_or_else(|| malformed(path, 1, "there is no version left"))?;
+        keys.newest =
+            keys.newest.checked_add(1).ok_or_else(|| malformed(path, 1, "there is no version left"))?;
         keys.keys.insert(keys.newest, new_key()?);
         let draft = keys.write_draft(path)?;
         fs::rename(&draft, path).and_then(|()| sync_directory(path)).map_err(failed("replace", path))?;
@@ -125,7 +125,8 @@ impl VaultKeys {
 
     /// Writes the keys to a new file beside `path`, for its owner alone from the first byte on.
     fn write_draft(&self, path: &Path) -> Result<PathBuf, KeyFileError> {
-        let mut text = Zeroizing::new(String::with_capacity(HEADER.len() + self.keys.len() * (KEY_BYTES * 2 + 16)));
+        let mut text =
+            Zeroizing::new(String::with_capacity(HEADER.len() + self.keys.len() * (KEY_BYTES * 2 + 16)));
         text.push_str(HEADER);
         for (version, key) in &self.keys {
             text.push_str(&version.to_string());
@@ -136,15 +137,10 @@ impl VaultKeys {
             }
             text.push('\n');
         }
-        // A name of its own per process, so that two that start at once do not write into each other's.
+        // A random name: two that start at once must not write into each other's draft.
         let mut name = path.file_name().unwrap_or_default().to_owned();
-        name.push(format!(".{}.new", std::process::id()));
+        name.push(format!(".{:016x}.new", seal::random_number()?));
         let draft = path.with_file_name(name);
-        // What a crash of an earlier process with our number left behind.
-        match fs::remove_file(&draft) {
-            Err(error) if error.kind() != ErrorKind::NotFound => return Err(failed("make", path)(error)),
-            _ => {}
-        }
         let mut options = File::options();
         options.write(true).create_new(true);
         #[cfg(unix)]

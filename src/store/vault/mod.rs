@@ -18,6 +18,8 @@ mod seal;
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
+
 use souk_core::ids::{StreamId, SubjectId};
 use souk_core::time::Timestamp;
 
@@ -38,11 +40,11 @@ const REWRAP_BATCH: u32 = 500;
 /// How often a row may be swept away between our finding it and our touching it, before something else is wrong.
 const PUT_TRIES: u32 = 3;
 
-/// Personal data.
-#[derive(Debug)]
+/// Personal data. Clones share connections and keys.
+#[derive(Clone, Debug)]
 pub struct Vault {
     rows: Rows,
-    keys: VaultKeys,
+    keys: Arc<VaultKeys>,
     clock: Clock,
 }
 
@@ -57,7 +59,8 @@ impl Vault {
         clock: Clock,
         connections: u32,
     ) -> Result<Self, VaultError> {
-        let vault = Vault { rows: Rows::connect(database, connections).await?, keys, clock };
+        let rows = Rows::connect(database, connections).await?;
+        let vault = Vault { rows, keys: Arc::new(keys), clock };
         // Better no start than a second first version whose rows nobody can tell from the others.
         for sample in vault.rows.samples().await? {
             let key = vault.wrapping_key(sample.key_version)?;
@@ -78,7 +81,12 @@ impl Vault {
     ///
     /// # Errors
     /// [`VaultError::Occupied`] when the subject holds something else, or is to be named by another stream.
-    pub async fn put(&self, subject: SubjectId, stream: StreamId, address: &Address) -> Result<(), VaultError> {
+    pub async fn put(
+        &self,
+        subject: SubjectId,
+        stream: StreamId,
+        address: &Address,
+    ) -> Result<(), VaultError> {
         let row = self.seal(subject, stream, address)?;
         for _ in 0..PUT_TRIES {
             if self.rows.insert(subject, self.clock.now(), &row).await? {
@@ -93,6 +101,7 @@ impl Vault {
                 return Ok(());
             }
         }
+        // Whoever takes the row away each time also writes here; better refused than put beside another's.
         Err(VaultError::Occupied { subject })
     }
 
@@ -159,16 +168,22 @@ impl Vault {
     /// stays as it is. May run beside everything else, and again after a crash.
     ///
     /// # Errors
-    /// When the key file lacks a version, or a row does not open.
+    /// When the key file lacks a version, or a row does not open; every other row is wrapped anew all the same.
     pub async fn rewrap(&self, to_version: u32) -> Result<u64, VaultError> {
         let new = self.wrapping_key(to_version)?;
-        let (mut count, mut after) = (0, None);
+        let (mut count, mut after, mut first_error) = (0, None, None);
         loop {
             let rows = self.rows.other_versions(to_version, after, REWRAP_BATCH).await?;
-            let Some(last) = rows.last() else { return Ok(count) };
+            let Some(last) = rows.last() else { return first_error.map_or(Ok(count), Err) };
             after = Some(last.subject);
             for row in &rows {
-                let data_key = self.unwrap(row)?;
+                let data_key = match self.unwrap(row) {
+                    Ok(data_key) => data_key,
+                    Err(error) => {
+                        first_error = first_error.or(Some(error));
+                        continue;
+                    }
+                };
                 let wrapped = seal(new, row.subject, Purpose::DataKey(to_version), data_key.as_slice())?;
                 count += u64::from(self.rows.rewrap(row, to_version, &wrapped).await?);
             }

@@ -67,7 +67,7 @@ pub struct Forgotten {
     pub put_at: Timestamp,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Rows {
     pool: Pool,
 }
@@ -88,6 +88,11 @@ impl Rows {
             }
         };
         Ok(Rows { pool })
+    }
+
+    #[cfg(test)]
+    pub fn pool(&self) -> &Pool {
+        &self.pool
     }
 
     pub async fn close(&self) {
@@ -114,13 +119,23 @@ impl Rows {
             sqlx::query_as(FIND).bind(subject.to_string()).fetch_optional(pool).await)
         .map_err(VaultError::database("read the vault"))?;
         row.map(|(stream, version, wrapped_key, address)| {
-            Ok(Sealed { stream: parsed("stream", stream)?, key_version: narrow(version)?, wrapped_key, address })
+            Ok(Sealed {
+                stream: parsed("stream", stream)?,
+                key_version: narrow(version)?,
+                wrapped_key,
+                address,
+            })
         })
         .transpose()
     }
 
     /// Whether the row was still the one with this wrapped key.
-    pub async fn touch(&self, subject: SubjectId, now: Timestamp, wrapped: &[u8]) -> Result<bool, VaultError> {
+    pub async fn touch(
+        &self,
+        subject: SubjectId,
+        now: Timestamp,
+        wrapped: &[u8],
+    ) -> Result<bool, VaultError> {
         let done = on_pool!(&self.pool, pool => sqlx::query(TOUCH)
             .bind(subject.to_string())
             .bind(now.as_millis())

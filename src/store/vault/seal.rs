@@ -34,6 +34,11 @@ pub(super) fn new_key() -> Result<Key, NoRandomness> {
     <[u8; KEY_BYTES]>::try_generate().map(Zeroizing::new).map_err(|_| NoRandomness)
 }
 
+/// A number that nobody else has.
+pub(super) fn random_number() -> Result<u64, NoRandomness> {
+    u64::try_generate().map_err(|_| NoRandomness)
+}
+
 /// Seals: nonce, then ciphertext with its tag.
 pub(super) fn seal(
     key: &Key,
@@ -45,12 +50,18 @@ pub(super) fn seal(
     let place = place(subject, purpose);
     let payload = Payload { msg: plain, aad: place.as_bytes() };
     // Encryption itself fails beyond 64 GiB only, which no caller can hold; the cause said is then not the true one.
-    let sealed = Aes256Gcm::new((&**key).into()).encrypt(&Nonce::from(nonce), payload).map_err(|_| NoRandomness)?;
+    let sealed =
+        Aes256Gcm::new((&**key).into()).encrypt(&Nonce::from(nonce), payload).map_err(|_| NoRandomness)?;
     Ok([nonce.as_slice(), &sealed].concat())
 }
 
 /// Opens what was sealed with this key for this place; `None` for anything else.
-pub(super) fn open(key: &Key, subject: SubjectId, purpose: Purpose, sealed: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+pub(super) fn open(
+    key: &Key,
+    subject: SubjectId,
+    purpose: Purpose,
+    sealed: &[u8],
+) -> Option<Zeroizing<Vec<u8>>> {
     let (nonce, sealed) = sealed.split_first_chunk::<NONCE_BYTES>()?;
     let place = place(subject, purpose);
     let payload = Payload { msg: sealed, aad: place.as_bytes() };
@@ -97,8 +108,8 @@ mod tests {
         let key: Key = Zeroizing::new(std::array::from_fn(|at| at as u8));
         // Made by another implementation of AES-256-GCM, over "souk/vault/sub_0000…07/address" and "Ada".
         let sealed = [
-            0x00, 0x01, 0x02, 0x03, 0x04, 0x05, 0x06, 0x07, 0x08, 0x09, 0x0a, 0x0b, 0x06, 0x66, 0xb7, 0x16, 0x24,
-            0x50, 0x4d, 0xf8, 0x52, 0xf6, 0x79, 0x9a, 0x0a, 0xc2, 0x8a, 0x2c, 0xdc, 0xe2, 0x01,
+            0x00, 0x01, 0x02, 0x03, 0x04, 0x05, 0x06, 0x07, 0x08, 0x09, 0x0a, 0x0b, 0x06, 0x66, 0xb7, 0x16,
+            0x24, 0x50, 0x4d, 0xf8, 0x52, 0xf6, 0x79, 0x9a, 0x0a, 0xc2, 0x8a, 0x2c, 0xdc, 0xe2, 0x01,
         ];
         assert_eq!(open(&key, SubjectId(7), Purpose::Address, &sealed).unwrap().as_slice(), b"Ada");
     }

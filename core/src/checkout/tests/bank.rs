@@ -128,6 +128,7 @@ impl Bank {
             }
             Mood::Late => {
                 let at = now.plus_millis(dice.roll(60_000) as i64);
+                self.account(call.payment).moods.insert(call.key.clone(), Mood::Prompt);
                 self.later.push((at, call.payment, deed));
                 return ProviderFact::Unknown;
             }

@@ -90,6 +90,8 @@ pub(super) struct Bus {
     timers: BTreeMap<StreamId, Timestamp>,
     queued: BTreeMap<StreamId, VecDeque<Append>>,
     post: Vec<Post>,
+    /// Notices that are repeated until they are heard.
+    certain: Vec<Post>,
     incarnations: u64,
 }
 
@@ -156,6 +158,7 @@ impl Bus {
             timers: BTreeMap::new(),
             queued: BTreeMap::new(),
             post: Vec::new(),
+            certain: Vec::new(),
             incarnations: 0,
         }
     }
@@ -272,6 +275,7 @@ impl Bus {
 
     /// Lets one thing happen. `false` when nothing is on its way.
     pub fn deliver(&mut self) -> bool {
+        self.collect_notices();
         self.misfortune();
         if self.post.is_empty() {
             return false;
@@ -301,10 +305,17 @@ impl Bus {
                 self.command(stream, AnyCommand::Payment(command), None, 0);
             }
         }
-        for (payment, fact, may_get_lost) in std::mem::take(&mut self.bank.notices) {
-            self.post.push(Post::Notice(StreamId::Payment(payment), fact, may_get_lost));
-        }
         true
+    }
+
+    fn collect_notices(&mut self) {
+        for (payment, fact, may_get_lost) in std::mem::take(&mut self.bank.notices) {
+            let notice = Post::Notice(StreamId::Payment(payment), fact, may_get_lost);
+            if !may_get_lost {
+                self.certain.push(notice.clone());
+            }
+            self.post.push(notice);
+        }
     }
 
     fn ask(&mut self, ask: Ask) {
@@ -418,16 +429,17 @@ impl Bus {
         }
     }
 
-    /// Time passes until the next thing is due. `false` when nothing ever will be.
-    pub fn pass_time(&mut self) -> bool {
+    /// Time passes until the next thing is due. `false` when nothing is, for so long.
+    pub fn pass_time(&mut self, at_most_ms: i64) -> bool {
         let asleep = self.wakes.iter().filter(|(stream, _)| !self.hosts.contains_key(stream)).map(|(_, at)| *at);
         let next = self.timers.values().copied().chain(asleep).chain(self.bank.next_deed()).min();
         let open: Vec<EffectId> = self.outbox.keys().copied().collect();
-        if next.is_none() && open.is_empty() {
-            return false;
+        let soon = next.is_some_and(|at| at.millis_since(self.now) <= at_most_ms);
+        if !soon && open.is_empty() {
+            return !self.bank.notices.is_empty();
         }
         let jump = if self.dice.percent(self.faults.jump) { self.dice.roll(40_000) as i64 } else { 0 };
-        self.now = next.map_or(self.now, |at| at.max(self.now)).plus_millis(jump);
+        self.now = next.filter(|_| soon).map_or(self.now, |at| at.max(self.now)).plus_millis(jump);
         self.bank.catch_up(self.now);
         // Whoever works the outbox begins anew with every row that is open.
         self.post.extend(open.into_iter().map(Post::Call));
@@ -445,8 +457,10 @@ impl Bus {
     /// No more misfortune: everything that is under way comes to its end.
     pub fn come_to_rest(&mut self) {
         self.faults = Faults::NONE;
+        // Whoever died before a notice was written gets it again.
+        self.post.extend(self.certain.clone());
         for _ in 0..2_000_000 {
-            if !self.deliver() && !self.pass_time() {
+            if !self.deliver() && !self.pass_time(i64::MAX) {
                 return;
             }
         }

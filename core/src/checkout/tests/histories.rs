@@ -30,14 +30,15 @@ fn history(seed: u64, faults: Faults) -> Ends {
     bus.faults = faults;
     let mut dice = Dice::new(seed ^ 0xfeed);
     let mut shoppers: Vec<Shopper> = (1..=3).map(|n| Shopper::new(n, &mut dice)).collect();
-    for _ in 0..2_000 {
-        match bus.dice.roll(20) {
-            0..3 => {
-                let who = bus.dice.roll(shoppers.len() as u64) as usize;
-                shoppers[who].act(&mut bus);
-            }
-            3 => drop(bus.pass_time()),
-            _ => drop(bus.deliver()),
+    for _ in 0..1_500 {
+        let idle = match bus.dice.roll(100) {
+            0..8 => true,
+            8 => !bus.pass_time(20_000),
+            _ => !bus.deliver() && !bus.pass_time(20_000),
+        };
+        if idle {
+            let who = bus.dice.roll(shoppers.len() as u64) as usize;
+            shoppers[who].act(&mut bus);
         }
     }
     bus.come_to_rest();
@@ -91,7 +92,7 @@ fn check_bank(bank: &Bank, sold: &BTreeMap<PaymentId, Vec<HoldId>>, ends: &mut E
         let owed = if sold.contains_key(payment) { account.amount } else { 0 };
         assert_eq!(kept, owed, "{payment}: {account:?}");
         match account.stands {
-            Stands::Challenged | Stands::Awaiting | Stands::Reserved => panic!("{payment} is left: {account:?}"),
+            Stands::Challenged | Stands::Awaiting | Stands::Reserved => panic!("still there: {payment}, {account:?}"),
             Stands::Taken => ends.refunded += usize::from(back > 0),
             Stands::Released => ends.released += 1,
             Stands::Declined => ends.declined += 1,
@@ -130,6 +131,7 @@ fn every_end_is_reached() {
         all.refunded += ends.refunded;
         all.released += ends.released;
         all.declined += ends.declined;
+        all.failed += ends.failed;
     }
     let reached = [all.placed, all.expired, all.refunded, all.released, all.declined];
     assert!(reached.iter().all(|count| *count > 0), "{all:?}");
@@ -151,8 +153,12 @@ fn a_checkout_of_one_line_takes_twenty_events() {
         if bus.has(StreamId::Order(OrderId(shopper.checkout.0))) {
             bus.come_to_rest();
             let after: usize = bus.lengths().values().sum();
-            if after - before < fewest { for r in &bus.journal { println!("{} {:?}", r.stream, r.event); } }
-            fewest = fewest.min(after - before);
+            let by_card = bus.journal.iter().any(|recorded| {
+                matches!(&recorded.event, AnyEvent::Payment(payment::Event::CaptureStarted { .. }))
+            });
+            if by_card {
+                fewest = fewest.min(after - before);
+            }
         }
     }
     assert_eq!(fewest, 20);

@@ -70,7 +70,7 @@ impl Shopper {
         if state.opening.is_none() {
             return Some(Command::Open(opening()));
         }
-        if bus.dice.percent(2) {
+        if bus.dice.roll(400) == 0 {
             return Some(Command::Abandon);
         }
         let missing = self.wants.iter().find(|(sku, _)| !state.lines.iter().any(|line| line.sku.0 == *sku));

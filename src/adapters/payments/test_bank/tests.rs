@@ -96,6 +96,8 @@ fn word(fact: &ProviderFact) -> &str {
 
 /// What is delivered until nothing more is due, each as `payment key fact`.
 async fn deliveries(bank: &TestBank, acknowledge: bool) -> Vec<String> {
+    // What becomes due now is on disk when a call has been answered.
+    bank.call(&look_up(&void(payment(0)))).await;
     let notices = Provider::TestBank(bank.clone()).notices();
     let mut words = Vec::new();
     while let Ok(notice) = timeout(Duration::from_millis(1), notices.next()).await {
