@@ -147,17 +147,22 @@ struct Head {
     incarnation: Option<Incarnation>,
     /// The first ordinal of this incarnation that is refused.
     closed_from: Option<u64>,
+    /// An append under way creates the stream: the running host started too early. Kept apart from refusals,
+    /// because only this is taken back with the append.
+    created: bool,
     /// The stream's last seq; not known until the first append states it.
     seq: Option<u64>,
 }
 
 impl Head {
     fn admits(&self, id: AppendId) -> bool {
-        self.incarnation == Some(id.incarnation) && self.closed_from.is_none_or(|from| id.ordinal < from)
+        !self.created
+            && self.incarnation == Some(id.incarnation)
+            && self.closed_from.is_none_or(|from| id.ordinal < from)
     }
 
     fn is_open(&self, incarnation: Incarnation) -> bool {
-        self.incarnation == Some(incarnation) && self.closed_from.is_none()
+        !self.created && self.incarnation == Some(incarnation) && self.closed_from.is_none()
     }
 }
 
@@ -215,7 +220,7 @@ impl Sequencer {
     /// Call it only when everything that was placed for the stream is settled: that is the barrier behind which
     /// a host may load.
     pub fn start(&mut self, stream: StreamId, incarnation: Incarnation) -> Option<Incarnation> {
-        let head = Head { incarnation: Some(incarnation), closed_from: None, seq: None };
+        let head = Head { incarnation: Some(incarnation), closed_from: None, created: false, seq: None };
         self.streams.insert(stream, head).and_then(|old| old.incarnation)
     }
 
@@ -289,7 +294,7 @@ impl Sequencer {
         let first_position = owned.last_position + 1;
         owned.last_position += append.events();
 
-        let fresh = Head { incarnation: Some(id.incarnation), closed_from: None, seq: None };
+        let fresh = Head { incarnation: Some(id.incarnation), closed_from: None, created: false, seq: None };
         let head = self.streams.entry(stream).or_insert(fresh);
         group.undo.push(Undo::Seq { stream, incarnation: id.incarnation, seq: head.seq });
         let is_first = head.seq.is_none();
@@ -303,8 +308,10 @@ impl Sequencer {
             if let Some(incarnation) = before.and_then(|head| head.incarnation) {
                 group.closed.push((created, incarnation));
             }
-            let incarnation = before.and_then(|head| head.incarnation);
-            self.streams.insert(created, Head { incarnation, closed_from: Some(0), seq: Some(events) });
+            let (incarnation, closed_from) =
+                before.map_or((None, None), |head| (head.incarnation, head.closed_from));
+            let head = Head { incarnation, closed_from, created: true, seq: Some(events) };
+            self.streams.insert(created, head);
             group.undo.push(Undo::Creation { stream: created, head: before });
         }
         let last_position = owned.last_position;
@@ -343,8 +350,13 @@ impl Sequencer {
                     }
                 }
                 Undo::Creation { stream, head } => match head {
-                    Some(head) => {
-                        self.streams.insert(stream, head);
+                    Some(before) => {
+                        if let Some(head) = self.streams.get_mut(&stream)
+                            && head.incarnation == before.incarnation
+                        {
+                            head.created = before.created;
+                            head.seq = before.seq;
+                        }
                     }
                     None => {
                         self.streams.remove(&stream);
@@ -579,5 +591,20 @@ mod tests {
         let group = sequencer.place(vec![creating]);
         sequencer.abandon(group);
         assert!(sequencer.is_open(ord, Incarnation(3)));
+    }
+
+    #[test]
+    fn a_creation_given_back_does_not_open_what_was_refused_meanwhile() {
+        let (chk, ord) = (StreamId::Checkout(CheckoutId(5)), StreamId::Order(OrderId(5)));
+        let mut sequencer = owner();
+        sequencer.start(chk, Incarnation(1));
+        sequencer.start(ord, Incarnation(2));
+        let mut creating = append(chk, 1, 1, 0, 1);
+        creating.creates = vec![(ord, 1)];
+        let group = sequencer.place(vec![creating, append(ord, 2, 1, 0, 0)]);
+        assert_eq!(refusals(&group), [(1, Refusal::Closed)], "its host has been told");
+        sequencer.abandon(group);
+        let later = sequencer.place(vec![append(ord, 2, 2, 0, 1)]);
+        assert_eq!(refusals(&later), [(2, Refusal::Closed)]);
     }
 }

@@ -228,7 +228,7 @@ impl<M: Kind> Running<M> {
         snapshots_every: u64,
     ) -> Option<Box<dyn AnyHost>> {
         let replies = loaded.replies.iter().map(|(key, at, outcome)| {
-            M::stored_outcome(outcome).map(|outcome| KnownReply { key: *key, at: *at, outcome })
+            M::stored_outcome(outcome).map(|outcome| KnownReply::<M> { key: *key, at: *at, outcome })
         });
         let loaded = Loaded {
             replies: replies.collect::<Option<_>>()?,

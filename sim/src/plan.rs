@@ -10,9 +10,9 @@ use crate::schedule::{MS, Micros};
 pub struct Plan {
     /// Until when there are faults.
     pub troubled_until: Micros,
-    /// A message is lost, arrives twice.
+    /// A message is lost.
     pub lose: u64,
-    /// See above.
+    /// A message arrives twice.
     pub double: u64,
     /// The longest way of a message.
     pub delay_max: Micros,
@@ -28,9 +28,11 @@ pub struct Plan {
     pub unknown: u64,
     /// A node stops for a while between the check of the epoch and the insert.
     pub pause_in_commit: u64,
+    /// A host panics between two of its actions.
+    pub panic: u64,
     /// Mean number of steps between two crashes; 0 for none.
     pub steps_per_crash: u64,
-    /// Pauses of nodes at any time, and how many there are.
+    /// How many pauses of nodes there are besides.
     pub pauses: u64,
     /// How long a lease lasts.
     pub lease: Micros,
@@ -70,9 +72,10 @@ impl Plan {
         let (lose, double) = (strength(&[10, 50, 150, 300]), strength(&[10, 50, 200]));
         let (roll_back, refuse) = (strength(&[10, 50, 150]), strength(&[5, 20, 60]));
         let (unknown, pause_in_commit) = (strength(&[10, 50, 150]), strength(&[5, 20, 50]));
-        let (steps_per_crash, pauses) = (strength(&[300, 800, 2_000]), strength(&[1, 2, 4]));
-        let lease = rng.range(200, 2_000) * MS;
-        let skus = rng.pick(&[1, 1, 2, 3]);
+        let (steps_per_crash, pauses) = (strength(&[100, 300, 1_000]), strength(&[1, 2, 4]));
+        let panic = strength(&[2, 10, 40]);
+        let lease = rng.range(100, 1_000) * MS;
+        let skus = rng.pick(&[1, 1, 2, 3, 4]);
         Plan {
             troubled_until: rng.range(1_000, 8_000) * MS,
             lose,
@@ -84,22 +87,23 @@ impl Plan {
             refuse,
             unknown,
             pause_in_commit,
+            panic,
             steps_per_crash,
             pauses,
             lease,
-            idle_in_transaction: rng.pick(&[lease * 2 / 5, lease * 2 / 5, lease * 3]),
+            idle_in_transaction: rng.pick(&[lease * 2 / 5, lease * 3]),
             skew_max_ms: rng.pick(&[0, 5, 300]),
             sleep_after: rng.pick(&[20, 200, 1_000, 100_000]) * MS,
             load_max: rng.pick(&[1, 10, 100]) * MS,
             wakes_every: rng.pick(&[10, 50, 200]) * MS,
             snapshots_every: rng.pick(&[1, 3, 8, 1_000]),
             handler_looks_first: rng.chance(500),
-            skus: (0..skus).map(|n| nth_sku(n, rng.chance(600))).collect(),
+            skus: (0..skus).map(|n| nth_sku(n, rng.chance(400))).collect(),
             units: rng.pick(&[1, 1, 2, 3, 8]),
-            shoppers: rng.range(2, 8) as usize,
-            rounds: rng.range(1, 3),
+            shoppers: rng.range(2, 10) as usize,
+            rounds: rng.range(1, 5),
             ttl_max_ms: rng.pick(&[300, 2_000, 6_000]),
-            movements: rng.range(0, 5),
+            movements: rng.range(0, 8),
         }
     }
 

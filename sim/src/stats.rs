@@ -44,6 +44,8 @@ situations! {
     CrashBeforeDurable,
     /// A process ended with a transaction under way.
     CrashInTransaction,
+    /// A host panicked and was built anew.
+    Panicked,
     /// A host slept.
     Slept,
     /// A wake brought a stream back that nobody had asked for, and something happened.
@@ -80,7 +82,7 @@ situations! {
     ZombieRefused,
     /// A former owner kept silent because its lease had run out.
     ZombieSilent,
-    /// A node's clock went back within a stream's life.
+    /// A node's clock went back.
     ClockWentBack,
 }
 
@@ -106,6 +108,10 @@ impl Default for Stats {
 }
 
 impl Stats {
+    pub(crate) fn of_one_run() -> Self {
+        Stats { runs: 1, ..Stats::default() }
+    }
+
     /// It came to pass.
     pub fn saw(&mut self, situation: Situation) {
         self.counts[situation as usize] += 1;

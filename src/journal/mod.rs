@@ -64,11 +64,20 @@ pub struct Settings {
     pub queue: usize,
     /// The most messages that go into one group.
     pub group_max: usize,
+    /// The most pages (of 4 KiB) that the journal's file may have; only on SQLite. At the limit the journal
+    /// behaves as on a full disk.
+    pub max_pages: Option<u32>,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Settings { lease: Duration::from_secs(10), read_connections: 8, queue: 4_096, group_max: 1_024 }
+        Settings {
+            lease: Duration::from_secs(10),
+            read_connections: 8,
+            queue: 4_096,
+            group_max: 1_024,
+            max_pages: None,
+        }
     }
 }
 
@@ -115,7 +124,7 @@ impl Journal {
         let (start, backend) = match database {
             Database::Sqlite { dir } => {
                 let connect = JournalError::database("open the journal's file");
-                let mut writer = SqliteWriter::connect(dir.clone()).await.map_err(connect)?;
+                let mut writer = SqliteWriter::connect(dir.clone(), settings.max_pages).await.map_err(connect)?;
                 let start = owner::begin_start_sqlite(&mut writer).await?;
                 (start, Backend::Sqlite(writer))
             }

@@ -41,13 +41,14 @@ macro_rules! add_all {
 #[derive(Debug)]
 pub(super) struct SqliteWriter {
     dir: PathBuf,
+    max_pages: Option<u32>,
     connection: Option<SqliteConnection>,
     texts: Texts,
 }
 
 impl SqliteWriter {
-    pub(super) async fn connect(dir: PathBuf) -> Result<Self, sqlx::Error> {
-        let mut writer = SqliteWriter { dir, connection: None, texts: Texts::new() };
+    pub(super) async fn connect(dir: PathBuf, max_pages: Option<u32>) -> Result<Self, sqlx::Error> {
+        let mut writer = SqliteWriter { dir, max_pages, connection: None, texts: Texts::new() };
         writer.connection().await?;
         Ok(writer)
     }
@@ -56,9 +57,12 @@ impl SqliteWriter {
         let connection = match self.connection.take() {
             Some(connection) => connection,
             None => {
-                let options = Database::sqlite_options(&self.dir, Set::Journal)
+                let mut options = Database::sqlite_options(&self.dir, Set::Journal)
                     .busy_timeout(BUSY)
                     .statement_cache_capacity(128);
+                if let Some(pages) = self.max_pages {
+                    options = options.pragma("max_page_count", pages.to_string());
+                }
                 options.connect().await?
             }
         };

@@ -6,8 +6,8 @@ use crate::text;
 
 use super::decide::{Decided, editable, happened};
 use super::{
-    Address, AttemptEnded, CartLine, Checkout, Event, LINES_MAX, Opening, PayStep, QuoteDropped, REFERENCE_MAX,
-    Rejection, Reply, SHIPPING_CODE_MAX, Stage, State, Step, VoidReason, paying,
+    Address, AttemptEnded, CartLine, Checkout, Event, LINES_MAX, Opening, PayStep, QuoteDropped,
+    REFERENCE_MAX, Rejection, Reply, SHIPPING_CODE_MAX, Stage, State, Step, VoidReason, paying,
 };
 
 /// What has come to its end by now. One end may bring the next: a round that timed out leaves a quote that may
@@ -78,7 +78,8 @@ pub(super) fn set_address(state: &State, address: &Address) -> Decided {
     if state.address.as_ref() == Some(address) {
         return Ok(Decision::unchanged(at(state.step())));
     }
-    let served = state.opening.as_ref().is_some_and(|opening| opening.market.countries.contains(&address.country));
+    let served =
+        state.opening.as_ref().is_some_and(|opening| opening.market.countries.contains(&address.country));
     if !served {
         return Err(Rejection::CountryNotServed);
     }

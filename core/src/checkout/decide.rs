@@ -2,7 +2,9 @@
 
 use crate::machine::{Ctx, Decision, Outcome, Reply as Replied};
 
-use super::{Answer, Checkout, Command, Event, Rejection, Reply, Stage, State, answers, cart, news, paying, quoting};
+use super::{
+    Answer, Checkout, Command, Event, Rejection, Reply, Stage, State, answers, cart, news, paying, quoting,
+};
 
 pub(super) type Decided = Result<Decision<Checkout>, Rejection>;
 
@@ -41,7 +43,12 @@ pub(super) fn editable(state: &State) -> Result<(), Rejection> {
 }
 
 /// One event, an answer to whoever gave the command, and one to the request that was parked.
-pub(super) fn happened(state: &State, event: Event, reply: Reply, parked: Outcome<Checkout>) -> Decision<Checkout> {
+pub(super) fn happened(
+    state: &State,
+    event: Event,
+    reply: Reply,
+    parked: Outcome<Checkout>,
+) -> Decision<Checkout> {
     let mut decision = Decision::of(vec![event], reply);
     decision.resolves.extend(state.parked().map(|key| (key, parked)));
     decision

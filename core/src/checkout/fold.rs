@@ -68,8 +68,7 @@ impl State {
     }
 
     fn close_quote_asks(&mut self) {
-        self.asks
-            .close_where(|ask| matches!(ask.request, AskRequest::Product(_) | AskRequest::Vendor(_)));
+        self.asks.close_where(|ask| matches!(ask.request, AskRequest::Product(_) | AskRequest::Vendor(_)));
     }
 
     fn fold_quoting(&mut self, meta: EventMeta, event: &Event) {

@@ -6,7 +6,8 @@ use crate::payment::News;
 
 use super::decide::{Decided, happened, told};
 use super::{
-    Answer, Attempt, AttemptEnded, Event, PayStep, Rejection, Reply, Stage, State, VoidReason, paying, placing,
+    Answer, Attempt, AttemptEnded, Event, PayStep, Rejection, Reply, Stage, State, VoidReason, paying,
+    placing,
 };
 
 /// A payment says what it has come to.

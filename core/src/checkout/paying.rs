@@ -9,8 +9,8 @@ use crate::payment::{self, Intent, Method};
 
 use super::decide::{Decided, happened, noted, parked};
 use super::{
-    Attempt, AttemptEnded, Check, Checkout, Event, HoldAsked, HoldStage, PayStep, Rejection, Reply, Stage, State,
-    TOKEN_MAX, VoidReason, placing,
+    Attempt, AttemptEnded, Check, Checkout, Event, HoldAsked, HoldStage, PayStep, Rejection, Reply, Stage,
+    State, TOKEN_MAX, VoidReason, placing,
 };
 
 /// The shopper pays what was quoted, or is told what is quoted now.
@@ -97,7 +97,14 @@ fn round_refused(refused: &[(u32, inventory::Rejection)]) -> AttemptEnded {
 }
 
 /// Every hold stands: the check is passed and the payment comes into being, its key journalled before its call.
-fn taken(state: &State, attempt: &Attempt, ask: AskId, hold: HoldId, location: LocationId, ctx: &Ctx) -> Decided {
+fn taken(
+    state: &State,
+    attempt: &Attempt,
+    ask: AskId,
+    hold: HoldId,
+    location: LocationId,
+    ctx: &Ctx,
+) -> Decided {
     let (Some(quote), Some(opening)) = (&state.quote, &state.opening) else { return noted() };
     let until = ctx.now.plus_millis(opening.limits.attempt_ms(&attempt.method));
     let intent = Intent {

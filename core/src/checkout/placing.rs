@@ -28,7 +28,8 @@ fn placed_order(state: &State, attempt: &Attempt) -> Result<Option<PlacedOrder>,
     let (Some(opening), Some(address), Some(quote)) = (&state.opening, &state.address, &state.quote) else {
         return Ok(None);
     };
-    let Some(lines) = quote.lines.iter().map(|line| order_line(line, attempt)).collect::<Option<Vec<_>>>() else {
+    let Some(lines) = quote.lines.iter().map(|line| order_line(line, attempt)).collect::<Option<Vec<_>>>()
+    else {
         return Ok(None);
     };
     let currency = opening.market.currency;

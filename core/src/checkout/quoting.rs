@@ -37,7 +37,9 @@ pub(super) fn write(state: &State, lines: &[WrittenLine], ctx: &Ctx) -> Decided 
     editable(state)?;
     let currency = opening(state)?.market.currency;
     let sound = |line: &WrittenLine| {
-        [line.unit_price, line.unit_shipping].iter().all(|price| price.currency == currency && price.minor >= 0)
+        [line.unit_price, line.unit_shipping]
+            .iter()
+            .all(|price| price.currency == currency && price.minor >= 0)
     };
     let priced = |sku: SkuId| lines.iter().filter(|line| line.sku == sku).count() == 1;
     let complete = lines.len() == state.lines.len() && state.lines.iter().all(|line| priced(line.sku));
@@ -87,7 +89,12 @@ pub(super) fn offered(state: &State, ask: AskId, sku: SkuId, answer: &AskAnswer,
 pub(super) fn terms(state: &State, ask: AskId, vendor: VendorId, answer: &AskAnswer, ctx: &Ctx) -> Decided {
     let terms = match answer {
         AskAnswer::Vendor(vendor::Answer::Terms {
-            active, commission, rule, seller_of_record, version, ..
+            active,
+            commission,
+            rule,
+            seller_of_record,
+            version,
+            ..
         }) => active.then(|| Terms {
             commission: *commission,
             rule: rule.clone(),

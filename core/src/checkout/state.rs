@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::ask::OpenAsks;
 use crate::ids::{
-    BuyerId, CheckoutId, HoldId, LocationId, OrderId, PaymentId, ProductId, QuoteId, SkuId, SubjectId, VendorId,
+    BuyerId, CheckoutId, HoldId, LocationId, OrderId, PaymentId, ProductId, QuoteId, SkuId, SubjectId,
+    VendorId,
 };
 use crate::inventory;
 use crate::machine::CommandKey;

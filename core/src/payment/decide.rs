@@ -9,8 +9,8 @@ use crate::machine::{Ctx, Decision, Due, EventMeta, Reply as Replied};
 use crate::order;
 
 use super::{
-    Answer, CallKind, Command, Event, Intent, News, Operation, Payment, ProviderCall, RefundId, Rejection, Reply,
-    Standing, State, facts, refunds,
+    Answer, CallKind, Command, Event, Intent, News, Operation, Payment, ProviderCall, RefundId, Rejection,
+    Reply, Standing, State, facts, refunds,
 };
 
 type Decided = Result<Decision<Payment>, Rejection>;
@@ -91,7 +91,9 @@ fn answered(mut draft: Draft, id: AskId, answer: &AskAnswer) -> Decided {
 fn give_all_back(draft: &mut Draft, ask: AskId) {
     let id = RefundId { order: OrderId(draft.intent.payment.checkout.0), n: 0 };
     match refunds::left(&draft.state) {
-        Some(amount) if amount.minor > 0 && draft.state.refund(id).is_none() => draft.start_refund(id, amount),
+        Some(amount) if amount.minor > 0 && draft.state.refund(id).is_none() => {
+            draft.start_refund(id, amount)
+        }
         _ => draft.happen(Event::Told { ask }),
     }
 }

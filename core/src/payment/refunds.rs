@@ -24,10 +24,14 @@ pub(super) fn refund(mut draft: Draft, id: RefundId, amount: Money) -> Result<De
     }
     let why = match left(&draft.state) {
         None => Some(RefundRefused::NotCaptured),
-        Some(left) if amount.minor <= 0 || amount.currency != left.currency => Some(RefundRefused::InvalidAmount),
+        Some(left) if amount.minor <= 0 || amount.currency != left.currency => {
+            Some(RefundRefused::InvalidAmount)
+        }
         // Its number names the call at the provider, so an order that is not this payment's could take another
         // refund's key.
-        Some(_) if id.n == 0 || id.order.0 != draft.intent.payment.checkout.0 => Some(RefundRefused::Mismatch),
+        Some(_) if id.n == 0 || id.order.0 != draft.intent.payment.checkout.0 => {
+            Some(RefundRefused::Mismatch)
+        }
         Some(left) if amount.minor > left.minor => Some(RefundRefused::TooMuch),
         Some(_) => None,
     };

@@ -215,7 +215,11 @@ impl State {
             () if is(CallKind::Authorise) => Some(&self.authorise),
             () if is(CallKind::Capture) => self.capture.as_ref(),
             () if is(CallKind::Void) => self.void.as_ref(),
-            () => self.refunds.iter().find(|refund| is(CallKind::Refund(refund.id.n))).map(|refund| &refund.call),
+            () => self
+                .refunds
+                .iter()
+                .find(|refund| is(CallKind::Refund(refund.id.n)))
+                .map(|refund| &refund.call),
         }
     }
 
@@ -340,7 +344,8 @@ impl State {
             Event::LookUpStarted { .. } | Event::OutcomeUnknown { .. } | Event::CallRepeated { .. } => {}
             _ => self.look_ups = 0,
         }
-        let every = self.intent.as_ref().map_or(LOOK_UP_PAUSE_MAX_MS, |intent| intent.limits.look_up_every_ms);
+        let every =
+            self.intent.as_ref().map_or(LOOK_UP_PAUSE_MAX_MS, |intent| intent.limits.look_up_every_ms);
         let pause = every.max(1).saturating_mul(1 << self.look_ups.min(20));
         self.look_up_at = Some(meta.at.plus_millis(pause.min(LOOK_UP_PAUSE_MAX_MS.max(every))));
     }

@@ -148,7 +148,9 @@ impl Run {
     /// What the checkout is being told, if anything.
     pub fn telling(&self) -> Option<(AskId, News)> {
         let mut moved = self.state.asks.iter().filter_map(|ask| match &ask.request {
-            AskRequest::Checkout(checkout::Request::PaymentMoved { news, .. }) => Some((ask.id, news.clone())),
+            AskRequest::Checkout(checkout::Request::PaymentMoved { news, .. }) => {
+                Some((ask.id, news.clone()))
+            }
             _ => None,
         });
         let first = moved.next();

@@ -21,8 +21,8 @@ use souk_core::time::Timestamp;
 use crate::kind::{AnyLoaded, AnySnapshot, AnyState};
 use crate::schedule::MS;
 
-pub use leases::{Renewed, TakeOver};
 use leases::Lease;
+pub use leases::{Renewed, TakeOver};
 use transactions::Transaction;
 pub use transactions::{Checked, Inserted};
 
@@ -70,6 +70,8 @@ pub struct Written {
     pub events: Vec<Recorded>,
     /// What the partition's lease says at this moment.
     pub lease_epoch: u64,
+    /// What the stream's row in `wakes` says from this moment on.
+    pub wake: Option<Timestamp>,
 }
 
 /// See the module's text.
@@ -205,8 +207,7 @@ impl Database {
             }
         }
         for (key, outcome) in &append.replies {
-            let row =
-                ReplyRow { key: *key, at: append.at, outcome: outcome.clone(), stream: append.stream };
+            let row = ReplyRow { key: *key, at: append.at, outcome: outcome.clone(), stream: append.stream };
             self.replies.insert(key.id, row);
         }
         self.outbox.extend(append.outbox.iter().cloned());
@@ -214,7 +215,8 @@ impl Database {
             self.outbox.remove(effect);
         }
         let lease_epoch = self.leases.get(&append.partition).map_or(0, |lease| lease.epoch);
-        Written { append, events, lease_epoch }
+        let wake = self.wake(append.stream);
+        Written { append, events, lease_epoch, wake }
     }
 }
 

@@ -70,12 +70,7 @@ impl Database {
     }
 
     /// Locks the lease rows against take-over and compares epochs.
-    pub fn check(
-        &mut self,
-        id: TransactionId,
-        epochs: &BTreeMap<Partition, Epoch>,
-        now: Micros,
-    ) -> Checked {
+    pub fn check(&mut self, id: TransactionId, epochs: &BTreeMap<Partition, Epoch>, now: Micros) -> Checked {
         let Some(transaction) = self.transactions.get_mut(&id) else { return Checked::Gone };
         transaction.touched = now;
         let leases = &mut self.leases;

@@ -58,6 +58,7 @@ impl Oracle {
                 let other = stored.is_some_and(|(row, key)| row.key.fingerprint != key.fingerprint);
                 return self.demand(other, || format!("answers: {key:?} is called reused and is not"));
             }
+            // No machine that is simulated parks requests.
             AnyAnswer::InFlight => return self.complain(|| format!("answers: {key:?} is not in flight")),
         };
         if let Some(key) = key {

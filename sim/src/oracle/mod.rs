@@ -8,7 +8,7 @@ mod stock;
 
 use std::collections::BTreeMap;
 
-use souk_core::ids::{LocationId, StreamId};
+use souk_core::ids::{LocationId, SkuId, StreamId};
 use souk_core::journal::{Incarnation, Recorded};
 use souk_core::machine::CommandId;
 use souk_core::time::Timestamp;
@@ -74,8 +74,8 @@ impl Oracle {
     }
 
     /// An append has become durable.
-    pub fn written(&mut self, written: &Written, wake: Option<Timestamp>) {
-        let Written { append, events, lease_epoch } = written;
+    pub fn written(&mut self, written: &Written) {
+        let Written { append, events, lease_epoch, wake } = written;
         self.demand(append.epoch.0 == *lease_epoch, || {
             format!(
                 "fencing: {:?} of {} was written under epoch {} while the lease says {lease_epoch}",
@@ -132,7 +132,8 @@ impl Oracle {
         }
         // From the last one that was found right, to spare the fold of everything.
         let base = self.snapshots.get(stream).filter(|(base, _)| base <= seq).cloned();
-        let Some((from, mut fold)) = base.or_else(|| AnyState::initial(*stream).map(|state| (0, state))) else {
+        let Some((from, mut fold)) = base.or_else(|| AnyState::initial(*stream).map(|state| (0, state)))
+        else {
             return;
         };
         for event in &durable[from as usize..*seq as usize] {
@@ -143,12 +144,23 @@ impl Oracle {
     }
 
     /// A host was loaded behind its barrier: it knows exactly what is durable.
-    pub fn loaded(&mut self, stream: StreamId, incarnation: Incarnation, state: &AnyState, seq: u64, durable: u64) {
-        self.demand(seq == durable, || format!("loading: {stream} was loaded at {seq}, durable is {durable}"));
+    pub fn loaded(
+        &mut self,
+        stream: StreamId,
+        incarnation: Incarnation,
+        state: &AnyState,
+        seq: u64,
+        durable: u64,
+    ) {
+        self.demand(seq == durable, || {
+            format!("loading: {stream} was loaded at {seq}, durable is {durable}")
+        });
         let empty = AnyState::initial(stream);
         let fold = self.folds.get(&stream).or(empty.as_ref());
         if fold != Some(state) {
-            self.complain(|| format!("loading: the state of {stream} at {seq} is not the fold of its events"));
+            self.complain(|| {
+                format!("loading: the state of {stream} at {seq} is not the fold of its events")
+            });
         }
         self.stock.publisher(incarnation, seq);
     }
@@ -166,11 +178,17 @@ impl Oracle {
         }
     }
 
-    /// Whether readers of this node see the newest.
-    pub fn at_rest(&mut self, views: &BTreeMap<souk_core::ids::SkuId, (i64, bool)>) {
-        if let Err(what) = self.stock.newest(views) {
+    /// A host has nothing on its way and knows everything: its readers see the newest.
+    pub fn settled(&mut self, stream: StreamId, views: &BTreeMap<SkuId, (i64, bool)>) {
+        let own = views.iter().filter(|(sku, _)| StreamId::Stock(sku.shard()) == stream);
+        if let Err(what) = self.stock.newest(own) {
             self.complain(|| format!("views: {what}"));
         }
+    }
+
+    /// A host may only sleep when everything it did is durable.
+    pub fn sleeps(&mut self, stream: StreamId, is_settled: bool) {
+        self.demand(is_settled, || format!("sleep: {stream} sleeps while appends of it are under way"));
     }
 
     /// Faults are off and time has passed: nothing is left to do.
@@ -184,6 +202,10 @@ impl Oracle {
                     pending.what, pending.stream, pending.seq, pending.deadline
                 )
             });
+        }
+        if let Some(stream) = database.due(now.plus_millis(-1_000)).first() {
+            let row = database.wake(*stream);
+            self.complain(|| format!("quiet: at {now:?} the wake of {stream} still says {row:?}"));
         }
         if let Some(hold) = self.stock.first_pinned() {
             self.complain(|| format!("quiet: {hold} is still pinned"));

@@ -114,7 +114,13 @@ impl StockFacts {
     }
 
     /// Whether some durable state in between justifies the outcome.
-    pub fn bears_out(&self, command: &Command, outcome: &Outcome<Inventory>, from: u64, to: u64) -> Result<(), String> {
+    pub fn bears_out(
+        &self,
+        command: &Command,
+        outcome: &Outcome<Inventory>,
+        from: u64,
+        to: u64,
+    ) -> Result<(), String> {
         let borne_out = match command {
             Command::Open { sku } | Command::Close { sku } => {
                 let wanted = matches!(command, Command::Open { .. });
@@ -185,11 +191,15 @@ impl StockFacts {
                 Request::Ship { .. } => was(|fact| matches!(fact, Fact::Held | Fact::Pinned)),
                 _ => was(|fact| fact == Fact::Allocated),
             },
-            Err(Rejection::OutOfStock { available }) => self.some_point(request, from, to, |point, quantity| {
-                let most = point.free.iter().copied().max().unwrap_or_default();
-                point.open && most == *available && most < quantity
-            }),
-            Err(Rejection::NotForSale) => self.some_point(request, from, to, |point, _| point.known && !point.open),
+            Err(Rejection::OutOfStock { available }) => {
+                self.some_point(request, from, to, |point, quantity| {
+                    let most = point.free.iter().copied().max().unwrap_or_default();
+                    point.open && most == *available && most < quantity
+                })
+            }
+            Err(Rejection::NotForSale) => {
+                self.some_point(request, from, to, |point, _| point.known && !point.open)
+            }
             Err(Rejection::UnknownSku) => self.some_point(request, from, to, |point, _| !point.known),
             // Against the clock, which the journal does not know.
             Err(Rejection::InvalidDeadline) => {
@@ -221,7 +231,8 @@ impl StockFacts {
         let since = self.publishers.get(&incarnation).copied().unwrap_or_default();
         let first = points.partition_point(|point| point.seq <= since).saturating_sub(1);
         let from = self.published.get(&(incarnation, sku)).copied().unwrap_or(first);
-        let found = points[from..].iter().position(|point| point.available() == available && point.open == open);
+        let found =
+            points[from..].iter().position(|point| point.available() == available && point.open == open);
         let Some(found) = found else {
             return Err(format!("publishes {available} of {sku} (open: {open}), which is not durable"));
         };
@@ -230,7 +241,10 @@ impl StockFacts {
     }
 
     /// Whether these views are the newest.
-    pub fn newest(&self, views: &BTreeMap<SkuId, (i64, bool)>) -> Result<(), String> {
+    pub fn newest<'a>(
+        &self,
+        views: impl Iterator<Item = (&'a SkuId, &'a (i64, bool))>,
+    ) -> Result<(), String> {
         for (sku, view) in views {
             let newest = self.skus.get(sku).and_then(|points| points.last());
             let newest = newest.map(|point| (point.available(), point.open));

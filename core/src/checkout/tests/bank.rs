@@ -155,7 +155,9 @@ impl Bank {
             (Later::Authorise, Stands::Nowhere, Method::PayLater { .. }) => Stands::Awaiting,
             (Later::Authorise, Stands::Nowhere, _) if account.verdict < 2 => Stands::Declined,
             (Later::Authorise, Stands::Nowhere, Method::Instant { .. }) => Stands::Taken,
-            (Later::Authorise, Stands::Nowhere, Method::Card { .. }) if account.verdict < 5 => Stands::Challenged,
+            (Later::Authorise, Stands::Nowhere, Method::Card { .. }) if account.verdict < 5 => {
+                Stands::Challenged
+            }
             (Later::Authorise, Stands::Nowhere, Method::Card { .. }) => Stands::Reserved,
             (Later::Capture, Stands::Reserved, _) if !account.refuses_capture => Stands::Taken,
             _ => before,
@@ -247,7 +249,8 @@ impl Bank {
     /// What was to be done later and is due. Nobody looks up what he believes to be over, so the notice of a
     /// late deed is repeated until it is heard.
     pub fn catch_up(&mut self, now: Timestamp) {
-        let (due, later): (Vec<_>, Vec<_>) = std::mem::take(&mut self.later).into_iter().partition(|(at, ..)| *at <= now);
+        let (due, later): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.later).into_iter().partition(|(at, ..)| *at <= now);
         self.later = later;
         for (_, payment, deed) in due {
             self.do_it(payment, &deed, false);

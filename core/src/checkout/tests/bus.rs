@@ -2,20 +2,20 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use crate::any::{AnyEvent, AnyOutcome, Effect};
+use crate::any::{AnyOutcome, Effect};
 use crate::ask::{Ask, AskAnswer, AskId};
-use crate::host::{Action, Answer, Host, Input, KnownReply, Loaded, Request};
-use crate::ids::{Partition, StreamId};
+use crate::host::{Action, Answer, Host, Input, Request};
+use crate::ids::StreamId;
 use crate::inventory::Inventory;
-use crate::journal::{Append, EffectId, Epoch, Incarnation, Origin, Recorded, WakeChange};
+use crate::journal::{Append, EffectId, Epoch, Incarnation, Origin};
 use crate::machine::{CommandKey, Machine};
 use crate::order::Order;
 use crate::payment::{self, Payment, ProviderFact};
 use crate::time::Timestamp;
-use crate::verify::Verifier;
 
 use super::super::Checkout;
 use super::bank::{Bank, Dice};
+use super::log::Log;
 use super::market;
 
 /// How a reply finds its way back: the number of the command.
@@ -78,14 +78,8 @@ pub(super) struct Bus {
     pub dice: Dice,
     pub bank: Bank,
     pub faults: Faults,
-    pub journal: Vec<Recorded>,
+    pub log: Log,
     pub replies: BTreeMap<Port, Option<AnyOutcome>>,
-    streams: BTreeMap<StreamId, Vec<Recorded>>,
-    stored: BTreeMap<StreamId, Vec<(CommandKey, Timestamp, AnyOutcome)>>,
-    positions: BTreeMap<Partition, u64>,
-    outbox: BTreeMap<EffectId, Effect>,
-    all_effects: BTreeMap<EffectId, Effect>,
-    wakes: BTreeMap<StreamId, Timestamp>,
     hosts: BTreeMap<StreamId, AnyHost>,
     timers: BTreeMap<StreamId, Timestamp>,
     queued: BTreeMap<StreamId, VecDeque<Append>>,
@@ -146,14 +140,8 @@ impl Bus {
             dice: Dice::new(seed),
             bank: Bank::default(),
             faults,
-            journal: Vec::new(),
+            log: Log::default(),
             replies: BTreeMap::new(),
-            streams: BTreeMap::new(),
-            stored: BTreeMap::new(),
-            positions: BTreeMap::new(),
-            outbox: BTreeMap::new(),
-            all_effects: BTreeMap::new(),
-            wakes: BTreeMap::new(),
             hosts: BTreeMap::new(),
             timers: BTreeMap::new(),
             queued: BTreeMap::new(),
@@ -166,14 +154,7 @@ impl Bus {
     fn load<M: Machine>(&mut self, stream: StreamId) -> Host<M, Port> {
         self.incarnations += 1;
         let incarnation = Incarnation(self.incarnations);
-        let events = self.streams.get(&stream).cloned().unwrap_or_default();
-        let known = |(key, at, outcome): &(CommandKey, Timestamp, AnyOutcome)| {
-            Some(KnownReply { key: *key, at: *at, outcome: M::stored_outcome(outcome)? })
-        };
-        let replies = self.stored.get(&stream).map(|stored| stored.iter().filter_map(known).collect());
-        let last = events.last().map(|recorded| (recorded.position, recorded.at));
-        let wake = self.wakes.get(&stream).copied();
-        let loaded = Loaded { snapshot: None, events, replies: replies.unwrap_or_default(), wake, last };
+        let loaded = self.log.load(stream);
         Host::load(stream, Epoch(1), incarnation, loaded).expect("a stream holds its own machine's events")
     }
 
@@ -258,8 +239,9 @@ impl Bus {
     }
 
     pub fn open_asks(&mut self) -> Vec<Ask> {
-        let streams: Vec<StreamId> = self.streams.keys().copied().collect();
-        streams.iter().for_each(|stream| self.awake(*stream));
+        for stream in self.log.streams() {
+            self.awake(stream);
+        }
         let mut open = Vec::new();
         for host in self.hosts.values() {
             let asks = match host {
@@ -332,8 +314,8 @@ impl Bus {
     }
 
     fn call(&mut self, id: EffectId) {
-        let Some(Effect::Payment(call)) = self.outbox.get(&id).cloned() else {
-            self.outbox.remove(&id);
+        let Some(Effect::Payment(call)) = self.log.outbox.get(&id).cloned() else {
+            self.log.outbox.remove(&id);
             return;
         };
         let fact = self.bank.call(&call, self.now, &mut self.dice);
@@ -343,73 +325,16 @@ impl Bus {
 
     fn commit(&mut self, stream: StreamId) {
         let Some(append) = self.queued.get_mut(&stream).and_then(VecDeque::pop_front) else { return };
-        self.write(&append);
-        let position = self.positions.get(&append.partition).copied().unwrap_or_default();
+        self.log.write(&append);
+        for creation in &append.creates {
+            self.forget(creation.stream);
+        }
+        let position = self.log.position(append.partition);
         let ordinal = append.id.ordinal;
         if let Some(host) = self.hosts.get_mut(&stream) {
             let outs = step!(host, self.now, Input::Durable { ordinal, position });
             self.perform(stream, outs);
         }
-    }
-
-    fn write(&mut self, append: &Append) {
-        let known = self.streams.get(&append.stream).map_or(0, Vec::len) as u64;
-        assert_eq!(known, append.expected_seq, "{}", append.stream);
-        for event in &append.events {
-            self.record(append.stream, append, event.clone());
-        }
-        for creation in &append.creates {
-            assert!(!self.streams.contains_key(&creation.stream), "{} exists", creation.stream);
-            assert_eq!(creation.stream.partition(), append.partition);
-            for event in &creation.events {
-                self.record(creation.stream, append, event.clone());
-            }
-            for (id, effect) in creation.outbox() {
-                self.put_out(id, effect);
-            }
-            self.wakes.insert(creation.stream, append.at);
-            self.forget(creation.stream);
-        }
-        for (id, effect) in &append.outbox {
-            self.put_out(*id, effect);
-        }
-        for id in &append.closes {
-            self.outbox.remove(id);
-        }
-        match append.wake {
-            WakeChange::Keep => {}
-            WakeChange::Set(at) => drop(self.wakes.insert(append.stream, at)),
-            WakeChange::Clear => drop(self.wakes.remove(&append.stream)),
-        }
-        for (key, outcome) in &append.replies {
-            let stored = self.stored.entry(append.stream).or_default();
-            assert!(stored.iter().all(|(known, ..)| known.id != key.id), "{key:?} is answered twice");
-            stored.push((*key, append.at, outcome.clone()));
-        }
-    }
-
-    fn put_out(&mut self, id: EffectId, effect: &Effect) {
-        assert!(self.all_effects.insert(id, effect.clone()).is_none(), "{id:?} is used twice");
-        self.outbox.insert(id, effect.clone());
-    }
-
-    fn record(&mut self, stream: StreamId, append: &Append, event: AnyEvent) {
-        let position = self.positions.entry(append.partition).or_default();
-        *position += 1;
-        let events = self.streams.entry(stream).or_default();
-        let recorded = Recorded {
-            partition: append.partition,
-            position: *position,
-            stream,
-            seq: events.len() as u64 + 1,
-            epoch: append.epoch,
-            append_id: append.id,
-            at: append.at,
-            origin: append.origin,
-            event,
-        };
-        events.push(recorded.clone());
-        self.journal.push(recorded);
     }
 
     /// A host dies with what it had not written, or falls asleep.
@@ -431,9 +356,10 @@ impl Bus {
 
     /// Time passes until the next thing is due. `false` when nothing is, for so long.
     pub fn pass_time(&mut self, at_most_ms: i64) -> bool {
-        let asleep = self.wakes.iter().filter(|(stream, _)| !self.hosts.contains_key(stream)).map(|(_, at)| *at);
+        let asleep =
+            self.log.wakes.iter().filter(|(stream, _)| !self.hosts.contains_key(stream)).map(|(_, at)| *at);
         let next = self.timers.values().copied().chain(asleep).chain(self.bank.next_deed()).min();
-        let open: Vec<EffectId> = self.outbox.keys().copied().collect();
+        let open: Vec<EffectId> = self.log.outbox.keys().copied().collect();
         let soon = next.is_some_and(|at| at.millis_since(self.now) <= at_most_ms);
         if !soon && open.is_empty() {
             return !self.bank.notices.is_empty();
@@ -446,7 +372,7 @@ impl Bus {
         let now = self.now;
         let due = |(stream, at): (&StreamId, &Timestamp)| (*at <= now).then_some(*stream);
         let mut streams: Vec<StreamId> = self.timers.iter().filter_map(due).collect();
-        streams.extend(self.wakes.iter().filter_map(due));
+        streams.extend(self.log.wakes.iter().filter_map(due));
         for stream in streams {
             self.awake(stream);
             self.tick(stream);
@@ -464,28 +390,6 @@ impl Bus {
                 return;
             }
         }
-        panic!("it never ends: {:?}, {:?}", self.timers, self.outbox);
-    }
-
-    pub fn verify(&self) {
-        let mut verifier = Verifier::new();
-        for recorded in &self.journal {
-            verifier.event(recorded);
-        }
-        for (id, effect) in &self.all_effects {
-            verifier.effect(*id, effect);
-        }
-        let report = verifier.finish();
-        assert_eq!(report.violations, [], "the journal does not verify");
-        assert!(report.is_green(self.now), "{:?}", report.overdue(self.now).collect::<Vec<_>>());
-    }
-
-    /// Events per stream, for counting.
-    pub fn lengths(&self) -> BTreeMap<StreamId, usize> {
-        self.streams.iter().map(|(stream, events)| (*stream, events.len())).collect()
-    }
-
-    pub fn has(&self, stream: StreamId) -> bool {
-        self.streams.contains_key(&stream)
+        panic!("it never ends: {:?}, {:?}", self.timers, self.log.outbox);
     }
 }

@@ -46,17 +46,17 @@ fn history(seed: u64, faults: Faults) -> Ends {
 }
 
 fn check(bus: &mut Bus, shoppers: &[Shopper]) -> Ends {
-    bus.verify();
+    bus.log.verify(bus.now);
     assert_eq!(bus.open_asks(), [], "somebody still waits for an answer");
     let mut ends = Ends::default();
     let mut sold: BTreeMap<PaymentId, Vec<HoldId>> = BTreeMap::new();
     for shopper in shoppers {
         let stream = StreamId::Checkout(shopper.checkout);
-        if !bus.has(stream) {
+        if !bus.log.has(stream) {
             continue;
         }
         let state = bus.checkout(stream);
-        let order = bus.has(StreamId::Order(OrderId(shopper.checkout.0)));
+        let order = bus.log.has(StreamId::Order(OrderId(shopper.checkout.0)));
         match &state.stage {
             Stage::Placed(paid) => {
                 ends.placed += 1;
@@ -92,7 +92,9 @@ fn check_bank(bank: &Bank, sold: &BTreeMap<PaymentId, Vec<HoldId>>, ends: &mut E
         let owed = if sold.contains_key(payment) { account.amount } else { 0 };
         assert_eq!(kept, owed, "{payment}: {account:?}");
         match account.stands {
-            Stands::Challenged | Stands::Awaiting | Stands::Reserved => panic!("still there: {payment}, {account:?}"),
+            Stands::Challenged | Stands::Awaiting | Stands::Reserved => {
+                panic!("still there: {payment}, {account:?}")
+            }
             Stands::Taken => ends.refunded += usize::from(back > 0),
             Stands::Released => ends.released += 1,
             Stands::Declined => ends.declined += 1,
@@ -145,15 +147,15 @@ fn a_checkout_of_one_line_takes_twenty_events() {
         market::stock(&mut bus, SkuId(1), 3);
         let mut shopper = Shopper::of_one_line(1);
         while bus.deliver() {}
-        let before: usize = bus.lengths().values().sum();
+        let before: usize = bus.log.all.len();
         for _ in 0..400 {
             shopper.act(&mut bus);
             while bus.deliver() {}
         }
-        if bus.has(StreamId::Order(OrderId(shopper.checkout.0))) {
+        if bus.log.has(StreamId::Order(OrderId(shopper.checkout.0))) {
             bus.come_to_rest();
-            let after: usize = bus.lengths().values().sum();
-            let by_card = bus.journal.iter().any(|recorded| {
+            let after: usize = bus.log.all.len();
+            let by_card = bus.log.all.iter().any(|recorded| {
                 matches!(&recorded.event, AnyEvent::Payment(payment::Event::CaptureStarted { .. }))
             });
             if by_card {

@@ -29,7 +29,8 @@ pub(super) fn stock(bus: &mut Bus, sku: SkuId, quantity: u32) {
     let stream = StreamId::Stock(sku.shard());
     let open = inventory::Command::Sku { asked: 1, request: inventory::SkuRequest::Open { sku } };
     bus.command(stream, AnyCommand::Stock(open), None, 0);
-    let movement = inventory::Movement { movement: MovementId(sku.0), sku, location: LocationId::MAIN, quantity };
+    let movement =
+        inventory::Movement { movement: MovementId(sku.0), sku, location: LocationId::MAIN, quantity };
     bus.command(stream, AnyCommand::Stock(inventory::Command::Receive(movement)), None, 0);
 }
 
@@ -44,7 +45,8 @@ pub(super) struct Shopper {
 impl Shopper {
     pub fn new(n: u128, dice: &mut Dice) -> Self {
         let mut shopper = Shopper::of_one_line(n);
-        shopper.wants = (1..=3).map(|sku| (sku, dice.roll(3) as u32)).filter(|(_, quantity)| *quantity > 0).collect();
+        shopper.wants =
+            (1..=3).map(|sku| (sku, dice.roll(3) as u32)).filter(|(_, quantity)| *quantity > 0).collect();
         shopper.tries = 2 + dice.roll(2);
         shopper
     }

@@ -15,7 +15,10 @@ fn a_cart_of_one_line_takes_twelve_events() {
     let mut run = Run::quoted(&[line(7, 2)]);
     let quote = run.state.quote.clone().expect("there is a quote");
     assert_eq!(quote.total, brl(2 * 77));
-    assert_eq!(run.told(), Some(&Ok(Reply::Quoted { quote: quote.id, total: quote.total, valid_until: quote.valid_until })));
+    assert_eq!(
+        run.told(),
+        Some(&Ok(Reply::Quoted { quote: quote.id, total: quote.total, valid_until: quote.valid_until }))
+    );
     assert_eq!(run.pay(), None, "the request waits");
     assert_eq!(run.state.step(), Step::Holding);
     assert!(run.created.is_empty(), "no money is asked for before the units are held");
@@ -83,7 +86,10 @@ fn the_cart_phase_says_what_is_missing() {
         (Command::SetLine(line(7, 0)), at(Step::Open)),
         (Command::SetLine(line(7, 1)), at(Step::Open)),
         (Command::RequestQuote, no(Rejection::Incomplete { step: Step::Open })),
-        (Command::ChooseShipping { method: "standard".to_owned() }, no(Rejection::Incomplete { step: Step::Open })),
+        (
+            Command::ChooseShipping { method: "standard".to_owned() },
+            no(Rejection::Incomplete { step: Step::Open }),
+        ),
         (Command::SetAddress(elsewhere), no(Rejection::CountryNotServed)),
         (Command::SetAddress(address()), at(Step::Addressed)),
         (Command::RequestQuote, no(Rejection::Incomplete { step: Step::Addressed })),

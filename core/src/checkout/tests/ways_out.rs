@@ -39,7 +39,8 @@ fn a_round_is_not_done_until_all_have_answered() {
     assert!(run.created.is_empty(), "no money was asked for");
     // The next round has names of its own.
     run.pay();
-    let holds: Vec<u32> = run.state.attempt().map(|a| a.holds.iter().map(|hold| hold.hold.n).collect()).unwrap_or_default();
+    let holds: Vec<u32> =
+        run.state.attempt().map(|a| a.holds.iter().map(|hold| hold.hold.n).collect()).unwrap_or_default();
     assert_eq!(holds, [4, 5, 6]);
     assert_eq!(run.payment().attempt, 2);
     assert_eq!(undos(&run), [1, 2, 3], "an undo is asked until it is answered");

@@ -101,7 +101,9 @@ fn check_calls(run: &Run) {
     let mut journalled = vec![key(CallKind::Authorise)];
     for (_, event) in &run.events {
         match event {
-            Event::CaptureStarted { key, .. } | Event::VoidStarted { key } | Event::RefundStarted { key, .. } => {
+            Event::CaptureStarted { key, .. }
+            | Event::VoidStarted { key }
+            | Event::RefundStarted { key, .. } => {
                 assert!(!journalled.contains(key), "{key} is started twice");
                 journalled.push(key.clone());
             }
@@ -114,7 +116,8 @@ fn check_calls(run: &Run) {
     }
     let count = |of: &str| run.calls.iter().filter(|call| call.key == of).count();
     for key in &journalled {
-        let repeats = run.events.iter().filter(|(_, event)| *event == Event::CallRepeated { key: key.clone() });
+        let repeats =
+            run.events.iter().filter(|(_, event)| *event == Event::CallRepeated { key: key.clone() });
         assert_eq!(count(key), 1 + repeats.count(), "{key}");
     }
     let refunded: i64 = run

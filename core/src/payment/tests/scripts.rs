@@ -53,7 +53,8 @@ fn a_refused_card_is_told_and_stays_refused() {
     let (ask, told) = run.telling().expect("the checkout is told");
     assert_eq!(told, news);
     run.answer(ask, AskAnswer::Checkout(checkout::Answer::Noted));
-    for late in [Fact::Authorised, Fact::ActionNeeded { url: "x".to_owned() }, failed("other"), Fact::Nothing] {
+    for late in [Fact::Authorised, Fact::ActionNeeded { url: "x".to_owned() }, failed("other"), Fact::Nothing]
+    {
         run.notice(late);
     }
     assert_eq!(run.events.len(), 3, "{:?}", run.kinds());
@@ -289,11 +290,16 @@ fn refunds_never_share_a_cent() {
     assert_eq!(run.command(&stranger), refused(RefundRefused::Mismatch));
     run.outcome(CallKind::Refund(1), Fact::Refunded { key: key(CallKind::Refund(1)) });
     run.notice(Fact::Refunded { key: key(CallKind::Refund(1)) });
-    let told: Vec<_> = run.asks().into_iter().filter(|ask| ask.to == StreamId::Order(OrderId(CHECKOUT.0))).collect();
+    let told: Vec<_> =
+        run.asks().into_iter().filter(|ask| ask.to == StreamId::Order(OrderId(CHECKOUT.0))).collect();
     assert_eq!(told.len(), 1);
     assert_eq!(run.command(&refund(1, 6_000)), Ok(Reply::Answer(Answer::Refunded { refund: refund_id(1) })));
     run.answer(told[0].id, AskAnswer::Order(crate::order::Answer::Noted));
-    assert_eq!(run.command(&refund(4, 1)), refused(RefundRefused::TooMuch), "what went back does not come again");
+    assert_eq!(
+        run.command(&refund(4, 1)),
+        refused(RefundRefused::TooMuch),
+        "what went back does not come again"
+    );
     run.check_fold();
 }
 

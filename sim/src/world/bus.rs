@@ -1,0 +1,80 @@
+//! Messages, which may be lost, doubled, late, and overtake each other.
+
+use souk_core::ask::{Ask, AskAnswer, AskId};
+use souk_core::ids::StreamId;
+
+use super::{Happening, World};
+use crate::kind::CallId;
+use crate::world::clients::Said;
+
+/// What travels to a node.
+#[derive(Clone, Debug)]
+pub(crate) enum Message {
+    /// A request from outside: what is wanted stands in the call.
+    Request(CallId),
+    /// One machine's order to another.
+    Ask(Ask),
+    /// The answer to such an order, and the event of the other stream it rests on.
+    AskAnswer(AskId, AskAnswer, (StreamId, u64)),
+}
+
+impl World {
+    pub(super) fn send(&mut self, node: usize, message: Message) {
+        if self.is_lost() {
+            return self.lost(&message);
+        }
+        if self.is_doubled() {
+            let at = self.now + self.within(self.plan.delay_max);
+            self.schedule.push(at, Happening::Arrival(node, message.clone()));
+        }
+        let at = self.now + self.within(self.plan.delay_max);
+        self.schedule.push(at, Happening::Arrival(node, message));
+    }
+
+    /// Sends an answer to a client. `call` is the try it answers, if it answers one.
+    pub(super) fn send_answer(&mut self, client: usize, number: u64, said: Said, call: Option<CallId>) {
+        if self.is_lost() {
+            if let Some(call) = call {
+                self.calls[call].answer_lost = true;
+            }
+            return self.trace(|| format!("the answer {said:?} to client {client} is lost"));
+        }
+        if self.is_doubled() {
+            let at = self.now + self.within(self.plan.delay_max);
+            self.schedule.push(at, Happening::Answer(client, number, said.clone()));
+        }
+        let at = self.now + self.within(self.plan.delay_max);
+        self.schedule.push(at, Happening::Answer(client, number, said));
+    }
+
+    fn is_lost(&mut self) -> bool {
+        !self.healed && self.rng.chance(self.plan.lose)
+    }
+
+    fn is_doubled(&mut self) -> bool {
+        !self.healed && self.rng.chance(self.plan.double)
+    }
+
+    pub(super) fn lost(&mut self, message: &Message) {
+        self.trace(|| format!("{message:?} is lost"));
+    }
+
+    /// Asks and their answers leave one stream for another. Where the other one lives the sender does not know for
+    /// sure: all streams live with the owner of their partitions, so it tries at home.
+    pub(super) fn route_ask(&mut self, from: usize, ask: Ask) {
+        self.send(from, Message::Ask(ask));
+    }
+
+    pub(super) fn route_answer(
+        &mut self,
+        from: usize,
+        id: AskId,
+        answer: AskAnswer,
+        rests_on: (StreamId, u64),
+    ) {
+        match self.spokesmen.get(&id.stream).copied() {
+            Some(client) => self.client_asked(client, id, answer, rests_on.1),
+            None => self.send(from, Message::AskAnswer(id, answer, rests_on)),
+        }
+    }
+}

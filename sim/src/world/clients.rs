@@ -1,0 +1,261 @@
+//! People who want something, and keep asking until they know.
+
+use std::collections::BTreeMap;
+
+use souk_core::any::AnyOutcome;
+use souk_core::ask::{Ask, AskAnswer, AskId, AskRequest};
+use souk_core::ids::StreamId;
+use souk_core::inventory::{self, Command, Event, Rejection};
+use souk_core::machine::{CommandId, CommandKey};
+
+use super::bus::Message;
+use super::{Happening, World};
+use crate::database::Written;
+use crate::kind::{AnyCommand, CallId, stock_event};
+use crate::oracle::{Call, Wish};
+use crate::people::{Errand, Next, Outcome, Person};
+use crate::plan::Plan;
+use crate::rng::Rng;
+use crate::schedule::MS;
+use crate::stats::Situation;
+
+/// What a client hears.
+#[derive(Clone, Debug)]
+pub(crate) enum Said {
+    Told(AnyOutcome),
+    KeyReused,
+    Shown,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    stream: StreamId,
+    wish: Wish,
+    errand: Errand,
+    call: CallId,
+    first_base: u64,
+    tries: u32,
+}
+
+/// Somebody with a way to reach the nodes.
+#[derive(Debug)]
+pub(crate) struct Client {
+    person: Person,
+    /// The node that answered last, as far as this client knows.
+    node: usize,
+    /// Counts what it wanted.
+    number: u64,
+    waiting: Option<Waiting>,
+    /// The first try of each ask.
+    asks: BTreeMap<AskId, CallId>,
+    content: bool,
+}
+
+impl Client {
+    /// The operator, then the shoppers.
+    pub fn all(plan: &Plan, rng: &mut Rng) -> Vec<Client> {
+        let mut people = vec![Person::operator(plan, rng)];
+        people.extend((0..plan.shoppers).map(|n| Person::shopper(n, plan, rng)));
+        let client = |person| Client {
+            person,
+            node: 0,
+            number: 0,
+            waiting: None,
+            asks: BTreeMap::new(),
+            content: false,
+        };
+        people.into_iter().map(client).collect()
+    }
+
+    /// The stream it speaks for.
+    pub fn stream(&self) -> StreamId {
+        StreamId::Checkout(self.person.checkout())
+    }
+
+    /// Whether it has got everything it wanted.
+    pub fn is_content(&self) -> bool {
+        self.content
+    }
+}
+
+impl World {
+    pub(super) fn client_goes_on(&mut self, client: usize) {
+        let now = crate::database::clock(self.now);
+        let (open, plan) = (self.open_for_business, &self.plan);
+        let who = &mut self.clients[client];
+        if who.waiting.is_some() {
+            return;
+        }
+        match who.person.next(open, now, plan, &mut self.rng) {
+            Next::Rest(pause) => {
+                let pause = if self.healed { pause.min(50 * MS) } else { pause };
+                self.schedule.push(self.now + pause.max(1), Happening::Go(client));
+            }
+            Next::Content => who.content = true,
+            Next::Want(errand) => self.want(client, errand),
+        }
+    }
+
+    fn want(&mut self, client: usize, errand: Errand) {
+        let who = &mut self.clients[client];
+        who.number += 1;
+        let (number, checkout) = (who.number, who.person.checkout());
+        let (stream, wish) = match &errand {
+            Errand::Read(sku) => (StreamId::Stock(sku.shard()), Wish::Read),
+            Errand::Order { command, named, sku } => {
+                let stream = StreamId::Stock(sku.shard());
+                let key = named.then(|| key_of(client, number));
+                (stream, Wish::Command(AnyCommand::Stock(command.clone()), key))
+            }
+            Errand::Misuse { of } => self.misused(*of, number),
+            Errand::Ask { asked, request, sku } => {
+                let id = AskId { stream: StreamId::Checkout(checkout), seq: *asked, n: 0 };
+                let to = StreamId::Stock(sku.shard());
+                (to, Wish::Ask(Ask { id, to, request: AskRequest::Stock(request.clone()) }))
+            }
+        };
+        let first_base = self.database.seq(stream);
+        let waiting = Waiting { stream, wish, errand, call: 0, first_base, tries: 0 };
+        self.clients[client].waiting = Some(waiting);
+        self.try_once(client);
+    }
+
+    /// A name that somebody has used for a shard, on another body. Only there: a name goes to exactly one stream,
+    /// which is for whoever makes names to see to.
+    fn misused(&self, of: usize, number: u64) -> (StreamId, Wish) {
+        let named = self.calls.iter().filter(|call| call.client == of).find_map(|call| match &call.wish {
+            Wish::Command(_, Some(key)) => Some((call.stream, *key)),
+            _ => None,
+        });
+        let on_sale = |stream: &StreamId| {
+            self.plan.skus.iter().copied().find(|sku| StreamId::Stock(sku.shard()) == *stream)
+        };
+        let home = StreamId::Stock(self.plan.skus[0].shard());
+        match named.and_then(|(stream, key)| on_sale(&stream).map(|sku| (stream, key, sku))) {
+            None => (home, Wish::Read),
+            Some((stream, key, sku)) => {
+                let key = CommandKey { fingerprint: u128::from(number), ..key };
+                (stream, Wish::Command(AnyCommand::Stock(Command::Open { sku }), Some(key)))
+            }
+        }
+    }
+
+    /// One try to reach somebody who answers.
+    fn try_once(&mut self, client: usize) {
+        let who = &mut self.clients[client];
+        let Some(waiting) = &mut who.waiting else { return };
+        let call = Call {
+            client,
+            number: who.number,
+            stream: waiting.stream,
+            wish: waiting.wish.clone(),
+            base: self.database.seq(waiting.stream),
+            first_base: waiting.first_base,
+            answer_lost: false,
+        };
+        let id = self.calls.len();
+        waiting.call = id;
+        waiting.tries += 1;
+        let message = match &waiting.wish {
+            Wish::Ask(ask) => {
+                who.asks.entry(ask.id).or_insert(id);
+                Message::Ask(ask.clone())
+            }
+            _ => Message::Request(id),
+        };
+        self.trace(|| format!("client {client} sends {id}: {:?}", call.wish));
+        self.calls.push(call);
+        let node = self.clients[client].node;
+        self.send(node, message);
+        let patience = self.within(200 * MS) + 20 * MS;
+        self.schedule.push(self.now + patience, Happening::Timeout(client, id));
+    }
+
+    pub(super) fn client_waited(&mut self, client: usize, call: CallId) {
+        let who = &mut self.clients[client];
+        let Some(waiting) = &who.waiting else { return };
+        if waiting.call != call {
+            return;
+        }
+        if self.rng.chance(500) {
+            who.node = 1 - who.node;
+        }
+        if !self.healed && who.person.gives_up(&waiting.errand, &mut self.rng) {
+            who.waiting = None;
+            self.saw(Situation::GivenUpUnknown);
+            return self.client_goes_on(client);
+        }
+        self.try_once(client);
+    }
+
+    pub(super) fn client_hears(&mut self, client: usize, number: u64, said: Said) {
+        let who = &self.clients[client];
+        let Some(waiting) = who.waiting.as_ref().filter(|_| who.number == number) else { return };
+        let (tries, misuse) = (waiting.tries, matches!(waiting.errand, Errand::Misuse { .. }));
+        self.trace(|| format!("client {client} hears {said:?}"));
+        if tries > 1 && self.calls.iter().any(|call| same(call, client, number) && call.answer_lost) {
+            self.saw(Situation::AnswerLostThenRetried);
+        }
+        let outcome = match said {
+            Said::Told(AnyOutcome::Stock(outcome)) => Outcome::Told(outcome),
+            Said::Shown => Outcome::Shown,
+            Said::KeyReused if misuse => {
+                self.saw(Situation::KeyReused);
+                Outcome::Shown
+            }
+            Said::KeyReused => Outcome::NameTaken,
+        };
+        self.client_knows(client, outcome);
+    }
+
+    /// An answer to an ask leaves its host.
+    pub(super) fn client_asked(&mut self, client: usize, id: AskId, answer: AskAnswer, seq: u64) {
+        let Some(call) = self.clients[client].asks.get(&id).copied() else { return };
+        self.oracle.ask_answered(&self.calls[call], &answer, seq, &self.database);
+        let outcome = match answer {
+            AskAnswer::Stock(inventory::Answer::Done(reply)) => Ok(reply),
+            AskAnswer::Stock(inventory::Answer::Refused(rejection)) => Err(rejection),
+            _ => {
+                self.saw(Situation::StaleOrder);
+                Err(Rejection::Stale)
+            }
+        };
+        let number = self.calls[call].number;
+        self.send_answer(client, number, Said::Told(AnyOutcome::Stock(outcome)), Some(call));
+    }
+
+    fn client_knows(&mut self, client: usize, outcome: Outcome) {
+        let Some(waiting) = self.clients[client].waiting.take() else { return };
+        if let Outcome::Told(Err(Rejection::OutOfStock { available: 0 })) = &outcome {
+            self.saw(Situation::LastUnitRefused);
+        }
+        let who = &mut self.clients[client];
+        match who.person.hears(&waiting.errand, outcome, &mut self.rng) {
+            Ok(opened) => self.open_for_business |= opened,
+            Err(what) => self.oracle.complain(|| format!("people: client {client} {what}")),
+        }
+        let pause = self.within(20 * MS);
+        self.schedule.push(self.now + pause, Happening::Go(client));
+    }
+
+    /// Counts what the durable history contains.
+    pub(super) fn note(&mut self, written: &Written) {
+        for event in &written.events {
+            match stock_event(&event.event) {
+                Some(Event::Expired { .. }) => self.saw(Situation::HoldExpired),
+                Some(Event::Barred { .. }) => self.saw(Situation::UndoBeforeHold),
+                Some(Event::Deallocated { .. }) => self.saw(Situation::Deallocated),
+                _ => {}
+            }
+        }
+    }
+}
+
+fn same(call: &Call, client: usize, number: u64) -> bool {
+    call.client == client && call.number == number
+}
+
+fn key_of(client: usize, number: u64) -> CommandKey {
+    let id = CommandId(((client as u128) << 64) | u128::from(number));
+    CommandKey { id, fingerprint: id.0.wrapping_mul(31) + 7 }
+}

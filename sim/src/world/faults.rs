@@ -1,0 +1,125 @@
+//! What goes wrong with processes and connections, and the end of it.
+
+use super::node::{Local, Node};
+use super::{Happening, PATIENCE, World};
+use crate::database::{Process, TransactionId, clock};
+use crate::schedule::MS;
+use crate::stats::Situation;
+
+impl World {
+    pub(super) fn draw_crash(&mut self) {
+        let mean = self.plan.steps_per_crash;
+        self.crash_in = (mean > 0 && !self.healed).then(|| self.rng.range(1, 2 * mean));
+    }
+
+    /// Called before every step of a node: it may end right here.
+    pub(super) fn may_crash(&mut self, node: usize) -> bool {
+        let Some(steps) = &mut self.crash_in else { return false };
+        *steps -= 1;
+        if *steps > 0 {
+            return false;
+        }
+        self.crash(node);
+        self.draw_crash();
+        true
+    }
+
+    fn crash(&mut self, node: usize) {
+        self.trace(|| format!("node {node} ends"));
+        let process = self.process(node);
+        if self.has_unsettled_host(node) {
+            self.saw(Situation::CrashBeforeDurable);
+        }
+        self.nodes[node] = Node::new(process.life + 1);
+        self.database.stop_taking_over(process);
+        if self.leave_transactions(process) {
+            self.saw(Situation::CrashInTransaction);
+        }
+        let back = self.within(self.plan.lease);
+        self.schedule.push(self.now + back, Happening::Start(node));
+    }
+
+    /// The connections of a process are gone; the database finds out in its own time, and what had been sent may
+    /// still arrive. Says whether there were any.
+    pub(super) fn leave_transactions(&mut self, process: Process) -> bool {
+        let open = self.database.transactions_of(process);
+        for id in &open {
+            let (noticed, landed) = (self.within(self.plan.lease), self.rng.chance(300));
+            self.schedule.push(self.now + noticed, Happening::LostTransaction(*id, landed));
+        }
+        !open.is_empty()
+    }
+
+    pub(super) fn start(&mut self, node: usize) {
+        if self.nodes[node].up {
+            return;
+        }
+        self.trace(|| format!("node {node} starts"));
+        self.nodes[node].up = true;
+        let skew = self.plan.skew_max_ms;
+        self.nodes[node].skew_ms = self.rng.range(0, 2 * skew as u64) as i64 - skew;
+        let process = self.process(node);
+        self.later(process, 1, Local::Watch);
+    }
+
+    /// The node stops for a good part of a lease, or for longer than one.
+    pub(super) fn pause(&mut self, node: usize, at_least: u64) {
+        if self.healed || !self.nodes[node].up {
+            return;
+        }
+        let length = self.plan.lease * at_least / 4 + self.within(2 * self.plan.lease);
+        self.nodes[node].paused_until = self.now + length;
+        // A machine that was asleep may wake with another idea of the time.
+        let skew = self.plan.skew_max_ms;
+        let before = self.nodes[node].skew_ms;
+        self.nodes[node].skew_ms = self.rng.range(0, 2 * skew as u64) as i64 - skew;
+        if self.nodes[node].skew_ms < before {
+            self.saw(Situation::ClockWentBack);
+        }
+        self.trace(|| format!("node {node} stops for {} ms", length / MS));
+    }
+
+    pub(super) fn idle_transaction(&mut self, id: TransactionId) {
+        let Some(touched) = self.database.touched(id) else { return };
+        let ends = touched + self.plan.idle_in_transaction;
+        if ends > self.now {
+            return self.schedule.push(ends, Happening::IdleTransaction(id));
+        }
+        self.saw(Situation::EndedWhileIdle);
+        self.database.end(id);
+    }
+
+    /// `landed`: the COMMIT had been on its way, if the transaction had come so far.
+    pub(super) fn lost_transaction(&mut self, id: TransactionId, landed: bool) {
+        if landed {
+            self.make_durable(id);
+        }
+        self.database.end(id);
+    }
+
+    pub(super) fn heal(&mut self) {
+        self.trace(|| "no more faults".to_owned());
+        self.healed = true;
+        self.crash_in = None;
+        for node in 0..self.nodes.len() {
+            // Deferred happenings come when they were deferred to; that is soon enough.
+            self.nodes[node].paused_until = self.nodes[node].paused_until.min(self.now + self.plan.lease);
+        }
+        self.schedule.push(self.now + 100 * MS, Happening::Look);
+    }
+
+    pub(super) fn look(&mut self) {
+        if let Some(client) = self.clients.iter().find(|client| !client.is_content()) {
+            if self.now > self.plan.troubled_until + PATIENCE {
+                let what = format!("quiet: {client:?} never got what it wants");
+                return self.oracle.complain(|| what);
+            }
+            return self.schedule.push(self.now + 100 * MS, Happening::Look);
+        }
+        // Every deadline passes, every lease that nobody renews lapses, and due wakes are read several times over.
+        let longest = self.plan.ttl_max_ms as i64 + 2 * self.plan.skew_max_ms;
+        let rest = longest as u64 * MS + 4 * self.plan.lease + 5 * self.plan.wakes_every + 1_000 * MS;
+        self.trace(|| format!("everybody is content at {:?}", clock(self.now)));
+        self.schedule.push(self.now + rest, Happening::End);
+    }
+}

@@ -1,0 +1,230 @@
+//! One virtual world: two nodes, one database, a bus that loses things, and people who want something.
+//!
+//! Everything that happens is taken from one schedule and happens at once; whatever takes time is split into
+//! several happenings, and between any two of them a node may stop for a while, end, or lose what it owns.
+
+mod bus;
+mod clients;
+mod faults;
+mod hosts;
+mod lease;
+mod node;
+mod outside;
+mod writer;
+
+use std::collections::BTreeMap;
+
+use souk_core::ids::StreamId;
+
+use crate::database::{Database, Process, TransactionId};
+use crate::failure::Failure;
+use crate::options::Options;
+use crate::oracle::{Call, Oracle};
+use crate::plan::Plan;
+use crate::rng::Rng;
+use crate::schedule::{MS, Micros, Schedule};
+use crate::stats::{Situation, Stats};
+
+use bus::Message;
+use clients::{Client, Said};
+use node::{Local, Node};
+
+/// A history of more happenings than this does not end by itself.
+const STEPS_MAX: u64 = 400_000;
+/// How long people have to get what they want once there are no more faults.
+const PATIENCE: Micros = 60_000 * MS;
+
+/// Something that happens.
+#[derive(Debug)]
+pub(crate) enum Happening {
+    /// Within one life of a node; nothing of it is left when that ends.
+    Local(Process, Local),
+    /// A message reaches a node.
+    Arrival(usize, Message),
+    /// An answer reaches a client.
+    Answer(usize, u64, Said),
+    /// A client has waited long enough for this try.
+    Timeout(usize, usize),
+    /// A client goes on.
+    Go(usize),
+    /// The database looks whether the transaction's client has gone quiet.
+    IdleTransaction(TransactionId),
+    /// The database notices that the transaction's connection is gone; perhaps its COMMIT had arrived.
+    LostTransaction(TransactionId, bool),
+    /// A node stops for a while.
+    Pause(usize),
+    /// A node starts.
+    Start(usize),
+    /// No more faults.
+    Heal,
+    /// Everybody had time enough: look whether they are content.
+    Look,
+    /// Everything that was due must have happened.
+    End,
+}
+
+/// See the module's text.
+pub(crate) struct World {
+    pub plan: Plan,
+    options: Options,
+    rng: Rng,
+    now: Micros,
+    schedule: Schedule<Happening>,
+    nodes: Vec<Node>,
+    database: Database,
+    oracle: Oracle,
+    clients: Vec<Client>,
+    calls: Vec<Call>,
+    /// Who among the clients speaks for a stream that has no host of its own.
+    spokesmen: BTreeMap<StreamId, usize>,
+    /// Whether the operator has put everything on sale.
+    open_for_business: bool,
+    healed: bool,
+    ended: bool,
+    /// Steps of nodes until one ends in the middle of what it does.
+    crash_in: Option<u64>,
+    stats: Stats,
+}
+
+impl World {
+    pub fn new(options: &Options, seed: u64) -> Self {
+        let mut rng = Rng::new(seed);
+        let plan = Plan::draw(&mut rng);
+        let mut world = World {
+            oracle: Oracle::new(&plan.locations()),
+            options: options.clone(),
+            now: 0,
+            schedule: Schedule::default(),
+            nodes: (0..2).map(|_| Node::new(0)).collect(),
+            database: Database::new(),
+            clients: Client::all(&plan, &mut rng),
+            calls: Vec::new(),
+            spokesmen: BTreeMap::new(),
+            open_for_business: false,
+            healed: false,
+            ended: false,
+            crash_in: None,
+            stats: Stats::of_one_run(),
+            plan,
+            rng,
+        };
+        world.begin();
+        world
+    }
+
+    fn begin(&mut self) {
+        for node in 0..self.nodes.len() {
+            // One of them is first, so that most histories begin with an owner and a standby.
+            let at = self.rng.below(5 * MS);
+            self.schedule.push(at, Happening::Start(node));
+        }
+        for client in 0..self.clients.len() {
+            self.spokesmen.insert(self.clients[client].stream(), client);
+            let at = self.rng.below(10 * MS);
+            self.schedule.push(at, Happening::Go(client));
+        }
+        for _ in 0..self.plan.pauses {
+            let (at, node) = (self.rng.below(self.plan.troubled_until), self.rng.below(2) as usize);
+            self.schedule.push(at, Happening::Pause(node));
+        }
+        self.draw_crash();
+        self.schedule.push(self.plan.troubled_until, Happening::Heal);
+    }
+
+    /// Lets everything happen.
+    pub fn run(mut self, seed: u64) -> Result<Stats, Box<Failure>> {
+        while !self.ended
+            && self.oracle.complaint().is_none()
+            && let Some((at, order, what)) = self.schedule.pop()
+        {
+            self.now = at;
+            self.stats.steps += 1;
+            if self.stats.steps > STEPS_MAX {
+                self.oracle.complain(|| "quiet: it never comes to rest".to_owned());
+            }
+            self.happen(order, what);
+        }
+        match self.oracle.complaint() {
+            None => Ok(self.stats),
+            Some(complaint) => Err(Box::new(Failure {
+                seed,
+                bug: self.options.bug,
+                at_ms: self.now / MS,
+                complaint: complaint.to_owned(),
+                plan: self.plan,
+            })),
+        }
+    }
+
+    fn happen(&mut self, order: u64, what: Happening) {
+        match what {
+            Happening::Local(process, local) => {
+                let node = &self.nodes[process.node];
+                if !node.up || node.life != process.life {
+                    return;
+                }
+                if node.paused_until > self.now {
+                    return self.put_off(process, order, local);
+                }
+                self.local(process, local);
+            }
+            Happening::Arrival(node, message) => {
+                if !self.nodes[node].up {
+                    return self.lost(&message);
+                }
+                if self.nodes[node].paused_until > self.now {
+                    let until = self.nodes[node].paused_until;
+                    return self.schedule.put_off(until, order, Happening::Arrival(node, message));
+                }
+                self.trace(|| format!("node {node} gets {message:?}"));
+                self.arrive(node, message);
+            }
+            Happening::Answer(client, number, said) => self.client_hears(client, number, said),
+            Happening::Timeout(client, call) => self.client_waited(client, call),
+            Happening::Go(client) => self.client_goes_on(client),
+            Happening::IdleTransaction(id) => self.idle_transaction(id),
+            Happening::LostTransaction(id, landed) => self.lost_transaction(id, landed),
+            Happening::Pause(node) => self.pause(node, 1),
+            Happening::Start(node) => self.start(node),
+            Happening::Heal => self.heal(),
+            Happening::Look => self.look(),
+            Happening::End => self.end(),
+        }
+    }
+
+    /// A node that goes on after a pause finds everything at once. It learns last that it owns nothing any more.
+    fn put_off(&mut self, process: Process, order: u64, local: Local) {
+        let until = self.nodes[process.node].paused_until;
+        if matches!(local, Local::Renew) {
+            let late = self.within(self.plan.lease / 2);
+            return self.later(process, until - self.now + late, local);
+        }
+        self.schedule.put_off(until, order, Happening::Local(process, local));
+    }
+
+    fn end(&mut self) {
+        self.ended = true;
+        self.oracle.quiet(crate::database::clock(self.now), &self.database);
+    }
+
+    /// How long something takes, at most `max`.
+    fn within(&mut self, max: Micros) -> Micros {
+        let max = if self.healed { max.min(MS) } else { max };
+        1 + self.rng.below(max.max(1))
+    }
+
+    fn later(&mut self, process: Process, delay: Micros, local: Local) {
+        self.schedule.push(self.now + delay, Happening::Local(process, local));
+    }
+
+    fn saw(&mut self, situation: Situation) {
+        self.trace(|| format!("   ({situation:?})"));
+        self.stats.saw(situation);
+    }
+
+    fn trace(&self, what: impl FnOnce() -> String) {
+        if self.options.trace {
+            println!("{:>10.3} ms  {}", self.now as f64 / MS as f64, what());
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! A node: what one process knows, all of it gone when it ends.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use souk_core::ask::{Ask, AskAnswer, AskId};
+use souk_core::ids::{SkuId, StreamId};
+use souk_core::journal::{Incarnation, Refusal};
+use souk_core::time::Timestamp;
+
+use super::World;
+use super::writer::Writer;
+use crate::database::{Process, TransactionId, clock};
+use crate::kind::{AnyHost, CallId};
+use crate::schedule::Micros;
+
+/// What happens within a process.
+#[derive(Debug)]
+pub(crate) enum Local {
+    /// A host takes the next message of its mailbox.
+    Mail(StreamId),
+    /// A timer of this start of a host fires.
+    Timer(StreamId, Incarnation, Timestamp),
+    /// Has this host been idle since then?
+    Idle(StreamId, Incarnation),
+    /// What the journal knows of a stream has been read.
+    Loaded(StreamId, Incarnation),
+    /// The supervisor builds a failed host anew.
+    Rebuild(StreamId),
+    /// The writer tells a host that its appends up to this ordinal are durable, ending at this position.
+    Settled(StreamId, Incarnation, u64, u64),
+    /// The writer tells a host that an append was refused.
+    Refused(StreamId, Incarnation, Refusal),
+    /// The writer looks into its queue.
+    Turn,
+    /// The writer opens a transaction for the group under way.
+    Begin,
+    /// A transaction locks lease rows and compares epochs.
+    Check(TransactionId),
+    /// It inserts its rows.
+    Insert(TransactionId),
+    /// It sends COMMIT.
+    Commit(TransactionId),
+    /// COMMIT was answered.
+    Committed(TransactionId),
+    /// The connection was lost at COMMIT: its backend is ended before anything else.
+    Terminate(TransactionId),
+    /// The lease is renewed.
+    Renew,
+    /// Somebody who owns nothing looks whether the lease has lapsed.
+    Watch,
+    /// A take-over goes on; whether it has waited.
+    TakeOver(bool),
+    /// The lease was taken over in this epoch, asked for at that time; the journal's tail has been read.
+    Own(u64, Micros),
+    /// Due wakes are read.
+    Wakes,
+}
+
+/// A message in a mailbox.
+#[derive(Debug)]
+pub(crate) enum Mail {
+    Request(CallId),
+    Ask(Ask),
+    AskAnswer(AskId, AskAnswer, (StreamId, u64)),
+    Tick,
+}
+
+/// What the directory knows of a stream.
+#[derive(Debug)]
+pub(crate) struct Slot {
+    pub mailbox: VecDeque<Mail>,
+    pub stage: Stage,
+    /// Nobody asked for it: a wake brought it.
+    pub woken: bool,
+}
+
+#[derive(Debug)]
+pub(crate) enum Stage {
+    /// Waits until all earlier appends of the stream are settled.
+    Barrier,
+    /// The journal is being read.
+    Reading(Incarnation),
+    Live(Live),
+}
+
+#[derive(Debug)]
+pub(crate) struct Live {
+    pub host: Box<dyn AnyHost>,
+    pub incarnation: Incarnation,
+    pub timer: Option<Timestamp>,
+    pub active_at: Micros,
+}
+
+/// What an owner knows of its ownership.
+#[derive(Debug)]
+pub(crate) struct Term {
+    /// Its own clock says so, earlier than the database would.
+    pub good_until: Micros,
+}
+
+#[derive(Debug)]
+pub(crate) struct Node {
+    pub up: bool,
+    pub life: u64,
+    pub paused_until: Micros,
+    /// How far the wall clock is off.
+    pub skew_ms: i64,
+    pub term: Option<Term>,
+    pub slots: BTreeMap<StreamId, Slot>,
+    pub writer: Writer,
+    /// What readers on this node see.
+    pub views: BTreeMap<SkuId, (i64, bool)>,
+}
+
+impl Node {
+    pub fn new(life: u64) -> Self {
+        Node {
+            up: false,
+            life,
+            paused_until: 0,
+            skew_ms: 0,
+            term: None,
+            slots: BTreeMap::new(),
+            writer: Writer::default(),
+            views: BTreeMap::new(),
+        }
+    }
+}
+
+impl World {
+    pub(super) fn process(&self, node: usize) -> Process {
+        Process { node, life: self.nodes[node].life }
+    }
+
+    /// The node's wall clock.
+    pub(super) fn wall(&self, node: usize) -> Timestamp {
+        clock(self.now).plus_millis(self.nodes[node].skew_ms)
+    }
+
+    /// Whether the node may speak for its streams.
+    pub(super) fn serves(&self, node: usize) -> bool {
+        self.nodes[node].term.as_ref().is_some_and(|term| self.now < term.good_until)
+    }
+
+    pub(super) fn local(&mut self, process: Process, local: Local) {
+        let node = process.node;
+        if self.may_crash(node) {
+            return;
+        }
+        match local {
+            Local::Mail(stream) => self.mail(node, stream),
+            Local::Timer(stream, incarnation, at) => self.timer(node, stream, incarnation, at),
+            Local::Idle(stream, incarnation) => self.idle(node, stream, incarnation),
+            Local::Loaded(stream, incarnation) => self.loaded(node, stream, incarnation),
+            Local::Rebuild(stream) => self.try_load(node, stream),
+            Local::Settled(stream, incarnation, ordinal, position) => {
+                self.settled(node, stream, incarnation, ordinal, position);
+            }
+            Local::Refused(stream, incarnation, refusal) => self.refused(node, stream, incarnation, refusal),
+            Local::Turn => self.turn(node),
+            Local::Begin => self.begin_transaction(node),
+            Local::Check(id) => self.check(node, id),
+            Local::Insert(id) => self.insert(node, id),
+            Local::Commit(id) => self.commit(node, id),
+            Local::Committed(id) => self.committed(node, id),
+            Local::Terminate(id) => self.terminate(node, id),
+            Local::Renew => self.renew(node),
+            Local::Watch => self.watch(node),
+            Local::TakeOver(waited) => self.take_over(node, waited),
+            Local::Own(epoch, asked_at) => self.own(node, epoch, asked_at),
+            Local::Wakes => self.wakes(node),
+        }
+    }
+}

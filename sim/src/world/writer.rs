@@ -1,0 +1,329 @@
+//! The journal's writer of a node: its queue, the real sequencer, and one group under way.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use souk_core::ids::{Partition, StreamId};
+use souk_core::journal::{Append, Epoch, Incarnation, Refusal};
+use souk_core::sequencer::{Group, Sequencer};
+
+use super::node::{Local, Stage};
+use super::{Happening, World};
+use crate::database::{Checked, Inserted, Rows, TransactionId};
+use crate::kind::AnySnapshot;
+use crate::schedule::MS;
+use crate::stats::Situation;
+
+/// What waits for the writer.
+#[derive(Debug)]
+pub(crate) enum Item {
+    Append(Append),
+    Snapshot(AnySnapshot),
+}
+
+/// See the module's text.
+#[derive(Debug, Default)]
+pub(crate) struct Writer {
+    pub sequencer: Sequencer,
+    queue: VecDeque<Item>,
+    under_way: Option<UnderWay>,
+    /// So many appends are offered one by one, to find the guilty one.
+    singly: usize,
+}
+
+#[derive(Debug)]
+struct UnderWay {
+    group: Group<Append>,
+    /// Snapshots, each behind so many of the group's appends.
+    snapshots: Vec<(usize, AnySnapshot)>,
+    /// Of the last offer; `None` between two.
+    transaction: Option<TransactionId>,
+    alone: bool,
+    offers: u32,
+    unknown: bool,
+}
+
+impl UnderWay {
+    fn epochs(&self) -> BTreeMap<Partition, Epoch> {
+        self.group.placed.iter().map(|placed| (placed.append.partition, placed.append.epoch)).collect()
+    }
+
+    fn rows(&self) -> Rows {
+        let snapshots = self.snapshots.iter().map(|(_, snapshot)| snapshot.clone()).collect();
+        Rows { placed: self.group.placed.clone(), snapshots }
+    }
+}
+
+impl Writer {
+    /// The barrier: nothing of this stream is on its way.
+    pub fn is_settled(&self, stream: StreamId) -> bool {
+        let about = |append: &Append| {
+            append.stream == stream || append.creates.iter().any(|creation| creation.stream == stream)
+        };
+        let waits = self.queue.iter().any(|item| matches!(item, Item::Append(append) if about(append)));
+        let goes = self.under_way.as_ref().is_some_and(|u| u.group.placed.iter().any(|p| about(&p.append)));
+        !waits && !goes
+    }
+}
+
+impl World {
+    pub(super) fn queue(&mut self, node: usize, item: Item) {
+        self.nodes[node].writer.queue.push_back(item);
+        self.later(self.process(node), 1, Local::Turn);
+    }
+
+    /// What waits becomes a group, if none is under way.
+    pub(super) fn turn(&mut self, node: usize) {
+        let largest = self.plan.group_max;
+        let writer = &mut self.nodes[node].writer;
+        if writer.under_way.is_some() || writer.queue.is_empty() {
+            return;
+        }
+        let alone = writer.singly > 0;
+        let largest = if alone { 1 } else { largest };
+        writer.singly = writer.singly.saturating_sub(1);
+        let mut group = Group::default();
+        let mut snapshots = Vec::new();
+        while let Some(item) = writer.queue.pop_front() {
+            match item {
+                Item::Append(append) if group.placed.len() == largest => {
+                    writer.queue.push_front(Item::Append(append));
+                    break;
+                }
+                Item::Append(append) => {
+                    writer.sequencer.place_next(&mut group, append);
+                }
+                Item::Snapshot(snapshot) => {
+                    if writer.sequencer.is_open(snapshot.stream, snapshot.incarnation) {
+                        snapshots.push((group.placed.len(), snapshot));
+                    }
+                }
+            }
+        }
+        for (id, stream, refusal) in std::mem::take(&mut group.refused) {
+            self.refuse(node, stream, id.incarnation, refusal);
+        }
+        if group.placed.is_empty() && snapshots.is_empty() {
+            return self.done(node);
+        }
+        let under_way = UnderWay { group, snapshots, transaction: None, alone, offers: 0, unknown: false };
+        self.nodes[node].writer.under_way = Some(under_way);
+        self.begin_transaction(node);
+    }
+
+    fn refuse(&mut self, node: usize, stream: StreamId, incarnation: Incarnation, refusal: Refusal) {
+        match refusal {
+            Refusal::Closed => self.saw(Situation::ClosedIncarnation),
+            Refusal::Fenced => self.saw(Situation::ZombieRefused),
+            Refusal::WrongSeq => {}
+        }
+        self.later(self.process(node), 1, Local::Refused(stream, incarnation, refusal));
+    }
+
+    /// The group under way is no longer; what waited for it may go on.
+    fn done(&mut self, node: usize) {
+        self.nodes[node].writer.under_way = None;
+        let process = self.process(node);
+        self.later(process, 1, Local::Turn);
+        let waiting = self.nodes[node].slots.iter().filter(|(_, slot)| matches!(slot.stage, Stage::Barrier));
+        for stream in waiting.map(|(stream, _)| *stream).collect::<Vec<_>>() {
+            self.later(process, 1, Local::Rebuild(stream));
+        }
+    }
+
+    pub(super) fn begin_transaction(&mut self, node: usize) {
+        let process = self.process(node);
+        let Some(under_way) = &mut self.nodes[node].writer.under_way else { return };
+        let id = self.database.begin(process, self.now);
+        under_way.transaction = Some(id);
+        under_way.offers += 1;
+        let idle_at = self.now + self.plan.idle_in_transaction;
+        self.schedule.push(idle_at, Happening::IdleTransaction(id));
+        let step = self.within(self.plan.write_max);
+        self.later(process, step, Local::Check(id));
+    }
+
+    /// The group under way, if it is this transaction that carries it.
+    fn carried(&self, node: usize, id: TransactionId) -> Option<&UnderWay> {
+        self.nodes[node].writer.under_way.as_ref().filter(|under_way| under_way.transaction == Some(id))
+    }
+
+    pub(super) fn check(&mut self, node: usize, id: TransactionId) {
+        let Some(under_way) = self.carried(node, id) else { return };
+        let epochs = under_way.epochs();
+        let process = self.process(node);
+        match self.database.check(id, &epochs, self.now) {
+            Checked::Good => {
+                if !self.healed && self.rng.chance(self.plan.pause_in_commit) {
+                    self.pause(node, 4);
+                }
+                let step = self.within(self.plan.write_max);
+                self.later(process, step, Local::Insert(id));
+            }
+            Checked::Blocked => self.later(process, MS, Local::Check(id)),
+            Checked::Fenced(_) => {
+                self.trace(|| format!("node {node} is fenced off"));
+                self.saw(Situation::ZombieRefused);
+                self.step_down(node);
+            }
+            Checked::Gone => self.rolled_back(node),
+        }
+    }
+
+    pub(super) fn insert(&mut self, node: usize, id: TransactionId) {
+        let Some(under_way) = self.carried(node, id) else { return };
+        let (rows, unknown, first) = (under_way.rows(), under_way.unknown, under_way.offers == 1);
+        if !self.healed && self.rng.chance(self.plan.roll_back) {
+            self.database.end(id);
+            return self.rolled_back(node);
+        }
+        if first && !self.healed && self.rng.chance(self.plan.refuse) && !rows.placed.is_empty() {
+            let guilty = self.rng.below(rows.placed.len() as u64) as usize;
+            self.database.curse(rows.placed[guilty].append.id);
+        }
+        match self.database.insert(id, rows, self.now) {
+            Inserted::Staged => {
+                if unknown {
+                    self.saw(Situation::UnknownHadNotLanded);
+                }
+                let step = self.within(self.plan.write_max);
+                self.later(self.process(node), step, Local::Commit(id));
+            }
+            Inserted::LandedBefore => {
+                self.saw(Situation::UnknownHadLanded);
+                self.database.end(id);
+                self.committed(node, id);
+            }
+            Inserted::Conflict => {
+                self.database.end(id);
+                self.conflict(node);
+            }
+            Inserted::Gone => self.rolled_back(node),
+        }
+    }
+
+    /// Before COMMIT, so nothing happened: the same group again, after a while.
+    fn rolled_back(&mut self, node: usize) {
+        self.saw(Situation::RolledBack);
+        let process = self.process(node);
+        let Some(under_way) = &mut self.nodes[node].writer.under_way else { return };
+        under_way.transaction = None;
+        let back_off = MS << under_way.offers.min(6);
+        self.later(process, back_off, Local::Begin);
+    }
+
+    /// One append of the group is not wanted. Alone, it is the guilty one; else each is offered alone.
+    fn conflict(&mut self, node: usize) {
+        let writer = &mut self.nodes[node].writer;
+        let Some(UnderWay { group, snapshots, alone, .. }) = writer.under_way.take() else { return };
+        let appends = writer.sequencer.abandon(group);
+        if appends.len() == 1 {
+            let guilty = &appends[0];
+            let (id, stream) = (guilty.id, guilty.stream);
+            writer.sequencer.refuse(stream, id);
+            self.trace(|| format!("{id:?} of {stream} is guilty"));
+            if alone {
+                self.saw(Situation::GuiltyAlone);
+            }
+            self.refuse(node, stream, id.incarnation, Refusal::WrongSeq);
+            return self.done(node);
+        }
+        writer.singly = appends.len();
+        let mut snapshots = snapshots.into_iter().rev().peekable();
+        for (n, append) in appends.into_iter().enumerate().rev() {
+            while let Some((_, snapshot)) = snapshots.next_if(|(behind, _)| *behind > n) {
+                writer.queue.push_front(Item::Snapshot(snapshot));
+            }
+            writer.queue.push_front(Item::Append(append));
+        }
+        for (_, snapshot) in snapshots {
+            writer.queue.push_front(Item::Snapshot(snapshot));
+        }
+        self.done(node);
+    }
+
+    pub(super) fn commit(&mut self, node: usize, id: TransactionId) {
+        if self.carried(node, id).is_none() {
+            return;
+        }
+        let process = self.process(node);
+        if !self.database.is_open(id) {
+            return self.rolled_back(node);
+        }
+        let answer = self.within(self.plan.write_max);
+        if self.healed || !self.rng.chance(self.plan.unknown) {
+            self.make_durable(id);
+            return self.later(process, answer, Local::Committed(id));
+        }
+        // The connection breaks around the COMMIT: it had arrived; it arrives late; it never does.
+        let fate = self.rng.below(3);
+        self.trace(|| format!("the COMMIT of {id:?} is not answered (fate {fate})"));
+        if fate == 0 {
+            self.make_durable(id);
+        } else {
+            let late = self.within(4 * self.plan.write_max);
+            if fate == 1 {
+                self.saw(Situation::UnknownLandedLater);
+            }
+            self.schedule.push(self.now + late, Happening::LostTransaction(id, fate == 1));
+        }
+        let noticed = answer + self.within(2 * self.plan.write_max);
+        self.later(process, noticed, Local::Terminate(id));
+    }
+
+    /// The same group is offered again only when nothing of the last offer can still move: its backend is ended,
+    /// whatever it had come to.
+    pub(super) fn terminate(&mut self, node: usize, id: TransactionId) {
+        if self.carried(node, id).is_none() {
+            return;
+        }
+        self.database.end(id);
+        if let Some(under_way) = &mut self.nodes[node].writer.under_way {
+            under_way.unknown = true;
+        }
+        self.begin_transaction(node);
+    }
+
+    /// COMMIT has arrived.
+    pub(super) fn make_durable(&mut self, id: TransactionId) {
+        let Some((written, snapshots)) = self.database.commit(id) else { return };
+        for written in &written {
+            let append = &written.append;
+            self.trace(|| format!("durable: {:?} of {} {:?}", append.id, append.stream, append.events));
+            self.stats.events += written.events.len() as u64;
+            self.stats.mix(append.id.incarnation.0);
+            self.stats.mix(append.id.ordinal ^ (self.now << 16) ^ written.events.len() as u64);
+            self.note(written);
+            self.oracle.written(written);
+        }
+        for snapshot in &snapshots {
+            self.oracle.snapshot(snapshot, self.database.events(snapshot.stream));
+        }
+    }
+
+    /// The writer knows that the group is durable, and tells everybody whom it concerns.
+    pub(super) fn committed(&mut self, node: usize, id: TransactionId) {
+        if self.carried(node, id).is_none() {
+            return;
+        }
+        let process = self.process(node);
+        let writer = &mut self.nodes[node].writer;
+        let Some(UnderWay { group, .. }) = writer.under_way.take() else { return };
+        writer.sequencer.commit(&group);
+        let mut settled = BTreeMap::new();
+        for placed in &group.placed {
+            let append = &placed.append;
+            settled.insert(append.stream, (append.id, placed.last_position));
+        }
+        if settled.len() > 1 {
+            self.saw(Situation::GroupOfSeveralStreams);
+        }
+        for (stream, (id, position)) in settled {
+            let told = Local::Settled(stream, id.incarnation, id.ordinal, position);
+            self.later(process, 1, told);
+        }
+        for (stream, incarnation) in group.closed {
+            self.refuse(node, stream, incarnation, Refusal::Closed);
+        }
+        self.done(node);
+    }
+}

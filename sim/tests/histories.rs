@@ -1,0 +1,27 @@
+//! Many histories without a planted bug: none breaks a promise, and together they are not too tame.
+
+use souk_sim::{Options, Situation, run, seeds};
+
+/// Enough for every situation to come up, in a few seconds.
+const SEEDS: u64 = 2_000;
+
+#[test]
+fn no_history_breaks_a_promise_and_every_situation_occurs() {
+    let stats = seeds(1, SEEDS, &Options::default()).unwrap_or_else(|failure| panic!("{failure}"));
+    println!("{stats}");
+    assert_eq!(stats.missing(), [] as [Situation; 0], "these histories are too tame");
+    assert_eq!(stats.runs, SEEDS);
+}
+
+#[test]
+fn a_seed_is_a_history() {
+    for seed in 1..=100 {
+        let once = run(seed, &Options::default()).unwrap_or_else(|failure| panic!("{failure}"));
+        let twice = run(seed, &Options::default()).unwrap_or_else(|failure| panic!("{failure}"));
+        assert_eq!(
+            (once.digest, once.steps, once.events),
+            (twice.digest, twice.steps, twice.events),
+            "{seed}"
+        );
+    }
+}
