@@ -18,6 +18,7 @@ mod host;
 mod message;
 mod node;
 mod outbox;
+pub mod projectors;
 mod supervisor;
 mod timers;
 mod views;

@@ -1,7 +1,7 @@
 //! A node: everything the host actors of one process share, and the routes between them.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock, Weak};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
 use ractor::{Actor, ActorCell};
@@ -17,7 +17,8 @@ use souk_core::payment::Payment;
 use souk_core::product::Product;
 use souk_core::time::Timestamp;
 use souk_core::vendor::Vendor;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
 
 use crate::clock::Clock;
 use crate::journal::{Journal, WriterHealth};
@@ -106,6 +107,9 @@ pub struct Node {
     payments: Kind<Payment>,
     orders: Kind<Order>,
     outbox: Outbox,
+    /// Says that the node is ending, to those that reach outside.
+    stop: watch::Sender<bool>,
+    lanes: Mutex<Vec<JoinHandle<()>>>,
     stock_view: StockView,
 }
 
@@ -212,11 +216,14 @@ impl Node {
             payments: Kind::new(),
             orders: Kind::new(),
             outbox,
+            stop: watch::Sender::new(false),
+            lanes: Mutex::default(),
             stock_view: StockView::default(),
         });
         for_all_kinds!(node, kind => kind.supervise(&node).await?);
         let weak = Arc::downgrade(&node);
-        outbox::spawn(&node, work, outside);
+        let lanes = outbox::spawn(&node, work, outside, &node.stop.subscribe());
+        node.lanes.lock().unwrap_or_else(PoisonError::into_inner).extend(lanes);
         tokio::spawn(timers::run(Weak::clone(&weak), orders));
         tokio::spawn(wakes::run(Weak::clone(&weak)));
         tokio::spawn(sweep(Weak::clone(&weak), options.idle));
@@ -278,6 +285,11 @@ impl Node {
     pub async fn shut_down(&self) {
         self.admission.set_shut(true);
         for_all_kinds!(self, kind => kind.directory.drain().await);
+        self.stop.send_replace(true);
+        let lanes = std::mem::take(&mut *self.lanes.lock().unwrap_or_else(PoisonError::into_inner));
+        for lane in lanes {
+            let _ = lane.await;
+        }
         self.journal.close().await;
     }
 

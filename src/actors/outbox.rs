@@ -6,6 +6,8 @@
 //! twice, always under the key that was journalled; it is never forgotten.
 
 use std::collections::HashSet;
+use std::future::Future;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
@@ -13,16 +15,18 @@ use souk_core::any::{Effect, Mail};
 use souk_core::ids::StreamId;
 use souk_core::journal::EffectId;
 use souk_core::payment::{Command, Payment, ProviderCall, ProviderFact};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::task::{JoinHandle, JoinSet};
 
 use crate::adapters::mail::{Letter, Mailer};
 use crate::adapters::payments::{Notice, Provider};
+use crate::journal::wire::{MAIL_LANE, PAYMENT_LANE};
 use crate::store::vault::Vault;
 
 use super::node::Node;
 
 /// The lanes, as outbox rows name them.
-const LANES: [&str; 2] = ["payment", "mail"];
+const LANES: [&str; 2] = [PAYMENT_LANE, MAIL_LANE];
 /// Payment calls under way at once.
 const PAYMENT_CALLS_MAX: usize = 256;
 /// Mails under way at once.
@@ -84,25 +88,46 @@ impl Outbox {
     }
 }
 
-/// Starts the lanes; they end with the node.
-pub(super) fn spawn(node: &Arc<Node>, work: Work, outside: Outside) {
-    tokio::spawn(receive_notices(Arc::downgrade(node), outside.payments.clone()));
-    tokio::spawn(read_rows(Arc::downgrade(node)));
-    tokio::spawn(hand_out(Arc::downgrade(node), work, outside));
+/// Starts the lanes. They end when told to, and let go of the outside world then: what was under way is cut off,
+/// its row stays, and it is carried out again under the same key.
+pub(super) fn spawn(node: &Arc<Node>, work: Work, outside: Outside, stop: &watch::Receiver<bool>) -> Vec<JoinHandle<()>> {
+    let stopped = |mut stop: watch::Receiver<bool>| async move {
+        let _ = stop.wait_for(|stop| *stop).await;
+    };
+    let (notices, rows, lanes) = (stopped(stop.clone()), stopped(stop.clone()), stopped(stop.clone()));
+    let weak = Arc::downgrade(node);
+    vec![
+        tokio::spawn(receive_notices(Weak::clone(&weak), outside.payments.clone(), notices)),
+        tokio::spawn(async move {
+            tokio::select! {
+                () = rows => {}
+                () = read_rows(weak) => {}
+            }
+        }),
+        tokio::spawn(hand_out(Arc::downgrade(node), work, outside, lanes)),
+    ]
 }
 
-async fn hand_out(node: Weak<Node>, mut work: Work, outside: Outside) {
+async fn hand_out(node: Weak<Node>, mut work: Work, outside: Outside, stop: impl Future<Output = ()>) {
+    let mut stop = pin!(stop);
+    let mut under_way = JoinSet::new();
     let payments = Arc::new(Semaphore::new(PAYMENT_CALLS_MAX));
     let mails = Arc::new(Semaphore::new(MAILS_MAX));
-    while let Some((id, effect, attempts)) = work.recv().await {
-        let Some(node) = node.upgrade() else { return };
+    loop {
+        let order = tokio::select! {
+            () = &mut stop => None,
+            order = work.recv() => order,
+        };
+        let Some((id, effect, attempts)) = order else { break };
+        let Some(node) = node.upgrade() else { break };
+        while under_way.try_join_next().is_some() {}
         let outside = outside.clone();
         let lane = match &effect {
             Effect::Payment(_) => Arc::clone(&payments),
             Effect::Mail(_) => Arc::clone(&mails),
         };
         // The lane is waited for in the task of the order, so that a full lane does not hold up the other.
-        tokio::spawn(async move {
+        under_way.spawn(async move {
             let Ok(_permit) = lane.acquire_owned().await else { return };
             match effect {
                 Effect::Payment(call) => call_provider(&node, id, &call, &outside.payments).await,
@@ -111,6 +136,7 @@ async fn hand_out(node: Weak<Node>, mut work: Work, outside: Outside) {
             node.outbox().put_down(id);
         });
     }
+    under_way.shutdown().await;
 }
 
 /// Calls and records what was said. The row goes with the event that records it; if it could not be recorded the
@@ -184,18 +210,28 @@ async fn read_rows(node: Weak<Node>) {
 }
 
 /// Hands the provider's notices to their payments, and acknowledges each only when it is durable.
-async fn receive_notices(node: Weak<Node>, provider: Provider) {
+async fn receive_notices(node: Weak<Node>, provider: Provider, stop: impl Future<Output = ()>) {
+    let mut stop = pin!(stop);
+    let mut under_way = JoinSet::new();
     let notices = provider.notices();
     let lane = Arc::new(Semaphore::new(NOTICES_MAX));
     loop {
-        let Notice { id, key, payment, fact } = notices.next().await;
-        let Some(node) = node.upgrade() else { return };
-        let (lane, notices) = (Arc::clone(&lane), notices.clone());
-        tokio::spawn(async move {
-            let Ok(_permit) = lane.acquire_owned().await else { return };
+        // The permit first: a notice that is taken and then waits would come again meanwhile.
+        let Ok(permit) = Arc::clone(&lane).acquire_owned().await else { break };
+        let notice = tokio::select! {
+            () = &mut stop => break,
+            notice = notices.next() => notice,
+        };
+        let Notice { id, key, payment, fact } = notice;
+        let Some(node) = node.upgrade() else { break };
+        while under_way.try_join_next().is_some() {}
+        let notices = notices.clone();
+        under_way.spawn(async move {
+            let _permit = permit;
             if record(&node, StreamId::Payment(payment), None, key, fact).await {
                 notices.acknowledge(&id);
             }
         });
     }
+    under_way.shutdown().await;
 }

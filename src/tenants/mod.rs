@@ -14,5 +14,5 @@ pub mod tokens;
 
 pub use commands::{IdempotencyKey, derived_id};
 pub use keys::{KeyId, KeyRecord, PresentedKey, Role};
-pub use scope::{Access, BuyerScope, OperatorScope, Tenant, VendorScope};
+pub use scope::{Access, BuyerScope, OperatorScope, StoreScope, Tenant, VendorScope};
 pub use server_key::ServerKey;

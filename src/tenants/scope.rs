@@ -70,6 +70,18 @@ impl VendorScope {
     }
 }
 
+/// May see what every visitor of the store may: what is listed. Nobody has to prove anything for it, but a query
+/// that takes it says that its answer is for everybody.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct StoreScope(());
+
+impl StoreScope {
+    /// Anybody's.
+    pub fn of_anybody() -> Self {
+        StoreScope(())
+    }
+}
+
 /// May do what one shopper may, with one cart or one order.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct BuyerScope {

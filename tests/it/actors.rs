@@ -5,8 +5,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use souk::actors::{CallError, Node, NodeOptions, Told};
+use souk::app::{Shop, ShopOptions};
 use souk::clock::Clock;
-use souk::journal::{Journal, audit};
+use souk::journal::audit;
 use souk_core::host::Answer;
 use souk_core::ids::{CheckoutId, HoldId, LocationId, MovementId, PaymentId, SkuId, StreamId};
 use souk_core::inventory::{Command, Inventory, Movement, Rejection, Reply, Request};
@@ -26,9 +27,9 @@ fn stream() -> StreamId {
 
 async fn node(backend: &Backend, options: NodeOptions) -> Arc<Node> {
     let database = backend.url().parse().expect("an address");
-    let journal = Journal::open(&database).await.expect("the journal opens");
-    journal.lease().wait_until_owner().await;
-    Node::start(journal, Clock::system(), options).await.expect("the node starts")
+    let options = ShopOptions { node: options, ..ShopOptions::default() };
+    let shop = Shop::open(&database, backend.data_dir(), Clock::system(), options).await;
+    Arc::clone(&shop.expect("the shop opens").node)
 }
 
 async fn tell(node: &Arc<Node>, command: Command) -> Told<Inventory> {

@@ -2,5 +2,9 @@
 
 mod actors;
 mod architecture;
+mod http;
 mod killed;
+mod projections;
 mod servers;
+mod journal;
+mod sales;

@@ -3,7 +3,8 @@
 use crate::machine::{Ctx, Decision, Outcome, Reply as Replied};
 
 use super::{
-    Answer, Checkout, Command, Event, Rejection, Reply, Stage, State, answers, cart, news, paying, quoting,
+    Answer, Checkout, Command, Event, NAMED_LINES_MAX, Rejection, Reply, Stage, State, answers, cart, news,
+    paying, quoting,
 };
 
 pub(super) type Decided = Result<Decision<Checkout>, Rejection>;
@@ -59,6 +60,11 @@ pub(super) fn parked(event: Event) -> Decision<Checkout> {
     let mut decision = Decision::of(vec![event], Reply::Noted);
     decision.reply = Replied::Parked;
     decision
+}
+
+/// The lines that a refusal names.
+pub(super) fn named(lines: &[u32]) -> Vec<u32> {
+    lines.iter().copied().take(NAMED_LINES_MAX).collect()
 }
 
 /// Nothing happens.

@@ -41,6 +41,8 @@ pub use state::{
 pub const LINES_MAX: usize = 100;
 /// The longest reference of an order that comes from elsewhere, in characters.
 pub const REFERENCE_MAX: usize = 64;
+/// The most line numbers that a refusal names: it is stored with its request, and stays short.
+pub const NAMED_LINES_MAX: usize = 50;
 /// The longest code of a shipping method.
 pub const SHIPPING_CODE_MAX: usize = 32;
 /// The longest token of a payment provider.

@@ -29,7 +29,7 @@ pub enum Step {
     Placed,
     /// Given up or forgotten.
     Expired,
-    /// It could not be: see [`AttemptEnded::CommitRefused`].
+    /// It could not be: see [`AttemptEnded::CommitRefused`](super::AttemptEnded::CommitRefused).
     Failed,
 }
 
@@ -114,7 +114,7 @@ pub enum Rejection {
     QuoteInProgress,
     /// Nothing is in the cart.
     EmptyCart,
-    /// More than [`LINES_MAX`] lines.
+    /// More than [`LINES_MAX`](super::LINES_MAX) lines.
     TooManyLines,
     /// Above what one line may have.
     InvalidQuantity,
@@ -131,7 +131,7 @@ pub enum Rejection {
     QuoteMismatch,
     /// These lines cannot be bought.
     NotForSale {
-        /// Their numbers, from 1.
+        /// Their numbers, from 1; the first [`NAMED_LINES_MAX`](super::NAMED_LINES_MAX) of them.
         lines: Vec<u32>,
     },
     /// The sum is larger than souk handles.
@@ -153,7 +153,7 @@ pub enum Rejection {
     NothingToPay,
     /// These lines could not be held.
     OutOfStock {
-        /// Their numbers, from 1.
+        /// Their numbers, from 1; the first [`NAMED_LINES_MAX`](super::NAMED_LINES_MAX) of them.
         lines: Vec<u32>,
     },
     /// The provider said no.

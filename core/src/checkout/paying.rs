@@ -7,7 +7,7 @@ use crate::machine::{Ctx, Decision};
 use crate::money::Money;
 use crate::payment::{self, Intent, Method};
 
-use super::decide::{Decided, happened, noted, parked};
+use super::decide::{Decided, happened, named, noted, parked};
 use super::{
     Attempt, AttemptEnded, Check, Checkout, Event, HoldAsked, HoldStage, PayStep, Rejection, Reply, Stage,
     State, TOKEN_MAX, VoidReason, placing,
@@ -51,7 +51,7 @@ pub(super) fn pay(state: &State, quote: QuoteId, total: Money, method: &Method, 
 /// The attempt is over; the request that waits for it is told why.
 pub(super) fn ended(state: &State, why: AttemptEnded, reply: Reply) -> Decision<Checkout> {
     let told = match &why {
-        AttemptEnded::OutOfStock { lines } => Rejection::OutOfStock { lines: lines.clone() },
+        AttemptEnded::OutOfStock { lines } => Rejection::OutOfStock { lines: named(lines) },
         AttemptEnded::HoldsTimedOut => Rejection::NoAnswer,
         AttemptEnded::PaymentFailed { reason } => Rejection::PaymentFailed { reason: reason.clone() },
         AttemptEnded::TimedOut => Rejection::TimedOut,

@@ -5,7 +5,7 @@ use crate::ids::{QuoteId, SkuId, VendorId};
 use crate::machine::{Ctx, Decision};
 use crate::{product, vendor};
 
-use super::decide::{Decided, editable, happened, noted, parked};
+use super::decide::{Decided, editable, happened, named, noted, parked};
 use super::quote::{self, Unpriced};
 use super::{
     Event, Offered, Opening, QuoteDropped, Quoting, Rejection, Reply, Stage, State, Terms, WrittenLine,
@@ -136,7 +136,7 @@ fn next(state: &State, quoting: Quoting, answered: Event, ctx: &Ctx) -> Decided 
         Err(Unpriced::NotForSale(lines)) => {
             let why = QuoteDropped::NotForSale { lines: lines.clone() };
             let event = Event::QuoteDropped { why };
-            happened(state, event, Reply::Noted, Err(Rejection::NotForSale { lines }))
+            happened(state, event, Reply::Noted, Err(Rejection::NotForSale { lines: named(&lines) }))
         }
         Err(Unpriced::TooLarge) => {
             let event = Event::QuoteDropped { why: QuoteDropped::TooLarge };

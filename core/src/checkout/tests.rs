@@ -12,8 +12,8 @@ mod ways_out;
 use crate::any::{AnyEvent, Effect};
 use crate::ask::{Ask, AskAnswer, AskRequest};
 use crate::ids::{
-    BuyerId, CheckoutId, LocationId, PaymentId, ProductId, QuoteId, SkuId, StreamId, SubjectId, VariantId,
-    VendorId,
+    BuyerId, CheckoutId, HoldId, LocationId, OrderId, PaymentId, ProductId, QuoteId, SkuId, StreamId,
+    SubjectId, VariantId, VendorId,
 };
 use crate::machine::{CommandId, CommandKey, Creation, Ctx, EventMeta, Machine, Outcome, Reply as Replied};
 use crate::market::{Market, MarketId};

@@ -172,7 +172,7 @@ macro_rules! mirror {
 }
 
 /// Declares how a machine's events are written: kind, version, and the fields of the payload in their order, as in
-/// [`mirror!`]. Makes a payload type per event, `KINDS`, `encode` and `decode`.
+/// `mirror!`. Makes a payload type per event, `KINDS`, `encode` and `decode`.
 ///
 /// A change of shape is a new version on the event's line; the shape it had moves to a type of its own, from which
 /// `decode` makes today's event.

@@ -2,7 +2,7 @@
 //!
 //! A payload is JSON with a fixed field order. Once written, a kind and version are read for ever: a change of
 //! shape is a new version beside the old, and the old one is brought up to date when it is decoded.
-//! `tests/golden/events` holds one payload of every kind and version.
+//! `tests/golden` holds one payload of every kind and version.
 
 #[macro_use]
 mod mirror;

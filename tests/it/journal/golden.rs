@@ -9,11 +9,11 @@ mod product;
 mod stock;
 mod vendor;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::PathBuf;
 
-use souk::journal::wire;
+use souk::journal::wire::{self, Encoded, EncodedEffect};
 use souk_core::any::AnyEvent;
 use souk_core::ids::{
     CheckoutId, HoldId, LocationId, OrderId, PaymentId, ProductId, SkuId, VariantId, VendorId,
@@ -21,22 +21,22 @@ use souk_core::ids::{
 use souk_core::money::{Currency, Money};
 use souk_core::time::Timestamp;
 
-const CHECKOUT: CheckoutId = CheckoutId(0x0189_abcd_ef01_2345_6789_abcd_ef01_2345);
-const ORDER: OrderId = OrderId(CHECKOUT.0);
-const PAYMENT: PaymentId = PaymentId { checkout: CHECKOUT, attempt: 1 };
-const HOLD: HoldId = HoldId { checkout: CHECKOUT, n: 7 };
 const SKU: SkuId = SkuId(11);
-const PRODUCT: ProductId = ProductId(12);
-const VARIANT: VariantId = VariantId(13);
-const VENDOR: VendorId = VendorId(14);
-const LOCATION: LocationId = LocationId(15);
-const AT: Timestamp = Timestamp::from_millis(1_767_225_600_000);
+const LOCATION: LocationId = LocationId(12);
+const CHECKOUT: CheckoutId = CheckoutId(13);
+const ORDER: OrderId = OrderId(CHECKOUT.0);
+const HOLD: HoldId = HoldId { checkout: CHECKOUT, n: 2 };
+const PAYMENT: PaymentId = PaymentId { checkout: CHECKOUT, attempt: 1 };
+const PRODUCT: ProductId = ProductId(16);
+const VARIANT: VariantId = VariantId(17);
+const VENDOR: VendorId = VendorId(18);
+const AT: Timestamp = Timestamp::from_millis(1_800_000_000_000);
 
 fn eur(minor: i64) -> Money {
     Money::new(minor, Currency::EUR)
 }
 
-/// One event of every kind.
+/// At least one event of every kind, in its newest version.
 fn events() -> Vec<AnyEvent> {
     [
         stock::events(),
@@ -49,64 +49,77 @@ fn events() -> Vec<AnyEvent> {
     .concat()
 }
 
-fn folder(name: &str) -> PathBuf {
-    [env!("CARGO_MANIFEST_DIR"), "tests", "golden", name].iter().collect()
+fn dir(of: &str) -> PathBuf {
+    [env!("CARGO_MANIFEST_DIR"), "tests", "golden", of].iter().collect()
 }
 
-/// The text of a golden file; when it is missing, what should stand in it.
-fn text_of(folder_name: &str, file: &str, written: &str) -> String {
-    let path = folder(folder_name).join(file);
-    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}; new:\n{written}", path.display()))
-}
-
-fn files(folder_name: &str) -> BTreeSet<String> {
-    let entries = fs::read_dir(folder(folder_name)).expect("golden files can be read");
-    let name = |entry: std::io::Result<fs::DirEntry>| {
-        entry.expect("golden files can be read").file_name().into_string().expect("a plain name")
+/// Every file of a folder by its name, with its text.
+fn texts(of: &str) -> BTreeMap<String, String> {
+    let entries = fs::read_dir(dir(of)).expect("golden files can be read");
+    let text = |entry: std::io::Result<fs::DirEntry>| {
+        let path = entry.expect("golden files can be read").path();
+        let name = path.file_name().and_then(|name| name.to_str()).expect("a plain name");
+        (name.to_owned(), fs::read_to_string(&path).expect("golden files are texts"))
     };
-    entries.map(name).collect()
+    entries.map(text).collect()
+}
+
+/// Kind and version out of `kind.vN.json`; a letter stands before the ending when there are several of a kind.
+fn named(file: &str) -> (&str, i64) {
+    let (kind, version) = file.trim_end_matches(".json").rsplit_once(".v").expect("kind.vN.json");
+    (kind, version.split('-').next().and_then(|number| number.parse().ok()).expect("a number"))
+}
+
+fn compare(of: &str, file: &str, written: &str) {
+    let path = dir(of).join(file);
+    if std::env::var_os("SOUK_WRITE_GOLDEN").is_some() && !path.exists() {
+        fs::write(&path, written).expect("golden files can be written");
+    }
+    let golden = fs::read_to_string(&path).unwrap_or_else(|_| {
+        panic!("{file} is missing: a new kind or version needs its golden payload (SOUK_WRITE_GOLDEN=1)")
+    });
+    assert_eq!(written, golden, "{file}: a changed payload is a new version");
 }
 
 #[test]
 fn events_are_written_as_they_were() {
-    let mut seen = BTreeSet::new();
+    let mut kinds = BTreeSet::new();
+    let mut names = BTreeSet::new();
     for event in events() {
-        let wire::Encoded { kind, version, payload } = wire::encode(&event).unwrap();
-        let golden = text_of("events", &format!("{kind}.{version}.json"), &payload);
-        assert_eq!(format!("{payload}\n"), golden, "{kind}: a change of shape is a new version");
-        assert_eq!(wire::decode(kind, i64::from(version), &golden).unwrap(), event, "{kind}");
-        seen.insert((kind, version));
+        let Encoded { kind, version, payload } = wire::encode(&event).unwrap();
+        let letters = ["", "-b", "-c"].map(|letter| format!("{kind}.v{version}{letter}.json"));
+        let name = letters.into_iter().find(|name| names.insert(name.clone())).unwrap();
+        compare("events", &name, &payload);
+        assert_eq!(wire::decode(kind, i64::from(version), &payload).unwrap(), event, "{name}");
+        kinds.insert((kind, version));
     }
-    let all: BTreeSet<_> = wire::event_kinds().collect();
-    assert_eq!(all, seen, "one sample of every kind");
+    assert_eq!(kinds, wire::event_kinds().collect(), "a sample of every kind");
 }
 
 #[test]
 fn events_of_every_version_are_read() {
-    let files = files("events");
-    for (kind, version) in wire::event_kinds() {
-        for version in 1..=version {
-            assert!(files.contains(&format!("{kind}.{version}.json")), "{kind} {version}");
-        }
+    let texts = texts("events");
+    for (name, payload) in &texts {
+        let (kind, version) = named(name);
+        wire::decode(kind, version, payload).unwrap();
     }
-    for file in files {
-        let (kind, version) = file.strip_suffix(".json").and_then(|name| name.rsplit_once('.')).unwrap();
-        let payload = text_of("events", &file, "");
-        wire::decode(kind, version.parse().unwrap(), &payload).unwrap();
+    for (kind, newest) in wire::event_kinds() {
+        for version in 1..=newest {
+            assert!(texts.contains_key(&format!("{kind}.v{version}.json")), "{kind} {version}");
+        }
     }
 }
 
 #[test]
 fn effects_are_written_as_they_were() {
     for effect in outside::effects() {
-        let wire::EncodedEffect { kind, version, payload, .. } = wire::encode_effect(&effect).unwrap();
-        let golden = text_of("effects", &format!("{kind}.{version}.json"), &payload);
-        assert_eq!(format!("{payload}\n"), golden, "{kind}: a change of shape is a new version");
-        assert_eq!(wire::decode_effect(&kind, i64::from(version), &golden).unwrap(), effect, "{kind}");
+        let EncodedEffect { kind, version, payload, .. } = wire::encode_effect(&effect).unwrap();
+        compare("effects", &format!("{kind}.v{version}.json"), &payload);
+        assert_eq!(wire::decode_effect(&kind, i64::from(version), &payload).unwrap(), effect, "{kind}");
     }
-    for file in files("effects") {
-        let (kind, version) = file.strip_suffix(".json").and_then(|name| name.rsplit_once('.')).unwrap();
-        wire::decode_effect(kind, version.parse().unwrap(), &text_of("effects", &file, "")).unwrap();
+    for (name, payload) in texts("effects") {
+        let (kind, version) = named(&name);
+        wire::decode_effect(kind, version, &payload).unwrap();
     }
 }
 
@@ -114,11 +127,10 @@ fn effects_are_written_as_they_were() {
 fn outcomes_are_written_as_they_were() {
     for (name, outcome) in outside::outcomes() {
         let row = wire::encode_outcome(&outcome).unwrap();
-        let golden = text_of("outcomes", &format!("{name}.json"), &row);
-        assert_eq!(format!("{row}\n"), golden, "{name}: a change of shape is a new version");
-        assert_eq!(wire::decode_outcome(&golden).unwrap(), outcome, "{name}");
+        compare("outcomes", &format!("{name}.json"), &row);
+        assert_eq!(wire::decode_outcome(&row).unwrap(), outcome, "{name}");
     }
-    for file in files("outcomes") {
-        wire::decode_outcome(&text_of("outcomes", &file, "")).unwrap();
+    for row in texts("outcomes").values() {
+        wire::decode_outcome(row).unwrap();
     }
 }

@@ -42,7 +42,7 @@ enum Post {
 
 #[derive(Debug)]
 enum AnyHost {
-    Checkout(Host<Checkout, Port>),
+    Checkout(Box<Host<Checkout, Port>>),
     Payment(Host<Payment, Port>),
     Stock(Host<Inventory, Port>),
     Order(Host<Order, Port>),
@@ -163,7 +163,7 @@ impl Bus {
             return;
         }
         let host = match stream {
-            StreamId::Checkout(_) => AnyHost::Checkout(self.load(stream)),
+            StreamId::Checkout(_) => AnyHost::Checkout(Box::new(self.load(stream))),
             StreamId::Payment(_) => AnyHost::Payment(self.load(stream)),
             StreamId::Stock(_) => AnyHost::Stock(self.load(stream)),
             StreamId::Order(_) => AnyHost::Order(self.load(stream)),

@@ -62,8 +62,8 @@ fn request() -> impl Strategy<Value = Request> {
 
 fn command() -> impl Strategy<Value = Command> {
     prop_oneof![
-        2 => some_sku().prop_map(|sku| Command::open(sku)),
-        1 => some_sku().prop_map(|sku| Command::close(sku)),
+        2 => some_sku().prop_map(Command::open),
+        1 => some_sku().prop_map(Command::close),
         3 => movement().prop_map(Command::Receive),
         1 => movement().prop_map(Command::Restock),
         2 => (movement(), -3..4i64).prop_map(|(m, delta)| Command::Adjust {

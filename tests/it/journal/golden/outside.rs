@@ -26,17 +26,17 @@ pub fn outcomes() -> [(&'static str, AnyOutcome); 12] {
     let at = Step::Paying(PayingStep::Authorising);
     let cancelled = order::Reply::Cancelled { lines: vec![1, 2, 3, 7], refunded: eur(4_470) };
     [
-        ("stock.1.yes", AnyOutcome::Stock(Ok(held))),
-        ("stock.1.no", AnyOutcome::Stock(Err(inventory::Rejection::OutOfStock { available: 1 }))),
-        ("vendor.1.yes", AnyOutcome::Vendor(Ok(active))),
-        ("vendor.1.no", AnyOutcome::Vendor(Err(vendor::Rejection::Invalid { field: vendor::Field::TaxId }))),
-        ("product.1.yes", AnyOutcome::Product(Ok(offer))),
-        ("product.1.no", AnyOutcome::Product(Err(product::Rejection::SameOffer { sku: SKU }))),
-        ("checkout.1.yes", AnyOutcome::Checkout(Ok(placed))),
-        ("checkout.1.no", AnyOutcome::Checkout(Err(checkout::Rejection::Incomplete { step: at }))),
-        ("payment.1.yes", AnyOutcome::Payment(Ok(payment::Reply::Waiting))),
-        ("payment.1.no", AnyOutcome::Payment(Err(payment::Rejection::Stale))),
-        ("order.1.yes", AnyOutcome::Order(Ok(cancelled))),
-        ("order.1.no", AnyOutcome::Order(Err(order::Rejection::AlreadyShipped { line: 2 }))),
+        ("stock.v1-yes", AnyOutcome::Stock(Ok(held))),
+        ("stock.v1-no", AnyOutcome::Stock(Err(inventory::Rejection::OutOfStock { available: 1 }))),
+        ("vendor.v1-yes", AnyOutcome::Vendor(Ok(active))),
+        ("vendor.v1-no", AnyOutcome::Vendor(Err(vendor::Rejection::Invalid { field: vendor::Field::TaxId }))),
+        ("product.v1-yes", AnyOutcome::Product(Ok(offer))),
+        ("product.v1-no", AnyOutcome::Product(Err(product::Rejection::SameOffer { sku: SKU }))),
+        ("checkout.v1-yes", AnyOutcome::Checkout(Ok(placed))),
+        ("checkout.v1-no", AnyOutcome::Checkout(Err(checkout::Rejection::Incomplete { step: at }))),
+        ("payment.v1-yes", AnyOutcome::Payment(Ok(payment::Reply::Waiting))),
+        ("payment.v1-no", AnyOutcome::Payment(Err(payment::Rejection::Stale))),
+        ("order.v1-yes", AnyOutcome::Order(Ok(cancelled))),
+        ("order.v1-no", AnyOutcome::Order(Err(order::Rejection::AlreadyShipped { line: 2 }))),
     ]
 }
