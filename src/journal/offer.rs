@@ -13,6 +13,9 @@ use super::checksum::{CHAIN_START, Hash, next_chain};
 use super::encode::{EncodedAppend, EventRow};
 use super::wire::EncodedSnapshot;
 
+/// An append on its way from the queue into a group: boxed, because it is large and moved often.
+pub(super) type Sent = Box<EncodedAppend>;
+
 /// The chain of every partition after its last event.
 #[derive(Clone, Debug)]
 pub(super) struct Chains(Vec<Hash>);
@@ -61,8 +64,8 @@ pub(super) struct FullRow<'a> {
 
 #[derive(Debug)]
 pub(super) struct Offer {
-    pub(super) group: Group<Box<EncodedAppend>>,
-    pub(super) snapshots: Vec<Box<EncodedSnapshot>>,
+    pub(super) group: Group<Sent>,
+    pub(super) snapshots: Vec<EncodedSnapshot>,
     /// The partitions it writes to, in order, with the term under which it may.
     pub(super) leases: BTreeMap<Partition, Epoch>,
     /// At most one change per stream: the last one holds.
@@ -74,8 +77,8 @@ pub(super) struct Offer {
 impl Offer {
     /// `snapshots` come with the term under which their partition is owned.
     pub(super) fn build(
-        group: Group<Box<EncodedAppend>>,
-        snapshots: Vec<Box<EncodedSnapshot>>,
+        group: Group<Sent>,
+        snapshots: Vec<EncodedSnapshot>,
         epoch_of: impl Fn(Partition) -> Option<Epoch>,
         chains: &Chains,
     ) -> Self {

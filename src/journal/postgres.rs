@@ -1,42 +1,16 @@
 //! The writing connection to Postgres.
 
+mod rows;
+
 use std::time::Duration;
 
-use sqlx::error::BoxDynError;
-use sqlx::postgres::{
-    PgArguments, PgBindIterExt, PgConnectOptions, PgConnection, PgDatabaseError, PgSeverity,
-};
-use sqlx::{Arguments as _, ConnectOptions, Connection};
-
-use souk_core::ids::Partition;
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgDatabaseError, PgSeverity};
+use sqlx::{ConnectOptions, Connection};
 
 use super::backend::{Fault, Upkeep};
 use super::offer::{MarkRow, Offer};
 use super::sql;
-
-/// In partition order, as take-overs lock them, so that neither can wait for the other in a circle.
-const LEASES: &str =
-    "SELECT partition, epoch FROM leases WHERE partition = ANY($1) ORDER BY partition FOR SHARE";
-const CONFIRMED: &str = "SELECT COUNT(*) FROM UNNEST($1::text[], $2::bigint[]) AS s(stream, seq) \
-     JOIN events e ON e.stream = s.stream AND e.seq = s.seq";
-const EVENTS: &str = "INSERT INTO events (partition, position, stream, seq, epoch, kind, version, append_id, \
-     principal, cause_stream, cause_seq, trace, recorded_at, payload, checksum, chain) \
-     SELECT * FROM UNNEST($1::bigint[], $2::bigint[], $3::text[], $4::bigint[], $5::bigint[], $6::text[], \
-     $7::bigint[], $8::bytea[], $9::text[], $10::text[], $11::bigint[], $12::bytea[], $13::bigint[], \
-     $14::text[], $15::bytea[], $16::bytea[])";
-const REPLIES: &str = "INSERT INTO replies (command_id, partition, stream, append_id, fingerprint, outcome, \
-     recorded_at) SELECT * FROM UNNEST($1::bytea[], $2::bigint[], $3::text[], $4::bytea[], $5::bytea[], \
-     $6::text[], $7::bigint[])";
-const WAKES: &str = "INSERT INTO wakes (stream, partition, due_at) \
-     SELECT * FROM UNNEST($1::text[], $2::bigint[], $3::bigint[]) \
-     ON CONFLICT (stream) DO UPDATE SET due_at = excluded.due_at";
-const WAKES_GONE: &str = "DELETE FROM wakes WHERE stream = ANY($1)";
-const OUTBOX: &str = "INSERT INTO outbox (stream, seq, n, partition, append_id, lane, kind, version, payload, \
-     next_try_at, created_at, attempts, dead) \
-     SELECT u.*, 0, 0 FROM UNNEST($1::text[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bytea[], \
-     $6::text[], $7::text[], $8::bigint[], $9::text[], $10::bigint[], $11::bigint[]) AS u";
-const CLOSES: &str = "DELETE FROM outbox o USING UNNEST($1::text[], $2::bigint[], $3::bigint[]) \
-     AS c(stream, seq, n) WHERE o.stream = c.stream AND o.seq = c.seq AND o.n = c.n";
+use rows::{CONFIRMED, Checks, LEASES, Statement, fenced, statements};
 
 const WHO_AM_I: &str =
     "SELECT pid::bigint, backend_start::text FROM pg_stat_activity WHERE pid = pg_backend_pid()";
@@ -46,17 +20,6 @@ const TERMINATE: &str =
 const IS_THERE: &str = "SELECT COUNT(*) FROM pg_stat_activity WHERE pid = $1 AND backend_start::text = $2";
 /// How often to look whether a terminated session is gone.
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
-
-/// A statement with its arguments.
-type Statement = (&'static str, PgArguments);
-
-macro_rules! arguments {
-    ($($value:expr),+ $(,)?) => {{
-        let mut arguments = PgArguments::default();
-        $(arguments.add($value)?;)+
-        arguments
-    }};
-}
 
 /// A server process, named so that a later one under the same number is not mistaken for it.
 #[derive(Clone, Debug)]
@@ -292,133 +255,4 @@ async fn write_rows(
         sqlx::query_with(text, arguments).execute(&mut *connection).await?;
     }
     Ok(())
-}
-
-/// The partitions whose lease is not the one the offer was made under. `held` is in partition order.
-fn fenced(leases: &[(Partition, i64)], held: &[(i64, i64)]) -> Vec<Partition> {
-    let is_ours = |(partition, epoch): &(Partition, i64)| {
-        let row = held.binary_search_by_key(&i64::from(partition.0), |(partition, _)| *partition);
-        row.is_ok_and(|at| held[at].1 == *epoch)
-    };
-    leases.iter().filter(|lease| !is_ours(lease)).map(|(partition, _)| *partition).collect()
-}
-
-/// What must be true before anything is written.
-struct Checks {
-    leases: Vec<(Partition, i64)>,
-    partitions: PgArguments,
-    /// Streams and seqs, when there are any.
-    stated: Option<PgArguments>,
-    expected: i64,
-}
-
-impl Checks {
-    fn of(offer: &Offer) -> Result<Self, BoxDynError> {
-        let partitions = arguments!(offer.leases.keys().map(|partition| i64::from(partition.0)).bind_iter());
-        let stated = arguments!(
-            offer.unconfirmed().map(|(stream, _)| &**stream).bind_iter(),
-            offer.unconfirmed().map(|(_, seq)| seq as i64).bind_iter(),
-        );
-        let expected = offer.unconfirmed().count() as i64;
-        Ok(Checks {
-            leases: offer.leases.iter().map(|(partition, epoch)| (*partition, epoch.0 as i64)).collect(),
-            partitions,
-            stated: (expected > 0).then_some(stated),
-            expected,
-        })
-    }
-}
-
-/// Everything that is to be written, one statement per table.
-fn statements(offer: &Offer) -> Result<Vec<Statement>, BoxDynError> {
-    let mut statements = Vec::new();
-    if offer.events().len() > 0 {
-        statements.push((EVENTS, event_arguments(offer)?));
-    }
-    let replies = || offer.appends().flat_map(|append| append.replies.iter().map(move |row| (append, row)));
-    if replies().next().is_some() {
-        let arguments = arguments!(
-            replies().map(|(_, reply)| reply.command_id).bind_iter(),
-            replies().map(|(append, _)| i64::from(append.partition.0)).bind_iter(),
-            replies().map(|(append, _)| &*append.stream_text).bind_iter(),
-            replies().map(|(append, _)| append.append_id).bind_iter(),
-            replies().map(|(_, reply)| reply.fingerprint).bind_iter(),
-            replies().map(|(_, reply)| &*reply.outcome).bind_iter(),
-            replies().map(|(append, _)| append.at.as_millis()).bind_iter(),
-        );
-        statements.push((REPLIES, arguments));
-    }
-    let set = || offer.wakes.iter().filter_map(|wake| wake.due_at.map(|due_at| (wake, due_at)));
-    if set().next().is_some() {
-        let arguments = arguments!(
-            set().map(|(wake, _)| &*wake.stream).bind_iter(),
-            set().map(|(wake, _)| i64::from(wake.partition.0)).bind_iter(),
-            set().map(|(_, due_at)| due_at.as_millis()).bind_iter(),
-        );
-        statements.push((WAKES, arguments));
-    }
-    let gone = || offer.wakes.iter().filter(|wake| wake.due_at.is_none());
-    if gone().next().is_some() {
-        statements.push((WAKES_GONE, arguments!(gone().map(|wake| &*wake.stream).bind_iter())));
-    }
-    let effects = || offer.appends().flat_map(|append| append.outbox.iter().map(move |row| (append, row)));
-    if effects().next().is_some() {
-        let arguments = arguments!(
-            effects().map(|(_, row)| &*row.stream).bind_iter(),
-            effects().map(|(_, row)| row.id.seq as i64).bind_iter(),
-            effects().map(|(_, row)| i64::from(row.id.n)).bind_iter(),
-            effects().map(|(append, _)| i64::from(append.partition.0)).bind_iter(),
-            effects().map(|(append, _)| append.append_id).bind_iter(),
-            effects().map(|(_, row)| &*row.effect.lane).bind_iter(),
-            effects().map(|(_, row)| &*row.effect.kind).bind_iter(),
-            effects().map(|(_, row)| i64::from(row.effect.version)).bind_iter(),
-            effects().map(|(_, row)| &*row.effect.payload).bind_iter(),
-            effects().map(|(append, _)| append.at.as_millis()).bind_iter(),
-            effects().map(|(append, _)| append.at.as_millis()).bind_iter(),
-        );
-        statements.push((OUTBOX, arguments));
-    }
-    let closes = || offer.appends().flat_map(|append| &append.closes);
-    if closes().next().is_some() {
-        let arguments = arguments!(
-            closes().map(|(stream, _)| &**stream).bind_iter(),
-            closes().map(|(_, id)| id.seq as i64).bind_iter(),
-            closes().map(|(_, id)| i64::from(id.n)).bind_iter(),
-        );
-        statements.push((CLOSES, arguments));
-    }
-    for snapshot in &offer.snapshots {
-        let arguments = arguments!(
-            snapshot.stream.to_string(),
-            i64::from(snapshot.stream.partition().0),
-            snapshot.seq as i64,
-            i64::from(snapshot.version),
-            snapshot.hash.as_slice(),
-            snapshot.state.as_str(),
-        );
-        statements.push((sql::PUT_SNAPSHOT, arguments));
-    }
-    Ok(statements)
-}
-
-fn event_arguments(offer: &Offer) -> Result<PgArguments, BoxDynError> {
-    let rows = || offer.events();
-    Ok(arguments!(
-        rows().map(|row| i64::from(row.append.partition.0)).bind_iter(),
-        rows().map(|row| row.position as i64).bind_iter(),
-        rows().map(|row| &*row.event.stream).bind_iter(),
-        rows().map(|row| row.event.seq as i64).bind_iter(),
-        rows().map(|row| row.append.epoch.0 as i64).bind_iter(),
-        rows().map(|row| row.event.kind).bind_iter(),
-        rows().map(|row| i64::from(row.event.version)).bind_iter(),
-        rows().map(|row| row.append.append_id).bind_iter(),
-        rows().map(|row| &*row.append.principal).bind_iter(),
-        rows().map(|row| row.append.cause.as_ref().map(|(stream, _)| &**stream)).bind_iter(),
-        rows().map(|row| row.append.cause.as_ref().map(|(_, seq)| *seq as i64)).bind_iter(),
-        rows().map(|row| row.append.trace).bind_iter(),
-        rows().map(|row| row.append.at.as_millis()).bind_iter(),
-        rows().map(|row| &*row.event.payload).bind_iter(),
-        rows().map(|row| row.event.checksum).bind_iter(),
-        rows().map(|row| *row.chain).bind_iter(),
-    ))
 }

@@ -9,10 +9,9 @@ use souk_core::sequencer::{Group, Sequencer};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::super::backend::{Backend, Fault, Tail};
-use super::super::encode::EncodedAppend;
 use super::super::lease::Lease;
 use super::super::now;
-use super::super::offer::{Chains, Offer};
+use super::super::offer::{Chains, Offer, Sent};
 use super::super::wire::EncodedSnapshot;
 use super::{Message, OutcomeSink, Settled, StartError, Started, WriterHealth};
 
@@ -97,7 +96,7 @@ impl Task {
                 }
                 Message::Snapshot(snapshot) => {
                     if self.sequencer.is_open(snapshot.stream, snapshot.incarnation) {
-                        snapshots.push(snapshot);
+                        snapshots.push(*snapshot);
                     }
                 }
                 other => rest.push(other),
@@ -178,8 +177,8 @@ impl Task {
 
     async fn settle(
         &mut self,
-        mut group: Group<Box<EncodedAppend>>,
-        snapshots: Vec<Box<EncodedSnapshot>>,
+        mut group: Group<Sent>,
+        snapshots: Vec<EncodedSnapshot>,
     ) -> Result<(), Stop> {
         let refused = std::mem::take(&mut group.refused);
         if !group.placed.is_empty() || !snapshots.is_empty() {
@@ -192,15 +191,15 @@ impl Task {
         Ok(())
     }
 
-    fn build(&self, group: Group<Box<EncodedAppend>>, snapshots: Vec<Box<EncodedSnapshot>>) -> Offer {
+    fn build(&self, group: Group<Sent>, snapshots: Vec<EncodedSnapshot>) -> Offer {
         Offer::build(group, snapshots, |partition| self.sequencer.epoch(partition), &self.chains)
     }
 
     /// Offers a group until it is known what has become of it. Only then is anybody told anything.
     async fn offer(
         &mut self,
-        group: Group<Box<EncodedAppend>>,
-        snapshots: Vec<Box<EncodedSnapshot>>,
+        group: Group<Sent>,
+        snapshots: Vec<EncodedSnapshot>,
     ) -> Result<(), Stop> {
         let mut offer = self.build(group, snapshots);
         // Appends of a group in which something was not acceptable: each is offered alone, once.
@@ -223,7 +222,7 @@ impl Task {
     }
 
     /// Returns the appends of a group that cannot be written as a whole.
-    async fn offer_until_known(&mut self, mut offer: Offer) -> Result<Option<Vec<Box<EncodedAppend>>>, Stop> {
+    async fn offer_until_known(&mut self, mut offer: Offer) -> Result<Option<Vec<Sent>>, Stop> {
         let mut in_doubt = false;
         let mut pause = PAUSE_FIRST;
         loop {
@@ -275,7 +274,7 @@ impl Task {
 
     /// Nothing of the offer was written. One append alone is the guilty one; of several, all but the guilty one
     /// will get through by themselves.
-    fn give_back(&mut self, offer: Offer, reason: &str) -> Option<Vec<Box<EncodedAppend>>> {
+    fn give_back(&mut self, offer: Offer, reason: &str) -> Option<Vec<Sent>> {
         let alone = offer.group.placed.len() <= 1;
         let appends = self.sequencer.abandon(offer.group);
         if !alone {

@@ -1,0 +1,261 @@
+//! A group as SQLite statements: multi-row inserts in a few fixed sizes, so that each is prepared once.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use sqlx::sqlite::SqliteArguments;
+use sqlx::{Arguments as _, AssertSqlSafe, SqlSafeStr, SqlStr};
+
+use super::super::backend::Fault;
+use super::super::offer::{FullRow, Offer};
+use super::super::sql;
+
+/// The most rows of one statement. Larger ones gain nothing, and each size is a statement in the cache.
+const CHUNK_MAX: usize = 128;
+/// A statement with its arguments.
+pub(super) type Statement = (SqlStr, SqliteArguments);
+
+/// Adds each value to the arguments of a statement.
+macro_rules! add_all {
+    ($arguments:ident, $($value:expr),+ $(,)?) => {
+        $($arguments.add($value).map_err(Fault::failed)?;)+
+    };
+}
+
+/// What must be true before anything is written.
+pub(super) struct Checks {
+    /// JSON object of partition and epoch.
+    pub(super) leases: String,
+    /// JSON list of stream and seq, when there are any.
+    pub(super) stated: Option<String>,
+    /// How many of them.
+    pub(super) expected: i64,
+}
+
+impl Checks {
+    pub(super) fn of(offer: &Offer) -> Self {
+        let mut leases = String::with_capacity(offer.leases.len() * 10 + 2);
+        leases.push('{');
+        for (partition, epoch) in &offer.leases {
+            let comma = if leases.len() == 1 { "" } else { "," };
+            let _ = write!(leases, "{comma}\"{}\":{}", partition.0, epoch.0);
+        }
+        leases.push('}');
+        let mut stated = String::from("[");
+        let mut expected = 0;
+        for (stream, seq) in offer.unconfirmed() {
+            let comma = if expected == 0 { "" } else { "," };
+            let _ = write!(stated, "{comma}[\"{stream}\",{seq}]");
+            expected += 1;
+        }
+        stated.push(']');
+        Checks { leases, stated: (expected > 0).then_some(stated), expected }
+    }
+}
+
+fn add_event(arguments: &mut SqliteArguments, row: &FullRow<'_>) -> Result<(), Fault> {
+    let (append, event) = (row.append, row.event);
+    add_all!(
+        arguments,
+        i64::from(append.partition.0),
+        row.position as i64,
+        event.stream.clone(),
+        event.seq as i64,
+        append.epoch.0 as i64,
+        event.kind,
+        i64::from(event.version),
+        append.append_id.as_slice(),
+        append.principal.clone(),
+        append.cause.as_ref().map(|(stream, _)| stream.clone()),
+        append.cause.as_ref().map(|(_, seq)| *seq as i64),
+        append.trace.as_ref().map(<[u8; 16]>::as_slice),
+        append.at.as_millis(),
+        event.payload.clone(),
+        event.checksum.as_slice(),
+        row.chain.as_slice(),
+    );
+    Ok(())
+}
+
+/// The largest power of two that is neither more than is left nor more than a statement takes: few statements,
+/// and always the same ones.
+fn chunk_of(left: usize) -> usize {
+    1 << left.clamp(1, CHUNK_MAX).ilog2()
+}
+
+/// One statement per chunk of rows.
+fn each_chunk<T>(
+    statements: &mut Vec<Statement>,
+    sizes: &Sizes,
+    rows: impl Iterator<Item = T>,
+    mut add: impl FnMut(&mut SqliteArguments, T) -> Result<(), Fault>,
+) -> Result<(), Fault> {
+    let mut rows: std::collections::VecDeque<T> = rows.collect();
+    while !rows.is_empty() {
+        let chunk = chunk_of(rows.len());
+        let mut arguments = SqliteArguments::default();
+        for row in rows.drain(..chunk) {
+            add(&mut arguments, row)?;
+        }
+        statements.push((sizes.of(chunk), arguments));
+    }
+    Ok(())
+}
+
+/// The same statement for 1, 2, 4 … rows.
+#[derive(Debug)]
+struct Sizes(Vec<SqlStr>);
+
+impl Sizes {
+    fn new(head: &str, row: &str, tail: &str) -> Self {
+        let sizes = (0..=CHUNK_MAX.ilog2()).map(|power| {
+            let mut text = format!("{head} {row}");
+            for _ in 1..1usize << power {
+                text.push(',');
+                text.push_str(row);
+            }
+            text.push(' ');
+            text.push_str(tail);
+            // Made of constants only; shared, so that no offer copies it.
+            AssertSqlSafe(Arc::<str>::from(text)).into_sql_str()
+        });
+        Sizes(sizes.collect())
+    }
+
+    fn of(&self, rows: usize) -> SqlStr {
+        self.0[rows.ilog2() as usize].clone()
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Texts {
+    events: Sizes,
+    replies: Sizes,
+    wakes: Sizes,
+    wakes_gone: Sizes,
+    outbox: Sizes,
+    closes: Sizes,
+}
+
+impl Texts {
+    pub(super) fn new() -> Self {
+        Texts {
+            events: Sizes::new(
+                &format!("INSERT INTO events ({}) VALUES", sql::EVENT_COLUMNS),
+                "(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+                "",
+            ),
+            replies: Sizes::new(
+                "INSERT INTO replies (command_id, partition, stream, append_id, fingerprint, outcome, \
+                 recorded_at) VALUES",
+                "(?,?,?,?,?,?,?)",
+                "",
+            ),
+            wakes: Sizes::new(
+                "INSERT INTO wakes (stream, partition, due_at) VALUES",
+                "(?,?,?)",
+                "ON CONFLICT (stream) DO UPDATE SET due_at = excluded.due_at",
+            ),
+            wakes_gone: Sizes::new("DELETE FROM wakes WHERE stream IN (", "?", ")"),
+            outbox: Sizes::new(
+                "INSERT INTO outbox (stream, seq, n, partition, append_id, lane, kind, version, payload, \
+                 next_try_at, created_at, attempts, dead) VALUES",
+                "(?,?,?,?,?,?,?,?,?,?,?,0,0)",
+                "",
+            ),
+            closes: Sizes::new("DELETE FROM outbox WHERE (stream, seq, n) IN (VALUES", "(?,?,?)", ")"),
+        }
+    }
+
+    /// Everything that is to be written.
+    pub(super) fn of(&self, offer: &Offer) -> Result<Vec<Statement>, Fault> {
+        let mut statements = Vec::new();
+        let mut rows = offer.events();
+        while rows.len() > 0 {
+            let chunk = chunk_of(rows.len());
+            let mut arguments = SqliteArguments::default();
+            arguments.reserve(chunk * 16, 0);
+            for row in rows.by_ref().take(chunk) {
+                add_event(&mut arguments, &row)?;
+            }
+            statements.push((self.events.of(chunk), arguments));
+        }
+        let replies = offer.appends().flat_map(|append| append.replies.iter().map(move |row| (append, row)));
+        each_chunk(&mut statements, &self.replies, replies, |arguments, (append, reply)| {
+            add_all!(
+                arguments,
+                reply.command_id.as_slice(),
+                i64::from(append.partition.0),
+                append.stream_text.clone(),
+                append.append_id.as_slice(),
+                reply.fingerprint.as_slice(),
+                reply.outcome.clone(),
+                append.at.as_millis(),
+            );
+            Ok(())
+        })?;
+        let set = offer.wakes.iter().filter_map(|wake| wake.due_at.map(|due_at| (wake, due_at)));
+        each_chunk(&mut statements, &self.wakes, set, |arguments, (wake, due_at)| {
+            add_all!(arguments, wake.stream.clone(), i64::from(wake.partition.0), due_at.as_millis());
+            Ok(())
+        })?;
+        let gone = offer.wakes.iter().filter(|wake| wake.due_at.is_none());
+        each_chunk(&mut statements, &self.wakes_gone, gone, |arguments, wake| {
+            add_all!(arguments, wake.stream.clone());
+            Ok(())
+        })?;
+        let effects = offer.appends().flat_map(|append| append.outbox.iter().map(move |row| (append, row)));
+        each_chunk(&mut statements, &self.outbox, effects, |arguments, (append, row)| {
+            add_all!(
+                arguments,
+                row.stream.clone(),
+                row.id.seq as i64,
+                i64::from(row.id.n),
+                i64::from(append.partition.0),
+                append.append_id.as_slice(),
+                row.effect.lane.as_str(),
+                row.effect.kind.as_str(),
+                i64::from(row.effect.version),
+                row.effect.payload.as_str(),
+                append.at.as_millis(),
+                append.at.as_millis(),
+            );
+            Ok(())
+        })?;
+        let closes = offer.appends().flat_map(|append| &append.closes);
+        each_chunk(&mut statements, &self.closes, closes, |arguments, (stream, id)| {
+            add_all!(arguments, stream.clone(), id.seq as i64, i64::from(id.n));
+            Ok(())
+        })?;
+        for snapshot in &offer.snapshots {
+            let arguments = &mut SqliteArguments::default();
+            add_all!(
+                arguments,
+                snapshot.stream.to_string(),
+                i64::from(snapshot.stream.partition().0),
+                snapshot.seq as i64,
+                i64::from(snapshot.version),
+                snapshot.hash.as_slice(),
+                snapshot.state.as_str(),
+            );
+            statements.push((sql::PUT_SNAPSHOT.into_sql_str(), std::mem::take(arguments)));
+        }
+        Ok(statements)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chunks_are_powers_of_two_and_leave_nothing_out() {
+        let mut left = 300;
+        let mut sizes = Vec::new();
+        while left > 0 {
+            sizes.push(chunk_of(left));
+            left -= chunk_of(left);
+        }
+        assert_eq!(sizes, [128, 128, 32, 8, 4]);
+    }
+}
