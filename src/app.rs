@@ -10,8 +10,8 @@ use anyhow::Context;
 use crate::actors::projectors::Projectors;
 use crate::actors::{Node, NodeOptions, Outside};
 use crate::adapters::mail::Mailer;
-use crate::adapters::payments::test_bank::{Settings as BankSettings, TestBank};
 use crate::adapters::payments::Provider;
+use crate::adapters::payments::test_bank::{Settings as BankSettings, TestBank};
 use crate::clock::Clock;
 use crate::journal::{Database, Journal, Settings};
 use crate::store::read::ReadModels;
@@ -90,7 +90,9 @@ impl Shop {
             .with_context(|| format!("cannot create the data directory {}", data_dir.display()))?;
         let journal = Journal::open_with(database, options.journal).await?;
         if !journal.lease().is_owner() {
-            eprintln!("another server holds the leases, or ended without giving them up; waiting for them to lapse");
+            eprintln!(
+                "another server holds the leases, or ended without giving them up; waiting for them to lapse"
+            );
             journal.lease().wait_until_owner().await;
         }
         let key_file = options.vault_key_file.unwrap_or_else(|| data_dir.join(VAULT_KEY_FILE));
@@ -99,7 +101,8 @@ impl Shop {
         let now = clock.clone();
         let bank = TestBank::open(data_dir, options.bank, Arc::new(move || now.now()))?;
         let mails = if options.letters { Mailer::Folder(data_dir.join(LETTERS)) } else { Mailer::Discard };
-        let outside = Outside { payments: Provider::TestBank(bank.clone()), mails, vault: Arc::clone(&vault) };
+        let outside =
+            Outside { payments: Provider::TestBank(bank.clone()), mails, vault: Arc::clone(&vault) };
         let models = ReadModels::open(database, READ_CONNECTIONS).await?;
         let node = Node::start(journal, clock, outside, options.node).await?;
         let journal = node.journal();

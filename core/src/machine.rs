@@ -99,7 +99,10 @@ impl Creation {
     /// The new stream's outbox rows, with their ids.
     pub fn outbox(&self) -> impl Iterator<Item = (EffectId, &Effect)> {
         let (stream, seq) = (self.stream, self.events.len() as u64);
-        self.effects.iter().enumerate().map(move |(n, effect)| (EffectId { stream, seq, n: n as u16 }, effect))
+        self.effects
+            .iter()
+            .enumerate()
+            .map(move |(n, effect)| (EffectId { stream, seq, n: n as u16 }, effect))
     }
 }
 

@@ -7,8 +7,8 @@ use std::time::Duration;
 use ractor::{Actor, ActorCell};
 use souk_core::any::Effect;
 use souk_core::ask::{Ask, AskAnswer, AskId};
-use souk_core::ids::StreamId;
 use souk_core::checkout::Checkout;
+use souk_core::ids::StreamId;
 use souk_core::inventory::{Inventory, Published};
 use souk_core::journal::{EffectId, Origin};
 use souk_core::machine::Machine;
@@ -161,12 +161,30 @@ hosted_on_demand! {
 macro_rules! for_kind_of {
     ($stream:expr, $machine:ident => $then:expr, else $other:expr) => {
         match $stream {
-            StreamId::Stock(_) => { type $machine = Inventory; $then }
-            StreamId::Vendor(_) => { type $machine = Vendor; $then }
-            StreamId::Product(_) => { type $machine = Product; $then }
-            StreamId::Checkout(_) => { type $machine = Checkout; $then }
-            StreamId::Payment(_) => { type $machine = Payment; $then }
-            StreamId::Order(_) => { type $machine = Order; $then }
+            StreamId::Stock(_) => {
+                type $machine = Inventory;
+                $then
+            }
+            StreamId::Vendor(_) => {
+                type $machine = Vendor;
+                $then
+            }
+            StreamId::Product(_) => {
+                type $machine = Product;
+                $then
+            }
+            StreamId::Checkout(_) => {
+                type $machine = Checkout;
+                $then
+            }
+            StreamId::Payment(_) => {
+                type $machine = Payment;
+                $then
+            }
+            StreamId::Order(_) => {
+                type $machine = Order;
+                $then
+            }
             StreamId::Account(_) | StreamId::Limited(_) => $other,
         }
     };

@@ -90,7 +90,12 @@ impl Outbox {
 
 /// Starts the lanes. They end when told to, and let go of the outside world then: what was under way is cut off,
 /// its row stays, and it is carried out again under the same key.
-pub(super) fn spawn(node: &Arc<Node>, work: Work, outside: Outside, stop: &watch::Receiver<bool>) -> Vec<JoinHandle<()>> {
+pub(super) fn spawn(
+    node: &Arc<Node>,
+    work: Work,
+    outside: Outside,
+    stop: &watch::Receiver<bool>,
+) -> Vec<JoinHandle<()>> {
     let stopped = |mut stop: watch::Receiver<bool>| async move {
         let _ = stop.wait_for(|stop| *stop).await;
     };
@@ -196,12 +201,18 @@ async fn read_rows(node: Weak<Node>) {
         let Some(node) = node.upgrade() else { return };
         for lane in LANES {
             let owned = node.journal().lease().held();
-            let rows = node.journal().reader()
-                .open_effects(lane, &owned, node.clock().now(), BATCH).await;
-            for row in rows.inspect_err(|error| tracing::warn!(%error, "the outbox could not be read")).into_iter().flatten()
+            let rows = node.journal().reader().open_effects(lane, &owned, node.clock().now(), BATCH).await;
+            for row in rows
+                .inspect_err(|error| tracing::warn!(%error, "the outbox could not be read"))
+                .into_iter()
+                .flatten()
             {
                 match row.decode() {
-                    Ok(effect) => node.outbox().offer_again(row.id, effect, u32::try_from(row.attempts).unwrap_or(u32::MAX)),
+                    Ok(effect) => node.outbox().offer_again(
+                        row.id,
+                        effect,
+                        u32::try_from(row.attempts).unwrap_or(u32::MAX),
+                    ),
                     Err(error) => tracing::error!(id = ?row.id, %error, "an outbox row cannot be read"),
                 }
             }

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use anyhow::Context;
 
-use crate::adapters::payments::test_bank::Settings as BankSettings;
 use crate::actors::NodeOptions;
+use crate::adapters::payments::test_bank::Settings as BankSettings;
 use crate::clock::Clock;
 use crate::config::{Config, Provider};
 use crate::http::{Counters, ServerLimits, Services};
@@ -81,6 +81,7 @@ impl Doors {
             node: Arc::clone(&shop.node),
             vault: Arc::clone(&shop.vault),
             bank: shop.bank.clone(),
+            models: shop.models.clone(),
             keys,
             server_key,
             market: config.market.facts(),

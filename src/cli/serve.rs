@@ -46,9 +46,9 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let config = Config::load(arguments.sources())?.config;
     // Before anything is opened: a port that is taken is told at once.
     let addr = config.server.addr;
-    let listener = TcpListener::bind(addr)
-        .await
-        .with_context(|| format!("cannot listen on {addr}: stop what uses the port, or choose another with --addr"))?;
+    let listener = TcpListener::bind(addr).await.with_context(|| {
+        format!("cannot listen on {addr}: stop what uses the port, or choose another with --addr")
+    })?;
     let stop = told_to_stop()?;
     let doors = Doors::open(&config, Clock::system()).await?;
     println!("souk listens on http://{}", listener.local_addr()?);

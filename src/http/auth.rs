@@ -27,8 +27,12 @@ fn unauthenticated(detail: impl Into<String>) -> ApiError {
 
 fn bearer(parts: &Parts) -> Result<&str, ApiError> {
     let value = parts.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let token = value.and_then(|value| value.split_once(' ')).filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
-    token.map(|(_, token)| token.trim()).ok_or_else(|| unauthenticated("send Authorization: Bearer and the token or key"))
+    let token = value
+        .and_then(|value| value.split_once(' '))
+        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
+    token
+        .map(|(_, token)| token.trim())
+        .ok_or_else(|| unauthenticated("send Authorization: Bearer and the token or key"))
 }
 
 impl FromRequestParts<Shared> for Shopper {
@@ -48,7 +52,8 @@ impl Shopper {
 }
 
 async fn access(parts: &Parts, services: &Shared) -> Result<Access, ApiError> {
-    let presented: PresentedKey = bearer(parts)?.parse().map_err(|error| unauthenticated(format!("{error}")))?;
+    let presented: PresentedKey =
+        bearer(parts)?.parse().map_err(|error| unauthenticated(format!("{error}")))?;
     let record = store::keys::find(&services.keys, presented.id()).await?;
     let admitted = record.ok_or(KeyRefused::Wrong).and_then(|record| record.admit(&presented));
     admitted.map_err(|refused| match refused {

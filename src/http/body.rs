@@ -17,12 +17,16 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
 
     async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
         let is_json = is_json(request.headers());
-        let bytes = Bytes::from_request(request, state).await.map_err(|rejection| match rejection.status() {
-            StatusCode::PAYLOAD_TOO_LARGE => ApiError::new(Code::BodyTooLarge, "send less at a time"),
-            _ => ApiError::new(Code::BodyTimeout, "send the whole body, as long as Content-Length says"),
-        })?;
+        let bytes =
+            Bytes::from_request(request, state).await.map_err(|rejection| match rejection.status() {
+                StatusCode::PAYLOAD_TOO_LARGE => ApiError::new(Code::BodyTooLarge, "send less at a time"),
+                _ => ApiError::new(Code::BodyTimeout, "send the whole body, as long as Content-Length says"),
+            })?;
         if !is_json {
-            return Err(ApiError::new(Code::UnsupportedMediaType, "send JSON with Content-Type: application/json"));
+            return Err(ApiError::new(
+                Code::UnsupportedMediaType,
+                "send JSON with Content-Type: application/json",
+            ));
         }
         serde_json::from_slice(&bytes).map(Body).map_err(|error| fault(&error))
     }
@@ -52,7 +56,9 @@ impl<S: Send + Sync> FromRequest<S> for NoBody {
 }
 
 fn is_json(headers: &HeaderMap) -> bool {
-    let Some(value) = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()) else { return false };
+    let Some(value) = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()) else {
+        return false;
+    };
     let essence = value.split(';').next().unwrap_or_default().trim();
     essence.eq_ignore_ascii_case("application/json")
 }

@@ -129,7 +129,10 @@ impl ApiError {
 
     /// A thing that is not there, or not for this caller: nobody can tell which.
     pub fn not_found() -> Self {
-        Self::new(Code::NotFound, "there is no such thing, or it is not yours: check the id and the token or key")
+        Self::new(
+            Code::NotFound,
+            "there is no such thing, or it is not yours: check the id and the token or key",
+        )
     }
 
     /// The stable code.
@@ -201,7 +204,8 @@ impl From<VaultError> for ApiError {
             VaultError::Occupied { .. } => super::idempotency::key_reused(),
             other => {
                 tracing::error!(error = %other, "a request could not be served");
-                ApiError::new(Code::Unavailable, "send the same request again after a moment").retry_after_ms(1_000)
+                ApiError::new(Code::Unavailable, "send the same request again after a moment")
+                    .retry_after_ms(1_000)
             }
         }
     }

@@ -38,7 +38,10 @@ const NOBODY: Principal = Principal::System;
 
 /// The key was used before, for something else.
 pub(super) fn key_reused() -> ApiError {
-    ApiError::new(Code::KeyReused, "send a new Idempotency-Key with every new request; the same key only repeats one")
+    ApiError::new(
+        Code::KeyReused,
+        "send a new Idempotency-Key with every new request; the same key only repeats one",
+    )
 }
 
 /// How a request is called by its client.
@@ -57,14 +60,22 @@ impl FromRequestParts<Shared> for Named {
         let invalid = |detail: String| ApiError::new(Code::KeyInvalid, detail);
         let key = match text(HEADER) {
             None => None,
-            Some(Err(_)) => return Err(invalid("Idempotency-Key has a character that is not visible ASCII".to_owned())),
-            Some(Ok(text)) => Some(text.parse::<IdempotencyKey>().map_err(|error| invalid(error.to_string()))?),
+            Some(Err(_)) => {
+                return Err(invalid("Idempotency-Key has a character that is not visible ASCII".to_owned()));
+            }
+            Some(Ok(text)) => {
+                Some(text.parse::<IdempotencyKey>().map_err(|error| invalid(error.to_string()))?)
+            }
         };
         let client_secret = match text(CLIENT_SECRET) {
             None => None,
-            Some(Ok(secret)) if (CLIENT_SECRET_MIN..=CLIENT_SECRET_MAX).contains(&secret.len()) => Some(secret.to_owned()),
+            Some(Ok(secret)) if (CLIENT_SECRET_MIN..=CLIENT_SECRET_MAX).contains(&secret.len()) => {
+                Some(secret.to_owned())
+            }
             Some(_) => {
-                return Err(invalid(format!("Souk-Client-Secret is {CLIENT_SECRET_MIN} to {CLIENT_SECRET_MAX} random letters")));
+                return Err(invalid(format!(
+                    "Souk-Client-Secret is {CLIENT_SECRET_MIN} to {CLIENT_SECRET_MAX} random letters"
+                )));
             }
         };
         let matched = parts.extensions.get::<MatchedPath>().map_or("", MatchedPath::as_str);
@@ -190,7 +201,9 @@ impl Call {
         if !self.is_named {
             return Ok(None);
         }
-        let Some(stored) = services.node.journal().reader().reply(self.key.id).await? else { return Ok(None) };
+        let Some(stored) = services.node.journal().reader().reply(self.key.id).await? else {
+            return Ok(None);
+        };
         if stored.key.fingerprint != self.key.fingerprint || stored.stream != stream {
             return Err(key_reused());
         }
@@ -245,7 +258,11 @@ where
     ApiError: From<M::Rejection>,
 {
     /// The answer as bytes: a function of the outcome, so that a repeat is the same bytes.
-    pub(super) fn answer<B: Serialize>(self, status: StatusCode, body: impl FnOnce(M::Reply) -> B) -> Response {
+    pub(super) fn answer<B: Serialize>(
+        self,
+        status: StatusCode,
+        body: impl FnOnce(M::Reply) -> B,
+    ) -> Response {
         self.respond(|reply| (status, Json(body(reply))).into_response())
     }
 
@@ -259,11 +276,6 @@ where
             response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
         }
         response
-    }
-
-    /// The yes, or the no as a problem.
-    pub(super) fn yes(self) -> Result<M::Reply, ApiError> {
-        self.outcome.map_err(ApiError::from)
     }
 
     /// Whether it was refused.

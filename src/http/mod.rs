@@ -33,6 +33,7 @@ use souk_core::money::Rate;
 use crate::actors::Node;
 use crate::adapters::payments::TestBank;
 use crate::journal::Pool;
+use crate::store::read::ReadModels;
 use crate::store::vault::Vault;
 use crate::tenants::ServerKey;
 
@@ -50,6 +51,8 @@ pub struct Services {
     pub vault: Arc<Vault>,
     /// The bank whose page is shown here, when it is the test bank.
     pub bank: TestBank,
+    /// What is listed, as far as it has been filled.
+    pub models: ReadModels,
     /// API keys.
     pub keys: Pool,
     /// Signs tokens, names commands.

@@ -22,7 +22,10 @@ pub struct Counters {
 }
 
 pub(super) fn routes() -> Router<Shared> {
-    Router::new().route("/livez", get(async || "alive\n")).route("/readyz", get(ready)).route("/metrics", get(metrics))
+    Router::new()
+        .route("/livez", get(async || "alive\n"))
+        .route("/readyz", get(ready))
+        .route("/metrics", get(metrics))
 }
 
 /// Counts every answer.
@@ -77,10 +80,20 @@ async fn metrics(State(services): State<Shared>) -> Response {
     let in_flight = node.admission().in_flight() as u64;
     family("souk_commands_in_flight", "gauge", "Commands from outside under way.", &one(in_flight));
     family("souk_actors_awake", "gauge", "Actors in memory.", &one(node.awake() as u64));
-    family("souk_actor_restarts_total", "counter", "Actors loaded anew after a failure.", &one(node.restarts()));
+    family(
+        "souk_actor_restarts_total",
+        "counter",
+        "Actors loaded anew after a failure.",
+        &one(node.restarts()),
+    );
     let quarantined = node.quarantined().len() as u64;
     family("souk_streams_quarantined", "gauge", "Streams that are kept apart.", &one(quarantined));
-    family("souk_journal_writer_healthy", "gauge", "1 while the journal takes new work.", &one(u64::from(healthy)));
+    family(
+        "souk_journal_writer_healthy",
+        "gauge",
+        "1 while the journal takes new work.",
+        &one(u64::from(healthy)),
+    );
     let answers: Vec<_> = (1..6)
         .map(|class: usize| {
             let count = services.counters.classes[class].load(Ordering::Relaxed);

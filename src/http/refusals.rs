@@ -14,12 +14,15 @@ impl From<checkout::Rejection> for ApiError {
         match rejection {
             R::UnknownCheckout => ApiError::not_found(),
             R::AlreadyOpen => say(Code::AlreadyExists, "open a new cart with a new Idempotency-Key"),
-            R::Placed { order } => {
-                say(Code::CheckoutPlaced, "see the order; open a new cart to buy more").with("order", order.to_string())
-            }
+            R::Placed { order } => say(Code::CheckoutPlaced, "see the order; open a new cart to buy more")
+                .with("order", order.to_string()),
             R::Ended => say(Code::CheckoutEnded, "open a new cart"),
-            R::PaymentInProgress => say(Code::PaymentInProgress, "wait for it to end, or abandon the checkout"),
-            R::QuoteInProgress => say(Code::QuoteInProgress, "wait for it, then ask again").retry_after_ms(1_000),
+            R::PaymentInProgress => {
+                say(Code::PaymentInProgress, "wait for it to end, or abandon the checkout")
+            }
+            R::QuoteInProgress => {
+                say(Code::QuoteInProgress, "wait for it, then ask again").retry_after_ms(1_000)
+            }
             R::EmptyCart => say(Code::EmptyCart, "put at least one line into the cart"),
             R::TooManyLines => {
                 say(Code::TooMany, format!("a cart has at most {} lines: take one out", checkout::LINES_MAX))
@@ -29,14 +32,20 @@ impl From<checkout::Rejection> for ApiError {
             R::InvalidText => {
                 say(Code::InvalidValue, "a code, token or reference is empty, too long or not printable")
             }
-            R::Incomplete { step } => say(Code::Incomplete, "set the address, then the shipping method, then ask again")
-                .with("state", super::wire::step(step)),
+            R::Incomplete { step } => {
+                say(Code::Incomplete, "set the address, then the shipping method, then ask again")
+                    .with("state", super::wire::step(step))
+            }
             R::QuoteMismatch => {
                 say(Code::QuoteMismatch, "price each line of the cart exactly once, in the market's currency")
             }
-            R::NotForSale { lines } => say(Code::NotForSale, "take these lines out and ask again").with("lines", lines),
+            R::NotForSale { lines } => {
+                say(Code::NotForSale, "take these lines out and ask again").with("lines", lines)
+            }
             R::TooLarge => say(Code::TooLarge, "order fewer units"),
-            R::NoAnswer => say(Code::NoAnswer, "nothing was charged: ask again with a new key").retry_after_ms(1_000),
+            R::NoAnswer => {
+                say(Code::NoAnswer, "nothing was charged: ask again with a new key").retry_after_ms(1_000)
+            }
             R::QuoteDropped => say(Code::QuoteDropped, "ask for a quote again"),
             R::NoQuote => say(Code::NoQuote, "ask for a quote, then pay it before it expires"),
             R::QuoteChanged { quote, total } => {
@@ -46,14 +55,16 @@ impl From<checkout::Rejection> for ApiError {
                     .with("currency", total.currency.code())
             }
             R::NothingToPay => say(Code::NothingToPay, "no provider takes a payment of nothing"),
-            R::OutOfStock { lines } => {
-                say(Code::OutOfStock, "nothing was charged: lower the quantity of these lines, or take them out")
-                    .with("lines", lines)
-            }
-            R::PaymentFailed { reason } => {
-                say(Code::PaymentDeclined, "nothing was charged: pay with another card or method, with a new key")
-                    .with("reason", reason)
-            }
+            R::OutOfStock { lines } => say(
+                Code::OutOfStock,
+                "nothing was charged: lower the quantity of these lines, or take them out",
+            )
+            .with("lines", lines),
+            R::PaymentFailed { reason } => say(
+                Code::PaymentDeclined,
+                "nothing was charged: pay with another card or method, with a new key",
+            )
+            .with("reason", reason),
             R::TimedOut => say(Code::PaymentTimedOut, "nothing was charged: pay again with a new key"),
             R::Abandoned => say(Code::CheckoutAbandoned, "open a new cart"),
             R::Failed => say(Code::CheckoutFailed, "what was charged goes back by itself; open a new cart"),
@@ -72,11 +83,17 @@ impl From<order::Rejection> for ApiError {
             R::AlreadyShipped { line } => {
                 say(Code::AlreadyShipped, "a line that has left cannot be cancelled").with("line", line)
             }
-            R::AlreadyCancelled { line } => say(Code::AlreadyCancelled, "it will not be sent").with("line", line),
+            R::AlreadyCancelled { line } => {
+                say(Code::AlreadyCancelled, "it will not be sent").with("line", line)
+            }
             R::NothingToShip => say(Code::NothingToShip, "every line has left or is cancelled"),
-            R::ParcelMismatch => say(Code::AlreadyExists, "this parcel has other lines or another tracking reference"),
-            R::InvalidTracking => say(Code::InvalidValue, "a tracking reference is 1 to 100 printable characters")
-                .with("field", "tracking"),
+            R::ParcelMismatch => {
+                say(Code::AlreadyExists, "this parcel has other lines or another tracking reference")
+            }
+            R::InvalidTracking => {
+                say(Code::InvalidValue, "a tracking reference is 1 to 100 printable characters")
+                    .with("field", "tracking")
+            }
             R::UnknownRefund => ApiError::not_found(),
             R::Unbalanced => say(Code::Unbalanced, "the order's amounts do not add up: ask the operator"),
         }
@@ -89,23 +106,32 @@ impl From<product::Rejection> for ApiError {
         match rejection {
             R::NotFound | R::NotYours | R::UnknownVariant | R::UnknownOffer => ApiError::not_found(),
             R::AlreadyExists => say(Code::AlreadyExists, "it exists with other facts"),
-            R::WrongState { status } => say(Code::WrongState, "the product does not stand where this can be done")
-                .with("state", super::wire::product_status(status)),
+            R::WrongState { status } => {
+                say(Code::WrongState, "the product does not stand where this can be done")
+                    .with("state", super::wire::product_status(status))
+            }
             R::NoVariant => say(Code::Incomplete, "add at least one variant first"),
             R::SameOptions { variant } => {
-                say(Code::AlreadyExists, "another variant is the same choice of options").with("variant", variant.to_string())
+                say(Code::AlreadyExists, "another variant is the same choice of options")
+                    .with("variant", variant.to_string())
             }
             R::SameOffer { sku } => {
-                say(Code::AlreadyExists, "you already sell that variant in that condition").with("sku", sku.to_string())
+                say(Code::AlreadyExists, "you already sell that variant in that condition")
+                    .with("sku", sku.to_string())
             }
-            R::TooMany { field } => say(Code::TooMany, "one more would be too many").with("field", product_field(field)),
+            R::TooMany { field } => {
+                say(Code::TooMany, "one more would be too many").with("field", product_field(field))
+            }
             R::Invalid { field } => {
                 say(Code::InvalidValue, "the field is empty, too long, or not written as it must be")
                     .with("field", product_field(field))
             }
-            R::InvalidPrice => say(Code::InvalidPrice, "a price and its shipping are from zero, in one currency"),
+            R::InvalidPrice => {
+                say(Code::InvalidPrice, "a price and its shipping are from zero, in one currency")
+            }
             R::CurrencyMismatch { expected } => {
-                say(Code::CurrencyMismatch, "give the price in the currency of that market").with("currency", expected.code())
+                say(Code::CurrencyMismatch, "give the price in the currency of that market")
+                    .with("currency", expected.code())
             }
             R::Stale => say(Code::Superseded, "look at the product again"),
         }
@@ -134,8 +160,10 @@ impl From<vendor::Rejection> for ApiError {
         match rejection {
             R::NotFound => ApiError::not_found(),
             R::AlreadyExists => say(Code::AlreadyExists, "it exists with other facts"),
-            R::WrongState { status } => say(Code::WrongState, "the vendor does not stand where this can be done")
-                .with("state", super::wire::vendor_status(status)),
+            R::WrongState { status } => {
+                say(Code::WrongState, "the vendor does not stand where this can be done")
+                    .with("state", super::wire::vendor_status(status))
+            }
             R::Invalid { field } => {
                 let field = match field {
                     F::Name => "name",
@@ -146,11 +174,11 @@ impl From<vendor::Rejection> for ApiError {
                     F::Rule => "rule",
                     F::Reason => "reason",
                 };
-                say(Code::InvalidValue, "the field is empty, too long, or not written as it must be").with("field", field)
+                say(Code::InvalidValue, "the field is empty, too long, or not written as it must be")
+                    .with("field", field)
             }
-            R::InvalidRate => {
-                say(Code::InvalidValue, "a commission is 0 to 10000 basis points").with("field", "commission_basis_points")
-            }
+            R::InvalidRate => say(Code::InvalidValue, "a commission is 0 to 10000 basis points")
+                .with("field", "commission_basis_points"),
         }
     }
 }
@@ -170,9 +198,12 @@ impl From<inventory::Rejection> for ApiError {
             }
             R::NotForSale => say(Code::NotForSale, "the offer is closed"),
             // About holds, which no route gives orders about.
-            R::InvalidDeadline | R::UnknownHold | R::HoldEnded { .. } | R::Mismatch | R::WrongState | R::Stale => {
-                say(Code::Superseded, "look at the stock again")
-            }
+            R::InvalidDeadline
+            | R::UnknownHold
+            | R::HoldEnded { .. }
+            | R::Mismatch
+            | R::WrongState
+            | R::Stale => say(Code::Superseded, "look at the stock again"),
         }
     }
 }

@@ -25,7 +25,8 @@ pub(super) async fn assign(mut request: Request, next: Next) -> Response {
     request.extensions_mut().insert(Trace(trace));
     let shown = id.as_ref().and_then(|id| id.to_str().ok()).unwrap_or_default().to_owned();
     // The path may hold an id, never a token; query strings are left out.
-    let span = tracing::info_span!("request", id = shown, method = %request.method(), path = request.uri().path());
+    let span =
+        tracing::info_span!("request", id = shown, method = %request.method(), path = request.uri().path());
     let mut response = next.run(request).instrument(span).await;
     if let Some(id) = id {
         response.headers_mut().insert(HEADER, id);

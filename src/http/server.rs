@@ -34,7 +34,12 @@ pub struct ServerLimits {
 }
 
 /// Serves until `stop` is over, then takes no more connections, finishes the requests under way and returns.
-pub async fn serve(listener: TcpListener, services: Arc<Services>, limits: ServerLimits, stop: impl Future<Output = ()>) {
+pub async fn serve(
+    listener: TcpListener,
+    services: Arc<Services>,
+    limits: ServerLimits,
+    stop: impl Future<Output = ()>,
+) {
     let app = TowerToHyperService::new(router(services, &limits));
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(limits.header_timeout);

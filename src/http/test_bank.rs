@@ -59,7 +59,9 @@ async fn show(State(services): State<Shared>, Ids(payment): Ids<PaymentId>) -> R
                 amount.currency.code(),
             ),
         ),
-        None => page(StatusCode::NOT_FOUND, "<p>This payment does not wait for you. Go back to the shop.</p>"),
+        None => {
+            page(StatusCode::NOT_FOUND, "<p>This payment does not wait for you. Go back to the shop.</p>")
+        }
     }
 }
 

@@ -108,6 +108,7 @@ pub(super) fn quantity(units: i64) -> Result<u32, ApiError> {
 /// A currency, as a client says it.
 pub(super) fn currency(text: &str) -> Result<souk_core::money::Currency, ApiError> {
     text.parse().map_err(|_| {
-        ApiError::new(Code::InvalidValue, "a currency is three capital letters, such as EUR").with("field", "currency")
+        ApiError::new(Code::InvalidValue, "a currency is three capital letters, such as EUR")
+            .with("field", "currency")
     })
 }

@@ -133,7 +133,8 @@ fn folding(snapshot: &StoredSnapshot) -> Option<Box<dyn Folding>> {
     fn of<M: Machine>(snapshot: &StoredSnapshot) -> Option<Box<dyn Folding>> {
         snapshot.is_current::<M>().then(|| {
             let state = M::initial(snapshot.stream);
-            Box::new(Fold::<M> { state, seq: snapshot.seq, wanted: snapshot.state::<M>() }) as Box<dyn Folding>
+            Box::new(Fold::<M> { state, seq: snapshot.seq, wanted: snapshot.state::<M>() })
+                as Box<dyn Folding>
         })
     }
     match snapshot.stream {

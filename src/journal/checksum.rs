@@ -146,6 +146,9 @@ mod tests {
         // Either value changing means that every journal ever written fails its verification.
         let hex = |hash: Hash| hash.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
         assert_eq!(hex(row().checksum()), "95ecd22c6c088b9736a9f48972f3c4f3821ac3f003a25db10433dc8fb513662e");
-        assert_eq!(hex(next_chain(&CHAIN_START, 1, &[5; 32])), "2cdcb157c7663f079074f47bee50172abe05f3ef8c06987aeb2f1d8bcc1c8221");
+        assert_eq!(
+            hex(next_chain(&CHAIN_START, 1, &[5; 32])),
+            "2cdcb157c7663f079074f47bee50172abe05f3ef8c06987aeb2f1d8bcc1c8221"
+        );
     }
 }

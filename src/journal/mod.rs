@@ -126,7 +126,8 @@ impl Journal {
         let (start, backend) = match database {
             Database::Sqlite { dir } => {
                 let connect = JournalError::database("open the journal's file");
-                let mut writer = SqliteWriter::connect(dir.clone(), settings.max_pages).await.map_err(connect)?;
+                let mut writer =
+                    SqliteWriter::connect(dir.clone(), settings.max_pages).await.map_err(connect)?;
                 let start = owner::begin_start_sqlite(&mut writer).await?;
                 (start, Backend::Sqlite(writer))
             }

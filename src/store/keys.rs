@@ -57,12 +57,14 @@ pub async fn open(database: &Database) -> Result<Pool, JournalError> {
                 return Err(JournalError::Absent);
             }
             let options = Database::sqlite_options(dir, Set::Plain);
-            let pool = sqlx::sqlite::SqlitePoolOptions::new().max_connections(CONNECTIONS).connect_with(options);
+            let pool =
+                sqlx::sqlite::SqlitePoolOptions::new().max_connections(CONNECTIONS).connect_with(options);
             pool.await.map(Pool::Sqlite).map_err(failed("open the table of API keys"))
         }
         Database::Postgres { .. } => {
             let options = database.postgres_options(Set::Plain)?;
-            let pool = sqlx::postgres::PgPoolOptions::new().max_connections(CONNECTIONS).connect_with(options);
+            let pool =
+                sqlx::postgres::PgPoolOptions::new().max_connections(CONNECTIONS).connect_with(options);
             pool.await.map(Pool::Postgres).map_err(failed("open the table of API keys"))
         }
     }

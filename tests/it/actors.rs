@@ -33,10 +33,7 @@ async fn node(backend: &Backend, options: NodeOptions) -> Arc<Node> {
 }
 
 async fn tell(node: &Arc<Node>, command: Command) -> Told<Inventory> {
-    node.stock()
-        .command(stream(), command, None, Origin::default(), PATIENCE)
-        .await
-        .expect("an answer")
+    node.stock().command(stream(), command, None, Origin::default(), PATIENCE).await.expect("an answer")
 }
 
 async fn prepare(node: &Arc<Node>, quantity: u32) {

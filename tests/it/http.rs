@@ -134,7 +134,10 @@ impl Response {
 
     fn is(&self, status: u16, code: &str) {
         assert_eq!((self.status, self.json()["code"].as_str()), (status, Some(code)), "{self:?}");
-        assert!(self.head.contains("application/problem+json") && self.head.contains("x-request-id"), "{self:?}");
+        assert!(
+            self.head.contains("application/problem+json") && self.head.contains("x-request-id"),
+            "{self:?}"
+        );
     }
 
     fn is_repeat(&self) -> bool {
@@ -155,8 +158,10 @@ struct Stall {
 
 async fn open_stall(server: &Server, operator: &str, n: u32, units: u32) -> Stall {
     let name = format!("Vendor {n}");
-    let application = json!({ "name": name, "legal_entity": { "name": name, "country": "DE", "series": "A" } });
-    let vendor = server.call(operator, &format!("apply-{n}"), "POST", "/v1/operator/vendors", application).await.ok();
+    let application =
+        json!({ "name": name, "legal_entity": { "name": name, "country": "DE", "series": "A" } });
+    let vendor =
+        server.call(operator, &format!("apply-{n}"), "POST", "/v1/operator/vendors", application).await.ok();
     let vendor = text(&vendor, "id");
     let approve = format!("/v1/operator/vendors/{vendor}/approve");
     server.call(operator, "approve", "POST", &approve, json!({})).await.ok();
@@ -228,7 +233,8 @@ fn pay_body(quote: &Value, token: &str) -> Value {
 async fn a_cart_of_two_vendors_becomes_an_order_and_repeats_survive_a_restart() {
     let server = Server::start().await;
     let operator = server.key(Role::Operator).await;
-    let (first, second) = (open_stall(&server, &operator, 1, 5).await, open_stall(&server, &operator, 2, 5).await);
+    let (first, second) =
+        (open_stall(&server, &operator, 1, 5).await, open_stall(&server, &operator, 2, 5).await);
 
     let cart = Cart::open(&server).await;
     cart.line(&server, &first, 2).await.ok();
@@ -270,7 +276,8 @@ async fn a_cart_of_two_vendors_becomes_an_order_and_repeats_survive_a_restart() 
     let assisted = json!({ "lines": [line], "address": address, "shipping_method": "standard" });
     let written = server.call(&operator, "a1", "POST", "/v1/operator/assisted-orders", assisted).await.ok();
     assert_eq!(written["total_minor"], 1_000);
-    let cart = Cart { path: format!("/v1/store/carts/{}", text(&written, "id")), token: text(&written, "token") };
+    let cart =
+        Cart { path: format!("/v1/store/carts/{}", text(&written, "id")), token: text(&written, "token") };
     cart.post(&server, "pay", "pay", pay_body(&written, "card_success")).await.ok();
     server.get("", "/readyz").await.ok();
     assert!(server.get("", "/metrics").await.body.contains("souk_http_responses_total{class=\"2xx\"}"));
@@ -299,12 +306,26 @@ async fn bad_input_is_told_what_to_do_and_changes_nothing() {
         ("PUT", &line, vec![json_type, auth], &long, 413, "body_too_large"),
         ("PUT", &line, vec![auth], &good, 415, "unsupported_media_type"),
         ("PUT", &line, vec![json_type], &good, 401, "authentication_required"),
-        ("PUT", &line, vec![json_type, auth, ("idempotency-key", "a b")], &good, 400, "idempotency_key_invalid"),
+        (
+            "PUT",
+            &line,
+            vec![json_type, auth, ("idempotency-key", "a b")],
+            &good,
+            400,
+            "idempotency_key_invalid",
+        ),
         ("PUT", &unknown, vec![json_type, auth], &good, 404, "unknown_sku"),
         ("PUT", &format!("{}/lines/x", cart.path), vec![json_type, auth], &good, 404, "not_found"),
-        ("PUT", &format!("{}/lines/{}", other.path, stall.sku), vec![json_type, auth], &good, 404, "not_found"),
+        (
+            "PUT",
+            &format!("{}/lines/{}", other.path, stall.sku),
+            vec![json_type, auth],
+            &good,
+            404,
+            "not_found",
+        ),
         ("POST", &format!("{}/pay", cart.path), vec![json_type, auth], "{}", 400, "invalid_field"),
-        ("POST", &format!("{}/quote", cart.path), vec![auth], "", 409, "checkout_incomplete"),
+        ("POST", &format!("{}/quote", cart.path), vec![auth], "", 409, "empty_cart"),
         ("PATCH", &line, vec![auth], "", 405, "method_not_allowed"),
         ("GET", "/v1/nothing", vec![], "", 404, "not_found"),
         ("POST", "/v1/operator/vendors", vec![json_type, auth], "{}", 401, "authentication_required"),
@@ -339,12 +360,18 @@ async fn bad_input_is_told_what_to_do_and_changes_nothing() {
     assert_eq!(new["total_minor"], 2 * (2_999 + 499));
     let refused = cart.post(&server, "pay-old", "pay", pay_body(&old, "card_success")).await;
     refused.is(409, "quote_changed");
-    assert_eq!((refused.json()["total_minor"].clone(), refused.json()["quote"].clone()), (new["total_minor"].clone(), new["quote"].clone()));
+    assert_eq!(
+        (refused.json()["total_minor"].clone(), refused.json()["quote"].clone()),
+        (new["total_minor"].clone(), new["quote"].clone())
+    );
     let again = cart.post(&server, "pay-old", "pay", pay_body(&old, "card_success")).await;
     assert!(again.is_repeat() && again.body == refused.body, "a refusal repeats too: {again:?}");
     let no_key = [json_type, auth];
     let pay = pay_body(&new, "card_success").to_string();
-    server.send("POST", &format!("{}/pay", cart.path), &no_key, &pay).await.is(400, "idempotency_key_missing");
+    server
+        .send("POST", &format!("{}/pay", cart.path), &no_key, &pay)
+        .await
+        .is(400, "idempotency_key_missing");
     cart.post(&server, "p1", "pay", pay_body(&new, "card_declined")).await.is(402, "payment_declined");
 
     // More than there is: told at once, and nothing stays held.
@@ -381,6 +408,13 @@ async fn strangers_with_the_same_key_get_carts_of_their_own_and_3ds_is_passed_at
     let told = cart.post(&server, "pay", "pay", pay_body(&quote, "card_3ds")).await;
     assert_eq!((told.status, text(&told.ok(), "state").as_str()), (202, "action_needed"));
     let url = text(&server.get(&cart.token, &cart.path).await.ok()["payment"], "action_url");
+    let list = "/v1/store/products?category=things&limit=1";
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while server.send("GET", list, &[], "").await.ok()["items"][0]["id"] != stall.product.as_str() {
+        assert!(Instant::now() < deadline, "never listed");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    server.send("GET", "/v1/store/products?colour=red", &[], "").await.is(400, "invalid_query");
     let page = url.trim_start_matches("http://localhost:8080").to_owned();
     assert!(server.send("GET", &page, &[], "").await.body.contains("<button>Confirm"));
     assert_eq!(server.send("POST", &format!("{page}?result=pass"), &[], "").await.status, 200);

@@ -26,7 +26,17 @@ fn lines(path: &Path) -> usize {
 
 fn drive(backend: &Backend, acks: &Path) -> Driven {
     let child = Command::new(SOUK)
-        .args(["drive", "--clients", "64", "--seconds", "120", "--units", "20000", "--database", backend.url()])
+        .args([
+            "drive",
+            "--clients",
+            "64",
+            "--seconds",
+            "120",
+            "--units",
+            "20000",
+            "--database",
+            backend.url(),
+        ])
         .arg("--data")
         .arg(backend.data_dir())
         .arg("--acks")

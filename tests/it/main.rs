@@ -3,8 +3,8 @@
 mod actors;
 mod architecture;
 mod http;
+mod journal;
 mod killed;
 mod projections;
-mod servers;
-mod journal;
 mod sales;
+mod servers;

@@ -107,7 +107,11 @@ pub async fn stock_the_shop(node: &Arc<Node>) {
         let create = product::Command::Create {
             by,
             steward: vendor,
-            facts: Facts { title: text("Thing"), description: text("A thing"), category: "things".to_owned() },
+            facts: Facts {
+                title: text("Thing"),
+                description: text("A thing"),
+                category: "things".to_owned(),
+            },
             variants: vec![Variant {
                 id: variant,
                 options: BTreeMap::new(),
@@ -135,7 +139,10 @@ pub async fn stock_the_shop(node: &Arc<Node>) {
         let shard = StreamId::Stock(sku(n).shard());
         give::<Inventory>(node, shard, inventory::Command::Receive(movement)).await.expect("received");
     }
-    until("everything is for sale", || VENDORS.iter().all(|n| node.stock_view().is_open(sku(*n)) == Some(true))).await;
+    until("everything is for sale", || {
+        VENDORS.iter().all(|n| node.stock_view().is_open(sku(*n)) == Some(true))
+    })
+    .await;
 }
 
 async fn until(what: &str, mut holds: impl FnMut() -> bool) {
@@ -198,7 +205,8 @@ fn pay(node: &Arc<Node>, checkout: CheckoutId, command: checkout::Command) -> Jo
     let key = CommandKey { id: CommandId((checkout.0 << 8) | 1), fingerprint: 2 };
     tokio::spawn(async move {
         let stream = StreamId::Checkout(checkout);
-        let told = node.handle::<Checkout>().command(stream, command, Some(key), Origin::default(), PATIENCE).await;
+        let told =
+            node.handle::<Checkout>().command(stream, command, Some(key), Origin::default(), PATIENCE).await;
         told.ok().map(|told| told.answer)
     })
 }

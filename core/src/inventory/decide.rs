@@ -88,7 +88,8 @@ fn arrive(state: &State, movement: &Movement, event: fn(Movement) -> Event, ctx:
         return Err(Rejection::InvalidQuantity);
     }
     let quantity = i64::from(movement.quantity);
-    let on_hand = known.and_then(|known| known.levels.get(&movement.location)).map_or(0, |level| level.on_hand);
+    let on_hand =
+        known.and_then(|known| known.levels.get(&movement.location)).map_or(0, |level| level.on_hand);
     if on_hand + quantity > ON_HAND_MAX {
         return Err(Rejection::OutOfRange);
     }

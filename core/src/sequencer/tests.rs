@@ -101,10 +101,7 @@ fn a_new_start_closes_the_old_incarnation() {
     assert_eq!(refusals(&group), [(1, Refusal::Closed)]);
     assert_eq!(group.placed[0].append.id.incarnation, Incarnation(2));
     sequencer.end(shard(1), Incarnation(1));
-    assert!(
-        sequencer.is_open(shard(1), Incarnation(2)),
-        "the end of an old one is not the end of the new"
-    );
+    assert!(sequencer.is_open(shard(1), Incarnation(2)), "the end of an old one is not the end of the new");
 }
 
 #[test]

@@ -39,7 +39,7 @@ impl<M: Machine> States<M> {
         for recorded in events {
             let Some(event) = M::event(&recorded.event) else { continue };
             let (stream, seq) = (recorded.stream, recorded.seq);
-            if !self.known.get(&stream).is_some_and(|(last, _)| last + 1 == seq) {
+            if self.known.get(&stream).is_none_or(|(last, _)| last + 1 != seq) {
                 let before = before::<M>(reader, stream, seq).await?;
                 self.known.insert(stream, (seq - 1, before));
             }

@@ -187,13 +187,19 @@ impl Projector {
         let reader = &self.reader;
         match &mut self.folds {
             Folds::Vendors(states) => {
-                states.fold(reader, events, |_, seq, state| Ok(rows::vendor(seq, state).map(Change::Vendor))).await
+                states
+                    .fold(reader, events, |_, seq, state| Ok(rows::vendor(seq, state).map(Change::Vendor)))
+                    .await
             }
             Folds::Catalogue(states) => {
-                states.fold(reader, events, |_, seq, state| Ok(rows::product(seq, state).map(Change::Product))).await
+                states
+                    .fold(reader, events, |_, seq, state| Ok(rows::product(seq, state).map(Change::Product)))
+                    .await
             }
             Folds::Orders(states) => {
-                states.fold(reader, events, |_, seq, state| Ok(rows::order(seq, state)?.map(Change::Order))).await
+                states
+                    .fold(reader, events, |_, seq, state| Ok(rows::order(seq, state)?.map(Change::Order)))
+                    .await
             }
             Folds::Ledger => Ok(events.iter().flat_map(ledger::postings).map(Change::Posting).collect()),
         }

@@ -133,7 +133,8 @@ struct Amounts {
 impl Amounts {
     fn of(placed: &PlacedOrder, state: &order::State, number: u32) -> Result<Self, MoneyError> {
         let zero = Money::zero(placed.currency);
-        let mut sums = Amounts { goods: zero, freight: zero, commission: zero, payable: zero, reversed: zero };
+        let mut sums =
+            Amounts { goods: zero, freight: zero, commission: zero, payable: zero, reversed: zero };
         for line in &placed.lines {
             if let Some(now) = state.lines.get(&line.number)
                 && now.vendor_order == number

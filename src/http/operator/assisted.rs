@@ -48,7 +48,11 @@ pub(super) async fn create(
     let mut lines = Vec::with_capacity(order.lines.len());
     let mut written = Vec::with_capacity(order.lines.len());
     for line in &order.lines {
-        lines.push(CartLine { sku: line.sku, product: line.product, quantity: wire::quantity(line.quantity)? });
+        lines.push(CartLine {
+            sku: line.sku,
+            product: line.product,
+            quantity: wire::quantity(line.quantity)?,
+        });
         written.push(WrittenLine {
             sku: line.sku,
             unit_price: Money::new(line.unit_price_minor, currency),

@@ -55,7 +55,12 @@ pub(super) async fn dead_letters(
     Operator(_): Operator,
     query: Result<Query<After>, QueryRejection>,
 ) -> Result<Json<Value>, ApiError> {
-    let wrong = || ApiError::new(Code::InvalidQuery, "the only parameter is cursor: give back next_cursor as it was told");
+    let wrong = || {
+        ApiError::new(
+            Code::InvalidQuery,
+            "the only parameter is cursor: give back next_cursor as it was told",
+        )
+    };
     let Query(after) = query.map_err(|_| wrong())?;
     let after = match after.cursor {
         None => None,

@@ -24,7 +24,11 @@ pub(in crate::http) fn opening(services: &Services, buyer: BuyerId, reference: O
     Opening { market: services.market.clone(), buyer, limits: services.limits, reference }
 }
 
-pub(super) async fn create(State(services): State<Shared>, named: Named, _: NoBody) -> Result<Response, ApiError> {
+pub(super) async fn create(
+    State(services): State<Shared>,
+    named: Named,
+    _: NoBody,
+) -> Result<Response, ApiError> {
     let call = named.creating_for_nobody(&services, &())?;
     let (id, buyer) = (CheckoutId(call.derive("chk")), BuyerId(call.derive("buy")));
     let call = call.on_behalf_of(Principal::Buyer(buyer.0));
@@ -64,7 +68,8 @@ pub(super) async fn set_line(
     let quantity = wire::quantity(line.quantity)?;
     let product = line.product;
     put_line(&services, &shopper, id, named, &(sku, &line), async || {
-        let (state, _) = services.node.handle::<Product>().read(StreamId::Product(product), services.patience).await?;
+        let (state, _) =
+            services.node.handle::<Product>().read(StreamId::Product(product), services.patience).await?;
         let known = state.known.as_ref().filter(|known| known.status == Status::Listed);
         if !known.is_some_and(|known| known.offers.contains_key(&sku)) {
             let detail = "no product that is listed has this offer: take sku and product from the catalogue";
@@ -83,7 +88,10 @@ pub(super) async fn remove_line(
     _: NoBody,
 ) -> Result<Response, ApiError> {
     // Nothing of a line that goes is looked at but its offer.
-    put_line(&services, &shopper, id, named, &sku, async || Ok(CartLine { sku, product: ProductId(0), quantity: 0 })).await
+    put_line(&services, &shopper, id, named, &sku, async || {
+        Ok(CartLine { sku, product: ProductId(0), quantity: 0 })
+    })
+    .await
 }
 
 /// A line is looked up only when the request is new: a repeat is answered although the product may be gone.

@@ -2,6 +2,7 @@
 
 pub(super) mod address;
 mod carts;
+mod catalogue;
 mod orders;
 mod paying;
 mod products;
@@ -27,5 +28,6 @@ pub(super) fn routes() -> Router<Shared> {
         .route("/carts/{id}/abandon", post(paying::abandon))
         .route("/orders/{id}", get(orders::show))
         .route("/orders/{id}/cancel", post(orders::cancel))
+        .route("/products", get(catalogue::list))
         .route("/products/{id}", get(products::show))
 }

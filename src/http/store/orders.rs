@@ -138,7 +138,8 @@ pub(super) async fn cancel(
         return Err(ApiError::not_found());
     }
     let stream = StreamId::Order(id);
-    let call = named.required()?.about(&services, (shopper.tenant(), shopper.principal()), stream, &cancel)?;
+    let call =
+        named.required()?.about(&services, (shopper.tenant(), shopper.principal()), stream, &cancel)?;
     let scope = cancel.line.map_or(Scope::Order, Scope::Line);
     let command = Command::Cancel { by: Actor::Buyer, scope, reason: CancelReason::BuyerChangedMind };
     let given = call.give::<Order>(&services, stream, command).await?;
@@ -150,7 +151,9 @@ pub(in crate::http) fn changed(id: OrderId, reply: &Reply) -> serde_json::Value 
     let id = id.to_string();
     match reply {
         Reply::Accepted => json!({ "id": id, "state": "accepted" }),
-        Reply::Shipped { number, lines } => json!({ "id": id, "state": "shipped", "parcel_number": number, "lines": lines }),
+        Reply::Shipped { number, lines } => {
+            json!({ "id": id, "state": "shipped", "parcel_number": number, "lines": lines })
+        }
         Reply::Delivered => json!({ "id": id, "state": "delivered" }),
         Reply::Cancelled { lines, refunded } => json!({
             "id": id,

@@ -67,7 +67,8 @@ pub(super) async fn pay(
 ) -> Result<Response, ApiError> {
     let stream = StreamId::Checkout(shopper.cart(id)?);
     let total = Money::new(pay.total_minor, wire::currency(&pay.currency)?);
-    let call = named.required()?.about(&services, (shopper.0.tenant(), shopper.0.principal()), stream, &pay)?;
+    let call =
+        named.required()?.about(&services, (shopper.0.tenant(), shopper.0.principal()), stream, &pay)?;
     let method = match pay.method {
         MethodIn::Card => Method::Card { token: pay.token },
         MethodIn::Instant => Method::Instant { token: pay.token },
@@ -76,7 +77,8 @@ pub(super) async fn pay(
     let command = Command::Pay { quote: pay.quote, total, method };
     match call.give_within::<Checkout>(&services, stream, command, services.pay_answer).await {
         Ok(given) => Ok(given.respond(|reply| {
-            let status = if matches!(reply, Reply::Placed { .. }) { StatusCode::OK } else { StatusCode::ACCEPTED };
+            let status =
+                if matches!(reply, Reply::Placed { .. }) { StatusCode::OK } else { StatusCode::ACCEPTED };
             (status, Json(at(id, &reply))).into_response()
         })),
         Err(error) if error.code() == Code::OutcomeUnknown => under_way(&services, id, error).await,
@@ -90,7 +92,8 @@ async fn under_way(services: &Services, id: CheckoutId, unknown: ApiError) -> Re
     let read = services.node.handle::<Checkout>().read(stream, READ_PATIENCE).await;
     match read.map(|(state, _)| state.step()) {
         Ok(step @ (Step::Holding | Step::Checking | Step::Paying(_) | Step::Placed)) => {
-            Ok((StatusCode::ACCEPTED, Json(json!({ "id": id.to_string(), "state": wire::step(step) }))).into_response())
+            Ok((StatusCode::ACCEPTED, Json(json!({ "id": id.to_string(), "state": wire::step(step) })))
+                .into_response())
         }
         _ => Err(unknown),
     }

@@ -11,7 +11,9 @@ use serde_json::{Value, json};
 use souk_core::ids::{ProductId, SkuId, StreamId, VariantId};
 use souk_core::market::{LocalizedText, MarketId};
 use souk_core::money::Money;
-use souk_core::product::{Actor, Command, Condition, Facts, NewOffer, Price, Product, Reply, Size, VARIANTS_MAX, Variant};
+use souk_core::product::{
+    Actor, Command, Condition, Facts, NewOffer, Price, Product, Reply, Size, VARIANTS_MAX, Variant,
+};
 
 use crate::http::auth::Seller;
 use crate::http::body::{Body, Ids, NoBody};
@@ -51,7 +53,11 @@ struct SizeIn {
 
 impl VariantIn {
     fn named(self, id: VariantId) -> Variant {
-        let size = |size: SizeIn| Size { length_mm: size.length_mm, width_mm: size.width_mm, height_mm: size.height_mm };
+        let size = |size: SizeIn| Size {
+            length_mm: size.length_mm,
+            width_mm: size.width_mm,
+            height_mm: size.height_mm,
+        };
         Variant {
             id,
             options: self.options,
@@ -69,7 +75,9 @@ pub(super) async fn create(
     Body(product): Body<ProductIn>,
 ) -> Result<Response, ApiError> {
     if product.variants.len() > VARIANTS_MAX {
-        return Err(souk_core::product::Rejection::TooMany { field: souk_core::product::Field::Variants }.into());
+        return Err(
+            souk_core::product::Rejection::TooMany { field: souk_core::product::Field::Variants }.into()
+        );
     }
     let call = named.creating(&services, (vendor.tenant(), vendor.principal()), &product)?;
     let id = ProductId(call.derive("prd"));
@@ -79,7 +87,12 @@ pub(super) async fn create(
         by: Actor::Vendor(vendor.vendor()),
         steward: vendor.vendor(),
         facts: Facts { title: product.title, description: product.description, category: product.category },
-        variants: product.variants.into_iter().zip(&variants).map(|(variant, id)| variant.named(*id)).collect(),
+        variants: product
+            .variants
+            .into_iter()
+            .zip(&variants)
+            .map(|(variant, id)| variant.named(*id))
+            .collect(),
     };
     let given = call.give::<Product>(&services, StreamId::Product(id), command).await?;
     Ok(given.answer(StatusCode::CREATED, |reply| {
@@ -96,7 +109,9 @@ pub(in crate::http) fn told(id: ProductId, reply: &Reply) -> Value {
         Reply::Product { status, version, .. } => {
             json!({ "id": id, "state": wire::product_status(*status), "version": version })
         }
-        Reply::Variant { variant, version, .. } => json!({ "id": id, "variant": variant.to_string(), "version": version }),
+        Reply::Variant { variant, version, .. } => {
+            json!({ "id": id, "variant": variant.to_string(), "version": version })
+        }
         Reply::Offer { sku, for_sale, version, .. } => {
             json!({ "id": id, "sku": sku.to_string(), "for_sale": for_sale, "version": version })
         }
@@ -189,10 +204,14 @@ impl PriceIn {
         let (market, currency) = (&services.market, wire::currency(&self.currency)?);
         if currency != market.currency {
             let detail = "give the price in the currency of the market";
-            return Err(ApiError::new(Code::CurrencyMismatch, detail).with("currency", market.currency.code()));
+            return Err(
+                ApiError::new(Code::CurrencyMismatch, detail).with("currency", market.currency.code())
+            );
         }
-        let price =
-            Price { unit: Money::new(self.unit_minor, currency), shipping: Money::new(self.shipping_minor, currency) };
+        let price = Price {
+            unit: Money::new(self.unit_minor, currency),
+            shipping: Money::new(self.shipping_minor, currency),
+        };
         Ok((market.id.clone(), price))
     }
 }

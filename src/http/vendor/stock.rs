@@ -17,7 +17,12 @@ use crate::http::{Services, Shared, wire};
 use crate::tenants::VendorScope;
 
 /// A shard owns the offers of many vendors and knows none of them, so whose an offer is, is asked of its product.
-async fn own(services: &Services, vendor: &VendorScope, product: ProductId, sku: SkuId) -> Result<(), ApiError> {
+async fn own(
+    services: &Services,
+    vendor: &VendorScope,
+    product: ProductId,
+    sku: SkuId,
+) -> Result<(), ApiError> {
     let stream = StreamId::Product(product);
     let (state, _) = services.node.handle::<Product>().read(stream, services.patience).await?;
     let offer = state.known.as_ref().and_then(|known| known.offers.get(&sku));

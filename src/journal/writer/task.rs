@@ -175,11 +175,7 @@ impl Task {
         }
     }
 
-    async fn settle(
-        &mut self,
-        mut group: Group<Sent>,
-        snapshots: Vec<EncodedSnapshot>,
-    ) -> Result<(), Stop> {
+    async fn settle(&mut self, mut group: Group<Sent>, snapshots: Vec<EncodedSnapshot>) -> Result<(), Stop> {
         let refused = std::mem::take(&mut group.refused);
         if !group.placed.is_empty() || !snapshots.is_empty() {
             self.offer(group, snapshots).await?;
@@ -196,11 +192,7 @@ impl Task {
     }
 
     /// Offers a group until it is known what has become of it. Only then is anybody told anything.
-    async fn offer(
-        &mut self,
-        group: Group<Sent>,
-        snapshots: Vec<EncodedSnapshot>,
-    ) -> Result<(), Stop> {
+    async fn offer(&mut self, group: Group<Sent>, snapshots: Vec<EncodedSnapshot>) -> Result<(), Stop> {
         let mut offer = self.build(group, snapshots);
         // Appends of a group in which something was not acceptable: each is offered alone, once.
         let mut singles = VecDeque::new();

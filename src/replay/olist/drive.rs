@@ -112,8 +112,12 @@ pub async fn run(
     let drive = Arc::new(Drive { node, vault, market, commission, concurrency, acks, progress });
     let plan = Arc::new(plan);
 
-    drive.all("vendors", plan.vendors.clone(), |drive, vendor| async move { drive.vendor(&vendor).await }).await?;
-    drive.all("products", plan.products.clone(), |drive, product| async move { drive.product(&product).await }).await?;
+    drive
+        .all("vendors", plan.vendors.clone(), |drive, vendor| async move { drive.vendor(&vendor).await })
+        .await?;
+    drive
+        .all("products", plan.products.clone(), |drive, product| async move { drive.product(&product).await })
+        .await?;
     let offers: Vec<Offer> = plan.offers().map(|(_, offer)| offer.clone()).collect();
     drive.all("stock", offers, |drive, offer| async move { drive.stock(&offer).await }).await?;
 
@@ -193,7 +197,12 @@ impl Drive {
     }
 
     /// Gives a command under a name until it is answered.
-    async fn give<M: Hosted>(&self, stream: StreamId, step: &str, command: M::Command) -> anyhow::Result<Outcome<M>> {
+    async fn give<M: Hosted>(
+        &self,
+        stream: StreamId,
+        step: &str,
+        command: M::Command,
+    ) -> anyhow::Result<Outcome<M>> {
         let id = ids::command(stream, step);
         let key = CommandKey { id, fingerprint: id.0 };
         let handle = self.node.handle::<M>();
@@ -203,7 +212,9 @@ impl Drive {
                 Ok(told) => match told.answer {
                     Answer::Fresh(outcome) | Answer::Repeated(outcome) => return Ok(outcome),
                     Answer::InFlight => tokio::time::sleep(Duration::from_millis(50)).await,
-                    Answer::KeyReused => bail!("{stream} was asked for something else under the name {step:?}"),
+                    Answer::KeyReused => {
+                        bail!("{stream} was asked for something else under the name {step:?}")
+                    }
                 },
                 Err(CallError::Overloaded { retry_after_ms }) => {
                     tokio::time::sleep(Duration::from_millis(retry_after_ms)).await;
@@ -215,7 +226,12 @@ impl Drive {
     }
 
     /// The same for what must not be refused.
-    async fn must<M: Hosted>(&self, stream: StreamId, step: &str, command: M::Command) -> anyhow::Result<M::Reply> {
+    async fn must<M: Hosted>(
+        &self,
+        stream: StreamId,
+        step: &str,
+        command: M::Command,
+    ) -> anyhow::Result<M::Reply> {
         match self.give::<M>(stream, step, command).await? {
             Ok(reply) => Ok(reply),
             Err(rejection) => bail!("{stream}, {step} was refused: {rejection:?}"),
@@ -302,7 +318,8 @@ impl Drive {
                 location: LocationId::MAIN,
                 quantity: offer.received,
             };
-            self.must::<Inventory>(stream, &format!("receive {sku}"), inventory::Command::Receive(movement)).await?;
+            self.must::<Inventory>(stream, &format!("receive {sku}"), inventory::Command::Receive(movement))
+                .await?;
         }
         let deadline = Instant::now() + QUIET_WITHIN;
         while self.node.stock_view().is_open(sku) != Some(true) {
@@ -487,7 +504,8 @@ fn figures(state: &order::State) -> Option<Sums> {
     }
     sums.charged_minor = placed.payments.iter().map(|(_, amount)| amount.minor).sum();
     sums.parcels_shipped = state.parcels.len() as u64;
-    sums.parcels_delivered = state.parcels.values().filter(|parcel| parcel.delivered_at.is_some()).count() as u64;
+    sums.parcels_delivered =
+        state.parcels.values().filter(|parcel| parcel.delivered_at.is_some()).count() as u64;
     sums.orders_cancelled = u64::from(state.lines.values().all(|line| line.stage == LineStage::Cancelled));
     let back = state.refunds.values().filter(|refund| refund.stage == order::RefundStage::Done);
     sums.refunded_minor = back.map(|refund| refund.part.amount.minor).sum();

@@ -31,7 +31,8 @@ use statement::{Statement, run, values};
 pub const PAGE_MAX: u32 = 500;
 
 const CURSORS: &str = "SELECT partition, journal_id, position FROM cursors WHERE projection = $1";
-const ALL_CURSORS: &str = "SELECT projection, partition, journal_id, position FROM cursors ORDER BY projection, partition";
+const ALL_CURSORS: &str =
+    "SELECT projection, partition, journal_id, position FROM cursors ORDER BY projection, partition";
 const BEGIN_CURSOR: &str = "INSERT INTO cursors (projection, partition, journal_id, position) \
      VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING";
 const MOVE_CURSOR: &str = "UPDATE cursors SET position = $4 \
@@ -206,8 +207,7 @@ impl ReadModels {
         let writes = match database {
             Database::Sqlite { dir } => {
                 // A lost transaction is only read again from the journal: rows and cursor are lost together.
-                let options =
-                    Database::sqlite_options(dir, Set::Read).synchronous(SqliteSynchronous::Normal);
+                let options = Database::sqlite_options(dir, Set::Read).synchronous(SqliteSynchronous::Normal);
                 let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await;
                 pool.map(Pool::Sqlite).map_err(connect)?
             }
@@ -266,7 +266,8 @@ impl ReadModels {
     /// When the database refuses.
     pub async fn reset(&self, projection: Projection) -> Result<(), JournalError> {
         let mut statements = vec![Statement::new(DROP_CURSORS, values![projection.name()])];
-        statements.extend(projection.tables().iter().map(|(_, delete, _)| Statement::new(delete, Vec::new())));
+        statements
+            .extend(projection.tables().iter().map(|(_, delete, _)| Statement::new(delete, Vec::new())));
         run(&self.writes, "drop a read model", statements).await.map(|_| ())
     }
 
@@ -277,9 +278,8 @@ impl ReadModels {
     pub async fn counts(&self, projection: Projection) -> Result<Vec<(&'static str, u64)>, JournalError> {
         let mut counts = Vec::new();
         for (name, _, count) in projection.tables() {
-            let (rows,): (i64,) =
-                on_pool!(&self.reads, pool => sqlx::query_as(*count).fetch_one(pool).await)
-                    .map_err(failed("count a read model's rows"))?;
+            let (rows,): (i64,) = on_pool!(&self.reads, pool => sqlx::query_as(*count).fetch_one(pool).await)
+                .map_err(failed("count a read model's rows"))?;
             counts.push((*name, rows as u64));
         }
         Ok(counts)

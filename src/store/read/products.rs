@@ -193,11 +193,7 @@ impl ReadModels {
     ///
     /// # Errors
     /// As [`ReadModels::products`].
-    pub async fn product(
-        &self,
-        _: &StoreScope,
-        id: ProductId,
-    ) -> Result<Option<ProductRows>, JournalError> {
+    pub async fn product(&self, _: &StoreScope, id: ProductId) -> Result<Option<ProductRows>, JournalError> {
         let found: Option<Columns> = on_pool!(&self.reads, pool => {
             sqlx::query_as(ONE_LISTED).bind(id.to_string()).fetch_optional(pool).await
         })

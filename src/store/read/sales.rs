@@ -33,7 +33,8 @@ macro_rules! select_vendor_orders {
     };
 }
 
-const LIST: &str = select_orders!("WHERE (placed_at, id) < ($1, $2) ORDER BY placed_at DESC, id DESC LIMIT $3");
+const LIST: &str =
+    select_orders!("WHERE (placed_at, id) < ($1, $2) ORDER BY placed_at DESC, id DESC LIMIT $3");
 const ONE: &str = select_orders!("WHERE id = $1");
 /// The buyer too: a token names both.
 const ONE_OF_BUYER: &str = select_orders!("WHERE id = $1 AND buyer = $2");
@@ -122,11 +123,11 @@ fn order(columns: OrderColumns) -> Result<OrderRow, JournalError> {
     })
 }
 
-type LineColumns =
-    (i64, i64, String, String, Option<String>, i64, i64, i64, i64, String, Option<String>);
+type LineColumns = (i64, i64, String, String, Option<String>, i64, i64, i64, i64, String, Option<String>);
 
 fn line(columns: LineColumns, currency: Currency) -> Result<LineRow, JournalError> {
-    let (number, vendor_order, sku, product, variant, quantity, unit, goods, freight, stage, parcel) = columns;
+    let (number, vendor_order, sku, product, variant, quantity, unit, goods, freight, stage, parcel) =
+        columns;
     let parcel = parsed_if("order_lines", "parcel", parcel)?;
     let stage = match (stage.as_str(), parcel) {
         ("open", None) => LineStage::Open,

@@ -13,7 +13,8 @@ use super::{Page, ReadModels, failed, of_word, on_pool, page_limit, parsed, word
 const PUT: &str = "INSERT INTO vendors (id, name, status, commission_bps, version) VALUES ($1, $2, $3, $4, $5) \
      ON CONFLICT (id) DO UPDATE SET name = excluded.name, status = excluded.status, \
      commission_bps = excluded.commission_bps, version = excluded.version WHERE vendors.version < excluded.version";
-const LIST: &str = "SELECT id, name, status, commission_bps, version FROM vendors WHERE id > $1 ORDER BY id LIMIT $2";
+const LIST: &str =
+    "SELECT id, name, status, commission_bps, version FROM vendors WHERE id > $1 ORDER BY id LIMIT $2";
 
 const STATUSES: &[(Status, &str)] = &[
     (Status::Applied, "applied"),

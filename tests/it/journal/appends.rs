@@ -1,9 +1,9 @@
 //! Appends and groups: what goes in together, what is refused, what is told to whom.
 
 use souk::journal::{EncodedAppend, OutboxRow, OutcomeSink, Settled, StoredReply, wire};
-use souk_core::journal::{EffectId, Origin, Refusal, WakeChange};
 use souk_core::any::{Effect, Mail, MailTemplate};
 use souk_core::ids::{OrderId, Principal, SubjectId};
+use souk_core::journal::{EffectId, Origin, Refusal, WakeChange};
 use souk_core::machine::Creation;
 
 use super::hosts::{AT, HandHost, assert_gapless, checkout, create, key, order, outcome, shard};
@@ -43,11 +43,8 @@ fn rich(host: &mut HandHost, n: u128) -> EncodedAppend {
     append.creates = vec![Creation { effects: vec![Effect::Mail(mail)], ..create(order(n), 3) }];
     append.replies = vec![(key(n), outcome(7))];
     append.wake = WakeChange::Set(AT.plus_millis(500));
-    append.origin = Origin {
-        principal: Principal::Buyer(5),
-        cause: Some((shard(3), 9)),
-        trace: Some(0x1234),
-    };
+    append.origin =
+        Origin { principal: Principal::Buyer(5), cause: Some((shard(3), 9)), trace: Some(0x1234) };
     let mut encoded = EncodedAppend::encode(&append).unwrap();
     encoded.outbox.extend([effect(host, host.seq, 0), effect(host, host.seq, 1)]);
     encoded
@@ -321,7 +318,10 @@ async fn wakes_follow_the_last_change(place: Place) {
     assert_eq!(journal.reader().wake(shard(1)).await.unwrap(), Some(AT.plus_millis(20)));
     assert_eq!(due(&journal, AT.plus_millis(19)).await, 0);
     assert_eq!(due(&journal, AT.plus_millis(20)).await, 1);
-    assert_eq!(journal.reader().due_wakes(&[shard(2).partition()], AT.plus_millis(99), 10).await.unwrap(), []);
+    assert_eq!(
+        journal.reader().due_wakes(&[shard(2).partition()], AT.plus_millis(99), 10).await.unwrap(),
+        []
+    );
     let mut append = host.append(0);
     append.wake = WakeChange::Clear;
     journal.append(append).await.unwrap();

@@ -32,8 +32,7 @@ fn received(host: &mut HandHost, n: u64) -> Append {
 }
 
 fn fold(loaded: &Loaded<Inventory>) -> (u64, State) {
-    let (mut seq, mut state) =
-        loaded.snapshot.clone().unwrap_or_else(|| (0, Inventory::initial(shard(1))));
+    let (mut seq, mut state) = loaded.snapshot.clone().unwrap_or_else(|| (0, Inventory::initial(shard(1))));
     for recorded in &loaded.events {
         assert_eq!(recorded.seq, seq + 1);
         seq = recorded.seq;

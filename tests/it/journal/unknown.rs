@@ -49,7 +49,8 @@ fn an_owner_without_a_database_stops_believing_in_its_lease() {
 async fn open(place: &Place, settings: Settings) -> (Journal, Proxy) {
     let Database::Postgres { url } = &place.database else { unreachable!("this test is about Postgres") };
     let (scheme, rest) = url.split_once("://").unwrap();
-    let (login, rest) = rest.rsplit_once('@').map_or((String::new(), rest), |(login, rest)| (format!("{login}@"), rest));
+    let (login, rest) =
+        rest.rsplit_once('@').map_or((String::new(), rest), |(login, rest)| (format!("{login}@"), rest));
     let (server, name) = rest.split_once('/').unwrap();
     let server = if server.contains(':') { server.to_owned() } else { format!("{server}:5432") };
     let proxy = Proxy::start(server);
@@ -95,7 +96,8 @@ async fn lost_commit(place: Place, cut: Cut) {
     }
     assert_eq!(assert_gapless(&journal).await, 2 * 10 * 2);
     assert_eq!(place.number("SELECT COUNT(*) FROM replies").await, 1);
-    let old = "SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() AND state LIKE 'idle in%'";
+    let old =
+        "SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() AND state LIKE 'idle in%'";
     assert_eq!(place.number(old).await, 0, "no half-dead session is left");
     journal.close().await;
 }
