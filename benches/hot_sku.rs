@@ -10,9 +10,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
-use souk::actors::{Node, NodeOptions};
+use souk::app::{Shop, ShopOptions};
 use souk::clock::Clock;
-use souk::journal::{Database, Journal, audit};
+use souk::journal::{Database, audit};
 use souk_core::host::Answer;
 use souk_core::ids::{CheckoutId, HoldId, LocationId, MovementId, SkuId, StreamId};
 use souk_core::inventory::{Command, Movement, Request};
@@ -104,8 +104,9 @@ impl Measured {
 }
 
 async fn measure(database: &Database, in_flight: u32, seconds: u64) -> anyhow::Result<Measured> {
-    let journal = Journal::open(database).await?;
-    let node = Node::start(journal, Clock::system(), NodeOptions::default()).await?;
+    let data = tempfile::tempdir()?;
+    let shop = Shop::open(database, data.path(), Clock::system(), ShopOptions::default()).await?;
+    let node = Arc::clone(&shop.node);
     let stream = StreamId::Stock(SKU.shard());
     let stock = Arc::new(node.stock());
     for command in prepare() {
@@ -142,8 +143,8 @@ async fn measure(database: &Database, in_flight: u32, seconds: u64) -> anyhow::R
         latencies.extend(client??);
     }
     let elapsed = started.elapsed().as_secs_f64();
-    node.shut_down().await;
     drop((stock, node));
+    shop.close().await;
     latencies.sort_unstable();
     let count = holds.load(Ordering::Relaxed);
     let (rows, bytes) = verify(database, count).await?;
@@ -159,7 +160,7 @@ async fn measure(database: &Database, in_flight: u32, seconds: u64) -> anyhow::R
 
 fn prepare() -> [Command; 11] {
     std::array::from_fn(|at| match at {
-        0 => Command::Open { sku: SKU },
+        0 => Command::open(SKU),
         n => Command::Receive(Movement {
             movement: MovementId(n as u128),
             sku: SKU,

@@ -1,9 +1,18 @@
 //! souk: a marketplace server. Many vendors, one storefront, one till, one binary.
 //!
 //! Layers, each importing only what stands before it:
-//! `souk_core ← journal ← actors ← cli`.
+//! `souk_core ← {clock, config, telemetry} ← tenants ← {journal, store, adapters} ← actors ← {http, replay} ← app ←
+//! cli`. `tests/it/architecture.rs` checks the arrows.
 
 pub mod actors;
+pub mod adapters;
+pub mod app;
 pub mod cli;
 pub mod clock;
+pub mod config;
+pub mod http;
 pub mod journal;
+pub mod replay;
+pub mod store;
+pub mod telemetry;
+pub mod tenants;

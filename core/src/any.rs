@@ -1,20 +1,27 @@
 //! The closed world: every machine's events, outcomes and effects under one name each, for the parts that
 //! serve all machines (journal, verifier, simulator).
 
-use crate::inventory;
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{OrderId, SubjectId};
 use crate::machine::Outcome;
+use crate::{checkout, inventory, order, payment, product, vendor};
 
 /// An event of any machine.
 #[derive(Clone, PartialEq, Debug)]
 pub enum AnyEvent {
     /// Of a stock shard.
     Stock(inventory::Event),
-}
-
-impl From<inventory::Event> for AnyEvent {
-    fn from(event: inventory::Event) -> Self {
-        AnyEvent::Stock(event)
-    }
+    /// Of a vendor.
+    Vendor(vendor::Event),
+    /// Of a product.
+    Product(product::Event),
+    /// Of a checkout.
+    Checkout(checkout::Event),
+    /// Of a payment.
+    Payment(payment::Event),
+    /// Of an order.
+    Order(order::Event),
 }
 
 /// The answer of any machine to a request from outside.
@@ -22,8 +29,64 @@ impl From<inventory::Event> for AnyEvent {
 pub enum AnyOutcome {
     /// Of a stock shard.
     Stock(Outcome<inventory::Inventory>),
+    /// Of a vendor.
+    Vendor(Outcome<vendor::Vendor>),
+    /// Of a product.
+    Product(Outcome<product::Product>),
+    /// Of a checkout.
+    Checkout(Outcome<checkout::Checkout>),
+    /// Of a payment.
+    Payment(Outcome<payment::Payment>),
+    /// Of an order.
+    Order(Outcome<order::Order>),
 }
 
-/// An order to the outside world. There is none yet: payments and mail bring the first.
-#[derive(Clone, PartialEq, Debug)]
-pub enum Effect {}
+macro_rules! into_any {
+    ($($module:ident => $variant:ident),* $(,)?) => {
+        $(impl From<$module::Event> for AnyEvent {
+            fn from(event: $module::Event) -> Self {
+                AnyEvent::$variant(event)
+            }
+        })*
+    };
+}
+
+into_any! {
+    inventory => Stock,
+    vendor => Vendor,
+    product => Product,
+    checkout => Checkout,
+    payment => Payment,
+    order => Order,
+}
+
+/// An order to the outside world: an outbox row of the append that decided it.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub enum Effect {
+    /// Call the payment provider. The outcome comes back as a command that names this effect.
+    Payment(payment::ProviderCall),
+    /// Send a mail.
+    Mail(Mail),
+}
+
+/// A mail to send: what it says and to whom, by ids. The address is read from the vault when it is sent.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Mail {
+    /// Which text.
+    pub template: MailTemplate,
+    /// To whom.
+    pub to: SubjectId,
+    /// About which order.
+    pub order: OrderId,
+}
+
+/// The mails souk sends.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum MailTemplate {
+    /// Thank you, here is what you ordered.
+    OrderPlaced,
+    /// A parcel is on its way.
+    ParcelShipped,
+    /// Something was cancelled and its money is on its way back.
+    Cancelled,
+}

@@ -10,7 +10,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::ids::StreamId;
-use crate::inventory;
+use crate::{checkout, inventory, order, payment, product, vendor};
 
 /// Names an ask by the event that made it: stream, seq, and a number within that event.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -43,8 +43,20 @@ pub struct Ask {
 /// Everything one machine may ask another.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub enum AskRequest {
-    /// To a stock shard.
+    /// To a stock shard, about a hold.
     Stock(inventory::Request),
+    /// To a stock shard, about a SKU: the product opens or closes it.
+    StockSku(inventory::SkuRequest),
+    /// To a vendor.
+    Vendor(vendor::Request),
+    /// To a product.
+    Product(product::Request),
+    /// To a payment.
+    Payment(payment::Request),
+    /// To a checkout.
+    Checkout(checkout::Request),
+    /// To an order.
+    Order(order::Request),
 }
 
 /// Everything one machine may answer another. Always given at once, if only to say "waiting".
@@ -52,6 +64,19 @@ pub enum AskRequest {
 pub enum AskAnswer {
     /// From a stock shard.
     Stock(inventory::Answer),
+    /// From a vendor.
+    Vendor(vendor::Answer),
+    /// From a product.
+    Product(product::Answer),
+    /// From a payment.
+    Payment(payment::Answer),
+    /// From a checkout.
+    Checkout(checkout::Answer),
+    /// From an order.
+    Order(order::Answer),
+    /// Heard; what was asked takes time (a person, a bank). The one asked will say so by an ask of its own, which
+    /// closes this one; until then it may be repeated.
+    Waiting,
     /// The one asked has no history: there is no such thing.
     Unknown,
     /// A later ask about the same thing has already been answered; nothing changed.
@@ -75,6 +100,11 @@ impl OpenAsks {
     /// Records that it was answered; returns it unless it was closed before.
     pub fn close(&mut self, id: &AskId) -> Option<Ask> {
         self.open.remove(id)
+    }
+
+    /// Records that these need no answer any more: something later has overtaken them.
+    pub fn close_where(&mut self, overtaken: impl Fn(&Ask) -> bool) {
+        self.open.retain(|_, ask| !overtaken(ask));
     }
 
     /// Whether this ask still waits for its answer.

@@ -65,6 +65,9 @@ pub enum Input<M: Machine, P> {
     },
     /// An append did not happen, nor will any after it.
     Refused(Refusal),
+    /// An order of this stream to the outside world has been carried out, and its outcome is no event (a mail was
+    /// sent): its outbox row goes.
+    Worked(EffectId),
     /// Nothing came for a while: may this host be put to sleep?
     Idle,
 }
@@ -383,6 +386,7 @@ impl<M: Machine, P> Host<M, P> {
                 actions.push(Action::Fail(refusal));
                 return;
             }
+            Input::Worked(effect) => self.close_row(effect, actions),
             Input::Idle => {
                 if self.is_settled() && self.retries.is_empty() && self.parked.is_empty() {
                     actions.push(Action::Passivate);
@@ -506,7 +510,8 @@ impl<M: Machine, P> Host<M, P> {
         happened.resolved.push((key, outcome));
     }
 
-    /// Sends one append, if there is anything to send. Returns its effects with their ids.
+    /// Sends one append, if there is anything to send. Returns its effects with their ids, those of created
+    /// streams too.
     fn append(
         &mut self,
         before: u64,
@@ -520,6 +525,10 @@ impl<M: Machine, P> Host<M, P> {
             .enumerate()
             .map(|(n, effect)| (EffectId { stream: self.stream, seq: self.applied_seq, n: n as u16 }, effect))
             .collect();
+        let mut effects = outbox.clone();
+        for creation in &happened.creates {
+            effects.extend(creation.outbox().map(|(id, effect)| (id, effect.clone())));
+        }
         let nothing = happened.events.is_empty()
             && happened.creates.is_empty()
             && happened.closes.is_empty()
@@ -535,7 +544,7 @@ impl<M: Machine, P> Host<M, P> {
                 at: self.now,
                 events: happened.events.into_iter().map(Into::into).collect(),
                 creates: happened.creates,
-                outbox: outbox.clone(),
+                outbox,
                 closes: happened.closes,
                 wake: self.change_wake(),
                 replies: happened.replies,
@@ -550,7 +559,7 @@ impl<M: Machine, P> Host<M, P> {
                 }
             }
         }
-        outbox
+        effects
     }
 
     /// Takes a snapshot when it is time, and lets asks and effects go as soon as they may.
@@ -745,6 +754,20 @@ impl<M: Machine, P> Host<M, P> {
         if wake == WakeChange::Keep {
             return;
         }
+        self.send_without_events(wake, Vec::new(), actions);
+    }
+
+    fn close_row(&mut self, effect: EffectId, actions: &mut Vec<Action<M, P>>) {
+        let wake = self.change_wake();
+        self.send_without_events(wake, vec![effect], actions);
+    }
+
+    fn send_without_events(
+        &mut self,
+        wake: WakeChange,
+        closes: Vec<EffectId>,
+        actions: &mut Vec<Action<M, P>>,
+    ) {
         let append = Append {
             id: self.next_append_id(),
             partition: self.stream.partition(),
@@ -755,7 +778,7 @@ impl<M: Machine, P> Host<M, P> {
             events: Vec::new(),
             creates: Vec::new(),
             outbox: Vec::new(),
-            closes: Vec::new(),
+            closes,
             wake,
             replies: Vec::new(),
             origin: Origin::default(),

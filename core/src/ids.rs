@@ -149,6 +149,51 @@ prefixed_id!(
     "mov_"
 );
 
+prefixed_id!(
+    /// A variant of a product: one choice of its options. Several vendors may offer it.
+    VariantId,
+    "var_"
+);
+prefixed_id!(
+    /// A person whose data lies in the vault. Events hold this id and nothing that identifies anybody.
+    SubjectId,
+    "sub_"
+);
+prefixed_id!(
+    /// A shopper, from the first cart on, with or without an account.
+    BuyerId,
+    "buy_"
+);
+prefixed_id!(
+    /// A quote: prices, taxes and shipping as asked and answered, valid for a while.
+    QuoteId,
+    "quo_"
+);
+
+prefixed_id!(
+    /// A parcel of an order, named by whoever sends it.
+    ParcelId,
+    "pcl_"
+);
+
+impl OrderId {
+    /// A number that a person can read out: nine letters and digits, none of which is mistaken for another.
+    /// It helps to find an order and names none: two orders in many millions may share one.
+    pub fn number(self) -> String {
+        let hash = placement_hash(self.0);
+        let mut mixed = hash ^ (hash >> 32);
+        let mut text = String::with_capacity(11);
+        for at in 0..9 {
+            if at == 3 || at == 6 {
+                text.push('-');
+            }
+            text.push(char::from(ALPHABET[(mixed & 31) as usize].to_ascii_uppercase()));
+            mixed >>= 5;
+        }
+        text
+    }
+}
+
 impl LocationId {
     /// Where units lie for a vendor that names no location.
     pub const MAIN: LocationId = LocationId(0);

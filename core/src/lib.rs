@@ -6,12 +6,21 @@
 
 pub mod any;
 pub mod ask;
+pub mod checkout;
 pub mod host;
 pub mod ids;
 pub mod inventory;
 pub mod journal;
+pub mod ledger;
 pub mod machine;
+pub mod market;
+pub mod money;
+pub mod order;
+pub mod payment;
 pub mod planted;
+pub mod product;
 pub mod sequencer;
+mod text;
 pub mod time;
+pub mod vendor;
 pub mod verify;

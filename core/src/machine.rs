@@ -88,10 +88,23 @@ pub struct Creation {
     pub stream: StreamId,
     /// Its events from seq 1.
     pub events: Vec<AnyEvent>,
+    /// Orders to the outside world that these events gave; the new stream's outbox rows.
+    pub effects: Vec<Effect>,
 }
 
 /// A machine's answer to a command.
 pub type Outcome<M> = Result<<M as Machine>::Reply, <M as Machine>::Rejection>;
+
+impl Creation {
+    /// The new stream's outbox rows, with their ids.
+    pub fn outbox(&self) -> impl Iterator<Item = (EffectId, &Effect)> {
+        let (stream, seq) = (self.stream, self.events.len() as u64);
+        self.effects
+            .iter()
+            .enumerate()
+            .map(move |(n, effect)| (EffectId { stream, seq, n: n as u16 }, effect))
+    }
+}
 
 impl<M: Machine> Decision<M> {
     /// Nothing happens; the command is answered from the state as it is.

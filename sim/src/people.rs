@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use souk_core::ids::{CheckoutId, HoldId, LocationId, MovementId, PaymentId, SkuId};
-use souk_core::inventory::{Command, Movement, Rejection, Reply, Request};
+use souk_core::inventory::{Command, Movement, Rejection, Reply, Request, SkuRequest};
 use souk_core::time::Timestamp;
 
 use crate::plan::Plan;
@@ -185,8 +185,8 @@ impl Person {
         let named = rng.chance(800);
         let order = |command, sku| Errand::Order { command, named, sku };
         match act {
-            Act::Open(sku) => order(Command::Open { sku }, sku),
-            Act::Close(sku) => order(Command::Close { sku }, sku),
+            Act::Open(sku) => order(Command::open(sku), sku),
+            Act::Close(sku) => order(Command::close(sku), sku),
             Act::Receive(sku, quantity) => {
                 let movement = self.movement(sku, quantity, plan, rng);
                 order(Command::Receive(movement), sku)
@@ -335,8 +335,8 @@ fn act_of(errand: &Errand) -> Option<Act> {
     }
     match errand {
         Errand::Order { command, .. } => Some(match command {
-            Command::Open { sku } => Act::Open(*sku),
-            Command::Close { sku } => Act::Close(*sku),
+            Command::Sku { request: SkuRequest::Open { sku }, .. } => Act::Open(*sku),
+            Command::Sku { request: SkuRequest::Close { sku }, .. } => Act::Close(*sku),
             Command::Receive(movement) => Act::Receive(movement.sku, movement.quantity),
             Command::Restock(movement) => Act::Restock(movement.sku),
             Command::Adjust { sku, delta, .. } => Act::Adjust(*sku, *delta),

@@ -9,7 +9,7 @@ use souk_core::host::{Answer, Request};
 use souk_core::ids::StreamId;
 use souk_core::journal::Origin;
 use souk_core::machine::CommandKey;
-use tokio::sync::oneshot;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tokio::time::{Instant, timeout_at};
 
 use super::message::{HostMessage, Port, Reply};
@@ -88,14 +88,25 @@ impl<M: Hosted> Handle<M> {
         origin: Origin,
         patience: Duration,
     ) -> Result<Told<M>, CallError> {
-        let deadline = Instant::now() + patience;
+        let admit = || match self.node.admission().admit() {
+            Ok(permit) => Ok(Some(permit)),
+            Err(overloaded) => Err(CallError::Overloaded { retry_after_ms: overloaded.retry_after_ms }),
+        };
+        self.give(stream, command, key, origin, Instant::now() + patience, admit).await
+    }
+
+    async fn give(
+        &self,
+        stream: StreamId,
+        command: M::Command,
+        key: Option<CommandKey>,
+        origin: Origin,
+        deadline: Instant,
+        permit: impl Fn() -> Result<Option<OwnedSemaphorePermit>, CallError>,
+    ) -> Result<Told<M>, CallError> {
         loop {
-            let permit =
-                self.node.admission().admit().map_err(|overloaded| CallError::Overloaded {
-                    retry_after_ms: overloaded.retry_after_ms,
-                })?;
             let (reply, answered) = oneshot::channel();
-            let port = Port { reply, _permit: Some(permit) };
+            let port = Port { reply, _permit: permit()? };
             let request = Request { command: command.clone(), key, origin, port };
             self.send(stream, HostMessage::Command { request, deadline })?;
             match timeout_at(deadline, answered).await {
@@ -106,6 +117,19 @@ impl<M: Hosted> Handle<M> {
                 Ok(Err(_)) => self.pause(deadline).await?,
             }
         }
+    }
+
+    /// Gives a command that belongs to work already admitted (what a provider said), so it needs no permit.
+    ///
+    /// # Errors
+    /// See [`CallError`]; never `Overloaded`.
+    pub(super) async fn report(
+        &self,
+        stream: StreamId,
+        command: M::Command,
+        patience: Duration,
+    ) -> Result<Told<M>, CallError> {
+        self.give(stream, command, None, Origin::default(), Instant::now() + patience, || Ok(None)).await
     }
 
     /// The machine's state, durable, and its seq.

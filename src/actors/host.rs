@@ -97,6 +97,7 @@ impl<M: Hosted> Actor for HostActor<M> {
             HostMessage::Answer(id, answer, origin) => Input::Answer(id, answer, origin),
             HostMessage::Read(port) => Input::Read(port),
             HostMessage::Tick => Input::Tick,
+            HostMessage::Worked(effect) => Input::Worked(effect),
             HostMessage::Idle => Input::Idle,
             HostMessage::Settled => return Ok(()),
             #[cfg(debug_assertions)]

@@ -2,7 +2,7 @@
 
 use souk_core::ask::{Ask, AskAnswer, AskId};
 use souk_core::host::{Answer, Request};
-use souk_core::journal::Origin;
+use souk_core::journal::{EffectId, Origin};
 use souk_core::machine::Machine;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tokio::time::Instant;
@@ -22,6 +22,8 @@ pub(super) enum HostMessage<M: Machine> {
     Tick,
     /// The journal has settled something; the outcome waits in the host's own channel.
     Settled,
+    /// An order of this stream to the outside world has been carried out, and that is all there is to say.
+    Worked(EffectId),
     /// Nobody has written for a while.
     Idle,
     /// A test wants to see what a panic here does.

@@ -5,6 +5,7 @@
 //!   ├─ directories   stream → actor; wakes what sleeps, replaces what ended
 //!   ├─ timers        one wheel for all hosts
 //!   ├─ wakes         reads due rows of the journal and ticks their streams
+//!   ├─ outbox        carries out orders to the outside world, in lanes per kind
 //!   └─ admission     permits for new work from outside
 //! ```
 //!
@@ -16,6 +17,8 @@ mod handle;
 mod host;
 mod message;
 mod node;
+mod outbox;
+pub mod projectors;
 mod supervisor;
 mod timers;
 mod views;
@@ -24,5 +27,6 @@ mod wakes;
 pub use admission::{Admission, Overloaded};
 pub use handle::{CallError, Handle, Told};
 pub use node::{Hosted, Node, NodeOptions};
+pub use outbox::Outside;
 pub use supervisor::Quarantined;
 pub use views::StockView;

@@ -1,18 +1,24 @@
 //! A node: everything the host actors of one process share, and the routes between them.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock, Weak};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
 use ractor::{Actor, ActorCell};
 use souk_core::any::Effect;
 use souk_core::ask::{Ask, AskAnswer, AskId};
+use souk_core::checkout::Checkout;
 use souk_core::ids::StreamId;
 use souk_core::inventory::{Inventory, Published};
 use souk_core::journal::{EffectId, Origin};
 use souk_core::machine::Machine;
+use souk_core::order::Order;
+use souk_core::payment::Payment;
+use souk_core::product::Product;
 use souk_core::time::Timestamp;
-use tokio::sync::mpsc;
+use souk_core::vendor::Vendor;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
 
 use crate::clock::Clock;
 use crate::journal::{Journal, WriterHealth};
@@ -21,6 +27,7 @@ use super::admission::Admission;
 use super::directory::Directory;
 use super::handle::Handle;
 use super::message::HostMessage;
+use super::outbox::{self, Outbox, Outside};
 use super::supervisor::{Supervisor, SupervisorMessage};
 use super::timers::{self, SetTimer};
 use super::views::StockView;
@@ -94,6 +101,15 @@ pub struct Node {
     timers: mpsc::UnboundedSender<SetTimer>,
     restarts: AtomicU64,
     stock: Kind<Inventory>,
+    vendors: Kind<Vendor>,
+    products: Kind<Product>,
+    checkouts: Kind<Checkout>,
+    payments: Kind<Payment>,
+    orders: Kind<Order>,
+    outbox: Outbox,
+    /// Says that the node is ending, to those that reach outside.
+    stop: watch::Sender<bool>,
+    lanes: Mutex<Vec<JoinHandle<()>>>,
     stock_view: StockView,
 }
 
@@ -117,6 +133,81 @@ impl Hosted for Inventory {
     }
 }
 
+/// Machines whose actors come and go, and that publish nothing.
+macro_rules! hosted_on_demand {
+    ($($machine:ty => $kind:ident),* $(,)?) => {
+        $(impl Hosted for $machine {
+            const SLEEPS: bool = true;
+
+            #[allow(private_interfaces)]
+            fn kind(node: &Node) -> &Kind<Self> {
+                &node.$kind
+            }
+
+            fn publish_to(_: &Node, (): ()) {}
+        })*
+    };
+}
+
+hosted_on_demand! {
+    Vendor => vendors,
+    Product => products,
+    Checkout => checkouts,
+    Payment => payments,
+    Order => orders,
+}
+
+/// Does the same with the kind of machine that a stream belongs to.
+macro_rules! for_kind_of {
+    ($stream:expr, $machine:ident => $then:expr, else $other:expr) => {
+        match $stream {
+            StreamId::Stock(_) => {
+                type $machine = Inventory;
+                $then
+            }
+            StreamId::Vendor(_) => {
+                type $machine = Vendor;
+                $then
+            }
+            StreamId::Product(_) => {
+                type $machine = Product;
+                $then
+            }
+            StreamId::Checkout(_) => {
+                type $machine = Checkout;
+                $then
+            }
+            StreamId::Payment(_) => {
+                type $machine = Payment;
+                $then
+            }
+            StreamId::Order(_) => {
+                type $machine = Order;
+                $then
+            }
+            StreamId::Account(_) | StreamId::Limited(_) => $other,
+        }
+    };
+}
+
+/// Does the same with every kind, in the order in which they are drained: what asks before what is asked.
+macro_rules! for_all_kinds {
+    ($node:expr, $kind:ident => $then:expr) => {{
+        let $kind = &$node.checkouts;
+        $then;
+        let $kind = &$node.payments;
+        $then;
+        let $kind = &$node.orders;
+        $then;
+        let $kind = &$node.products;
+        $then;
+        let $kind = &$node.vendors;
+        $then;
+        let $kind = &$node.stock;
+        $then;
+    }};
+}
+
 impl Node {
     /// Starts the actors' surroundings on an open journal: supervisors, timers, the reader of wakes.
     ///
@@ -125,9 +216,11 @@ impl Node {
     pub async fn start(
         journal: Journal,
         clock: Clock,
+        outside: Outside,
         options: NodeOptions,
     ) -> Result<Arc<Self>, ractor::SpawnErr> {
         let (timers, orders) = mpsc::unbounded_channel();
+        let (outbox, work) = Outbox::new();
         let node = Arc::new(Node {
             journal,
             clock,
@@ -135,10 +228,20 @@ impl Node {
             timers,
             restarts: AtomicU64::new(0),
             stock: Kind::new(),
+            vendors: Kind::new(),
+            products: Kind::new(),
+            checkouts: Kind::new(),
+            payments: Kind::new(),
+            orders: Kind::new(),
+            outbox,
+            stop: watch::Sender::new(false),
+            lanes: Mutex::default(),
             stock_view: StockView::default(),
         });
-        node.stock.supervise(&node).await?;
+        for_all_kinds!(node, kind => kind.supervise(&node).await?);
         let weak = Arc::downgrade(&node);
+        let lanes = outbox::spawn(&node, work, outside, &node.stop.subscribe());
+        node.lanes.lock().unwrap_or_else(PoisonError::into_inner).extend(lanes);
         tokio::spawn(timers::run(Weak::clone(&weak), orders));
         tokio::spawn(wakes::run(Weak::clone(&weak)));
         tokio::spawn(sweep(Weak::clone(&weak), options.idle));
@@ -146,9 +249,14 @@ impl Node {
         Ok(node)
     }
 
+    /// Speaks to machines of one kind.
+    pub fn handle<M: Hosted>(self: &Arc<Self>) -> Handle<M> {
+        Handle::new(Arc::clone(self))
+    }
+
     /// Speaks to stock shards.
     pub fn stock(self: &Arc<Self>) -> Handle<Inventory> {
-        Handle::new(Arc::clone(self))
+        self.handle()
     }
 
     /// Free units as the shards last published them.
@@ -178,20 +286,33 @@ impl Node {
 
     /// How many host actors are awake.
     pub fn awake(&self) -> usize {
-        self.stock.directory.awake()
+        let mut awake = 0;
+        for_all_kinds!(self, kind => awake += kind.directory.awake());
+        awake
     }
 
     /// Streams whose actors keep failing.
     pub fn quarantined(&self) -> Vec<StreamId> {
-        self.stock.directory.quarantined()
+        let mut streams = Vec::new();
+        for_all_kinds!(self, kind => streams.extend(kind.directory.quarantined()));
+        streams
     }
 
     /// Ends everything in order: no new work, then every actor finishes what it was sent, then the journal
     /// writes what waits.
     pub async fn shut_down(&self) {
         self.admission.set_shut(true);
-        self.stock.directory.drain().await;
+        for_all_kinds!(self, kind => kind.directory.drain().await);
+        self.stop.send_replace(true);
+        let lanes = std::mem::take(&mut *self.lanes.lock().unwrap_or_else(PoisonError::into_inner));
+        for lane in lanes {
+            let _ = lane.await;
+        }
         self.journal.close().await;
+    }
+
+    pub(super) fn outbox(&self) -> &Outbox {
+        &self.outbox
     }
 
     pub(super) fn count_restart(&self) {
@@ -204,28 +325,27 @@ impl Node {
 
     /// Wakes the stream's actor, if it sleeps, and lets it do what is due.
     pub(super) fn tick(self: &Arc<Self>, stream: StreamId) {
-        match stream {
-            StreamId::Stock(_) => self.tell::<Inventory>(stream, HostMessage::Tick),
-            other => tracing::warn!(stream = %other, "a wake of a stream that this version does not host"),
-        }
+        for_kind_of!(stream, M => self.tell::<M>(stream, HostMessage::Tick), else not_hosted(stream));
     }
 
     pub(super) fn deliver_ask(self: &Arc<Self>, ask: Ask, origin: Origin) {
-        match ask.to {
-            StreamId::Stock(_) => self.tell::<Inventory>(ask.to, HostMessage::Ask(ask, origin)),
-            other => tracing::warn!(stream = %other, "an ask to a stream that this version does not host"),
-        }
+        let to = ask.to;
+        for_kind_of!(to, M => self.tell::<M>(to, HostMessage::Ask(ask, origin)), else not_hosted(to));
     }
 
     pub(super) fn deliver_answer(self: &Arc<Self>, id: AskId, answer: AskAnswer, origin: Origin) {
-        match id.stream {
-            StreamId::Stock(_) => self.tell::<Inventory>(id.stream, HostMessage::Answer(id, answer, origin)),
-            other => tracing::warn!(stream = %other, "an answer to a stream that this version does not host"),
-        }
+        let to = id.stream;
+        for_kind_of!(to, M => self.tell::<M>(to, HostMessage::Answer(id, answer, origin)), else not_hosted(to));
     }
 
-    pub(super) fn effect_is_durable(&self, _: EffectId, effect: Effect) {
-        match effect {}
+    pub(super) fn effect_is_durable(&self, id: EffectId, effect: Effect) {
+        self.outbox.offer(id, effect);
+    }
+
+    /// An order to the outside world has been carried out, and its outcome is no event.
+    pub(super) fn effect_is_done(self: &Arc<Self>, id: EffectId) {
+        let to = id.stream;
+        for_kind_of!(to, M => self.tell::<M>(to, HostMessage::Worked(id)), else not_hosted(to));
     }
 
     /// Sends without waiting. A stream in quarantine is told nothing: its askers ask again, later.
@@ -267,12 +387,16 @@ async fn watch_writer(node: Weak<Node>) {
 /// The exit code after a fault of the journal: a supervisor of the process starts it again.
 const FATAL_EXIT: i32 = 70;
 
+fn not_hosted(stream: StreamId) {
+    tracing::warn!(%stream, "this version hosts no such machine; nothing was sent");
+}
+
 /// Offers sleep to idle actors, until the node is gone.
 async fn sweep(node: Weak<Node>, idle: Duration) {
     let mut round = tokio::time::interval(idle.clamp(Duration::from_millis(10), Duration::from_secs(5)));
     loop {
         round.tick().await;
         let Some(node) = node.upgrade() else { return };
-        node.stock.sweep(idle);
+        for_all_kinds!(node, kind => kind.sweep(idle));
     }
 }

@@ -19,6 +19,12 @@ impl StockView {
         skus.get(&sku).map(|(available, open)| if *open { *available } else { 0 })
     }
 
+    /// Whether a SKU can be held; `None` when no shard has spoken of it since the start.
+    pub fn is_open(&self, sku: SkuId) -> Option<bool> {
+        let skus = self.skus.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+        skus.get(&sku).map(|(_, open)| *open)
+    }
+
     pub(super) fn publish(&self, published: Published) {
         let mut skus = self.skus.write().unwrap_or_else(std::sync::PoisonError::into_inner);
         for (sku, available, open) in published.stock {

@@ -2,14 +2,16 @@
 
 use std::path::PathBuf;
 
-use crate::journal::{Database, Journal, JournalError};
+use crate::app::{Shop, ShopOptions};
+use crate::clock::Clock;
+use crate::journal::Database;
 
 #[derive(clap::Args, Clone, Debug)]
 pub(super) struct DatabaseArgument {
     /// Where the data lives: sqlite:DIRECTORY or postgres://USER:PASSWORD@HOST:PORT/DATABASE
     #[arg(long, env = "SOUK_DATABASE__URL", hide_env_values = true)]
     database: Option<Database>,
-    /// The data directory, when no database is named
+    /// The data directory: keys, the test bank's log, letters, and the database when none is named
     #[arg(long, default_value = "./souk-data")]
     data: PathBuf,
 }
@@ -19,13 +21,8 @@ impl DatabaseArgument {
         self.database.clone().unwrap_or_else(|| Database::Sqlite { dir: self.data.clone() })
     }
 
-    /// Opens the journal for writing: migrates, starts the writer, waits for the leases.
-    pub(super) async fn open(&self) -> Result<Journal, JournalError> {
-        let journal = Journal::open(&self.database()).await?;
-        if !journal.lease().is_owner() {
-            eprintln!("another server holds the leases, or ended without giving them up; waiting for them to lapse");
-            journal.lease().wait_until_owner().await;
-        }
-        Ok(journal)
+    /// Opens the whole shop on it.
+    pub(super) async fn open(&self, options: ShopOptions) -> anyhow::Result<Shop> {
+        Shop::open(&self.database(), &self.data, Clock::system(), options).await
     }
 }

@@ -18,7 +18,8 @@ use souk_core::journal::Origin;
 use souk_core::verify::Told;
 use tokio::time::Instant;
 
-use crate::actors::{CallError, Handle, Node, NodeOptions};
+use crate::actors::{CallError, Handle};
+use crate::app::ShopOptions;
 use crate::clock::Clock;
 
 use super::database::DatabaseArgument;
@@ -58,8 +59,8 @@ struct Drive {
 }
 
 pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
-    let journal = arguments.database.open().await?;
-    let node = Node::start(journal, Clock::system(), NodeOptions::default()).await?;
+    let shop = arguments.database.open(ShopOptions::default()).await?;
+    let node = &shop.node;
     let acks = match &arguments.acks {
         None => None,
         Some(path) => {
@@ -79,7 +80,7 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     });
     // Names of holds must be new in every run on the same journal: they begin with the time.
     let run = drive.clock.now().as_millis() as u128;
-    drive.prepare(Command::Open { sku: SKU }).await?;
+    drive.prepare(Command::open(SKU)).await?;
     let movement = Movement {
         movement: MovementId(run),
         sku: SKU,
@@ -100,7 +101,7 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         ended??;
     }
     let seconds = started.elapsed().as_secs_f64();
-    node.shut_down().await;
+    shop.close().await;
     let answered = drive.answered.load(Ordering::Relaxed);
     println!(
         "{answered} commands answered ({:.0}/s), {} units sold, {} times out of stock, {} times overloaded",

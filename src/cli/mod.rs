@@ -3,7 +3,11 @@
 
 mod database;
 mod drive;
+mod keys;
 mod migrate;
+mod rebuild;
+mod replay;
+mod serve;
 mod verify;
 
 use std::process::ExitCode;
@@ -19,10 +23,20 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Open the shop: serve the API
+    Serve(serve::Arguments),
+    /// Make, list and revoke API keys
+    #[command(subcommand)]
+    Keys(keys::Action),
     /// Bring a database's tables up to date
     Migrate(migrate::Arguments),
     /// Read the journal and check every invariant
     Verify(verify::Arguments),
+    /// Drop a read model and fill it from the journal again
+    Rebuild(rebuild::Arguments),
+    /// Replay a real marketplace's orders through this one
+    #[command(subcommand)]
+    Replay(replay::Source),
     /// Drive a stock shard with an in-process load client
     #[command(hide = true)]
     Drive(drive::Arguments),
@@ -41,8 +55,12 @@ pub fn run() -> ExitCode {
     };
     let outcome = runtime.block_on(async {
         match cli.command {
+            Command::Serve(arguments) => serve::run(arguments).await,
+            Command::Keys(action) => keys::run(action).await,
             Command::Migrate(arguments) => migrate::run(arguments).await,
             Command::Verify(arguments) => verify::run(arguments).await,
+            Command::Rebuild(arguments) => rebuild::run(arguments).await,
+            Command::Replay(source) => replay::run(source).await,
             Command::Drive(arguments) => drive::run(arguments).await,
         }
     });

@@ -10,7 +10,9 @@ use souk_core::time::Timestamp;
 use souk_core::verify::{Invariant, Pending, Report, Told, Verifier, Violation};
 
 use crate::clock::Clock;
-use crate::journal::audit;
+use crate::journal::audit::{self, Snapshots};
+use crate::journal::{Database, JournalError, Reader};
+use crate::store::read;
 
 use super::database::DatabaseArgument;
 
@@ -29,7 +31,20 @@ pub(super) struct Arguments {
 pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let database = arguments.database.database();
     let mut verifier = Verifier::new();
-    let damage = audit::read(&database, |recorded, _| verifier.event(recorded)).await?;
+    // What stands beside the events first: events only grow, so whatever belongs to one finds it afterwards.
+    let mut snapshots = Snapshots::read(&database).await?;
+    let mut damage = beside(&database, &mut verifier).await?;
+    let damaged_events = audit::read(&database, |recorded, _| {
+        verifier.event(recorded);
+        if let Some(matches) = snapshots.event(recorded) {
+            verifier.snapshot(recorded.stream, recorded.seq, matches);
+        }
+    })
+    .await?;
+    damage.extend(damaged_events);
+    for (stream, seq) in snapshots.beyond_the_journal() {
+        verifier.snapshot(stream, seq, false);
+    }
     if let Some(path) = &arguments.acks {
         for told in read_acks(path)? {
             verifier.acknowledged(&told);
@@ -45,6 +60,43 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         print(&report, &damage, now, green);
     }
     Ok(if green { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Reads outbox, replies and cursors. Returns what is damaged, a line each.
+async fn beside(database: &Database, verifier: &mut Verifier) -> anyhow::Result<Vec<String>> {
+    let mut damage = Vec::new();
+    let reader = Reader::open(database, 1).await?;
+    let mut page = reader.effects(None).await?;
+    while let Some(last) = page.last() {
+        for row in &page {
+            match row.decode() {
+                Ok(effect) => verifier.effect(row.id, &effect),
+                Err(error) => damage.push(format!("outbox row {:?}: {error}", row.id)),
+            }
+        }
+        page = reader.effects(Some(last)).await?;
+    }
+    let mut page = reader.replies(None).await?;
+    while let Some(last) = page.last() {
+        for row in &page {
+            // A reply's row names its stream and no event: a refusal has none.
+            verifier.reply(row.key.id, row.stream, 0);
+        }
+        page = reader.replies(Some(last)).await?;
+    }
+    let cursors = match read::all_cursors(database).await {
+        Ok(cursors) => cursors,
+        // Read models may be deleted at any time.
+        Err(JournalError::Absent) => Vec::new(),
+        Err(error) => return Err(error.into()),
+    };
+    for (_, cursor) in cursors {
+        // One of another journal is dropped by its projector, whatever it says.
+        if cursor.journal_id == reader.meta().journal_id {
+            verifier.cursor(cursor.partition, cursor.position);
+        }
+    }
+    Ok(damage)
 }
 
 /// A kill can cut the last line short; it was not acknowledged to anybody then.

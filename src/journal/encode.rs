@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use souk_core::ids::{Partition, StreamId};
 use souk_core::journal::{Append, AppendId, EffectId, Epoch, WakeChange};
+use souk_core::machine::Creation;
 use souk_core::sequencer::Placeable;
 use souk_core::time::Timestamp;
 
@@ -72,6 +73,8 @@ pub struct EventRow {
 /// An order to the outside world.
 #[derive(Clone, Debug)]
 pub struct OutboxRow {
+    /// Column `stream`: the append's own, or one that it creates.
+    pub stream: Arc<str>,
     /// Its name.
     pub id: EffectId,
     /// The effect.
@@ -130,7 +133,12 @@ impl EncodedAppend {
             encoded.creations.push((creation.stream, stream, creation.events.len()));
         }
         for (id, effect) in &append.outbox {
-            encoded.outbox.push(OutboxRow { id: *id, effect: wire::encode_effect(effect)? });
+            let stream = Arc::clone(&encoded.stream_text);
+            encoded.outbox.push(OutboxRow { stream, id: *id, effect: wire::encode_effect(effect)? });
+        }
+        for (id, effect) in append.creates.iter().flat_map(Creation::outbox) {
+            let stream = id.stream.to_string().into();
+            encoded.outbox.push(OutboxRow { stream, id, effect: wire::encode_effect(effect)? });
         }
         for id in &append.closes {
             encoded.closes.push((id.stream.to_string().into(), *id));

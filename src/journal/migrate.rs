@@ -41,6 +41,9 @@ pub const MIGRATIONS: &[MigrationFile] = &[
     migration!(1, "0001", "journal", Set::Journal),
     migration!(2, "0002", "plain", Set::Plain),
     migration!(3, "0003", "read", Set::Read),
+    migration!(4, "0004", "vault", Set::Plain),
+    migration!(5, "0005", "keys", Set::Plain),
+    migration!(6, "0006", "read_models", Set::Read),
 ];
 
 /// Applies what is missing, in all three sets. Doing it twice changes nothing.

@@ -174,7 +174,7 @@ impl Offer {
                 MarkRow::Reply { command_id: &reply.command_id }
             } else {
                 let row = append.outbox.first()?;
-                MarkRow::Outbox { stream: &append.stream_text, seq: row.id.seq, n: row.id.n }
+                MarkRow::Outbox { stream: &row.stream, seq: row.id.seq, n: row.id.n }
             };
             Some(Mark { row, append_id: &append.append_id })
         })

@@ -72,7 +72,7 @@ pub struct DueWake {
 /// Reads the journal; cheap to clone. Needs neither lock nor lease, so it also serves `souk verify`.
 #[derive(Clone, Debug)]
 pub struct Reader {
-    pool: Pool,
+    pub(super) pool: Pool,
     meta: Meta,
 }
 

@@ -5,8 +5,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use souk::actors::{CallError, Node, NodeOptions, Told};
+use souk::app::{Shop, ShopOptions};
 use souk::clock::Clock;
-use souk::journal::{Journal, audit};
+use souk::journal::audit;
 use souk_core::host::Answer;
 use souk_core::ids::{CheckoutId, HoldId, LocationId, MovementId, PaymentId, SkuId, StreamId};
 use souk_core::inventory::{Command, Inventory, Movement, Rejection, Reply, Request};
@@ -26,21 +27,18 @@ fn stream() -> StreamId {
 
 async fn node(backend: &Backend, options: NodeOptions) -> Arc<Node> {
     let database = backend.url().parse().expect("an address");
-    let journal = Journal::open(&database).await.expect("the journal opens");
-    journal.lease().wait_until_owner().await;
-    Node::start(journal, Clock::system(), options).await.expect("the node starts")
+    let options = ShopOptions { node: options, ..ShopOptions::default() };
+    let shop = Shop::open(&database, backend.data_dir(), Clock::system(), options).await;
+    Arc::clone(&shop.expect("the shop opens").node)
 }
 
 async fn tell(node: &Arc<Node>, command: Command) -> Told<Inventory> {
-    node.stock()
-        .command(stream(), command, None, Origin::default(), PATIENCE)
-        .await
-        .expect("an answer")
+    node.stock().command(stream(), command, None, Origin::default(), PATIENCE).await.expect("an answer")
 }
 
 async fn prepare(node: &Arc<Node>, quantity: u32) {
     let movement = Movement { movement: MovementId(1), sku: SKU, location: LocationId::MAIN, quantity };
-    for command in [Command::Open { sku: SKU }, Command::Receive(movement)] {
+    for command in [Command::open(SKU), Command::Receive(movement)] {
         let told = tell(node, command).await;
         assert!(matches!(told.answer, Answer::Fresh(Ok(_))), "{told:?}");
     }
@@ -122,7 +120,7 @@ async fn three_panics_in_ten_seconds_are_a_quarantine_and_others_go_on() {
     let other = (2..).map(SkuId).find(|sku| sku.shard() != SKU.shard()).expect("another shard");
     let told = node
         .stock()
-        .command(StreamId::Stock(other.shard()), Command::Open { sku: other }, None, Origin::default(), PATIENCE)
+        .command(StreamId::Stock(other.shard()), Command::open(other), None, Origin::default(), PATIENCE)
         .await
         .expect("others are served");
     assert_eq!(told.answer, Answer::Fresh(Ok(Reply::Stock { available: 0 })));

@@ -24,9 +24,21 @@ fn lines(path: &Path) -> usize {
     std::fs::read_to_string(path).map_or(0, |text| text.lines().count())
 }
 
-fn drive(database: &str, acks: &Path) -> Driven {
+fn drive(backend: &Backend, acks: &Path) -> Driven {
     let child = Command::new(SOUK)
-        .args(["drive", "--clients", "64", "--seconds", "120", "--units", "20000", "--database", database])
+        .args([
+            "drive",
+            "--clients",
+            "64",
+            "--seconds",
+            "120",
+            "--units",
+            "20000",
+            "--database",
+            backend.url(),
+        ])
+        .arg("--data")
+        .arg(backend.data_dir())
         .arg("--acks")
         .arg(acks)
         .stdout(Stdio::null())
@@ -54,7 +66,7 @@ fn killed_and_verified(backend: &Backend) {
     let database = backend.url();
     for round in 1..=3 {
         let before = lines(&acks);
-        let mut driven = drive(database, &acks);
+        let mut driven = drive(backend, &acks);
         let deadline = Instant::now() + Duration::from_secs(60);
         while lines(&acks) < before + ACKS_WANTED {
             assert!(Instant::now() < deadline, "round {round}: too few acknowledgements");

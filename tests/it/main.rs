@@ -2,5 +2,9 @@
 
 mod actors;
 mod architecture;
+mod http;
+mod journal;
 mod killed;
+mod projections;
+mod sales;
 mod servers;

@@ -1,6 +1,7 @@
 //! Databases for tests: each test has its own.
 
 use std::io::Write;
+use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use sqlx::{Connection, Executor};
@@ -27,15 +28,15 @@ pub fn skipped(suite: &str, reason: &str) {
 /// A database that nobody else uses.
 pub struct Backend {
     url: String,
-    /// Removed with the test.
-    _dir: Option<TempDir>,
+    /// What is not in the database; removed with the test.
+    dir: TempDir,
 }
 
 impl Backend {
     /// Files in a directory of the test's own.
     pub fn sqlite() -> Self {
         let dir = tempfile::tempdir().expect("a directory for the test");
-        Backend { url: format!("sqlite:{}", dir.path().join("data").display()), _dir: Some(dir) }
+        Backend { url: format!("sqlite:{}", dir.path().join("data").display()), dir }
     }
 
     /// A fresh database on the Postgres of this run; `None`, and said so, when there is none.
@@ -60,7 +61,13 @@ impl Backend {
             created.join().expect("no panic").expect("a database for the test");
         });
         let (host, _) = server.rsplit_once('/').expect("the address names a database");
-        Some(Backend { url: format!("{host}/{name}"), _dir: None })
+        let dir = tempfile::tempdir().expect("a directory for the test");
+        Some(Backend { url: format!("{host}/{name}"), dir })
+    }
+
+    /// For keys, letters and the test bank's log.
+    pub fn data_dir(&self) -> &Path {
+        self.dir.path()
     }
 
     /// The address, as `--database` takes it.

@@ -49,6 +49,13 @@ pub fn run(args: &[String]) -> Result<ExitCode> {
         tally.of_run(&mut tests, &mut std::io::stdout())?;
         Ok(String::new())
     });
+    // Of its own, so that the switches for planted bugs are never compiled into the server that the tests start.
+    parts.run("planted bugs", || {
+        let mut planted = cargo(&["test", "-p", "souk-sim", "--locked"]);
+        planted.args(["--features", "planted", "--test", "planted"]);
+        tally.of_run(&mut planted, &mut std::io::stdout())?;
+        Ok(String::new())
+    });
     drop(postgres);
 
     println!("\n{}", parts.table());

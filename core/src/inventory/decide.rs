@@ -7,7 +7,7 @@ use crate::time::Timestamp;
 
 use super::{
     Command, EndedHold, Event, HOLD_TTL_MAX_MS, Hold, HoldState, Inventory, Movement, ON_HAND_MAX,
-    QUANTITY_MAX, Rejection, Reply, Request, Sku, State,
+    QUANTITY_MAX, Rejection, Reply, Request, Sku, SkuRequest, State,
 };
 
 type Decided = Result<Decision<Inventory>, Rejection>;
@@ -24,22 +24,9 @@ pub(super) fn expired(state: &State, now: Timestamp) -> Vec<Event> {
 
 pub(super) fn decide(state: &State, command: &Command, ctx: &Ctx) -> Decided {
     match command {
-        Command::Open { sku } => match state.skus.get(sku) {
-            // Units of a SKU in two shards would be sold twice.
-            _ if StreamId::Stock(sku.shard()) != ctx.stream => Err(Rejection::UnknownSku),
-            Some(known) if known.open => Ok(Decision::unchanged(stock(known.available()))),
-            known => {
-                let available = known.map_or(0, Sku::available);
-                Ok(Decision::of(vec![Event::Opened { sku: *sku }], stock(available)))
-            }
-        },
-        Command::Close { sku } => {
-            let known = state.skus.get(sku).ok_or(Rejection::UnknownSku)?;
-            let events = if known.open { vec![Event::Closed { sku: *sku }] } else { Vec::new() };
-            Ok(Decision::of(events, stock(known.available())))
-        }
-        Command::Receive(movement) => arrive(state, movement, Event::Received),
-        Command::Restock(movement) => arrive(state, movement, Event::Restocked),
+        Command::Sku { asked, request } => about_sku(state, *asked, request, ctx),
+        Command::Receive(movement) => arrive(state, movement, Event::Received, ctx),
+        Command::Restock(movement) => arrive(state, movement, Event::Restocked, ctx),
         Command::Adjust { movement, sku, location, delta } => {
             let known = state.skus.get(sku).ok_or(Rejection::UnknownSku)?;
             if known.movements.contains(movement) {
@@ -60,24 +47,53 @@ pub(super) fn decide(state: &State, command: &Command, ctx: &Ctx) -> Decided {
     }
 }
 
+/// An order to close may overtake the one to open: it is remembered although the SKU was never seen, or the late
+/// order would open what is archived. An order that changes nothing leaves its seq behind all the same.
+fn about_sku(state: &State, asked: u64, request: &SkuRequest, ctx: &Ctx) -> Decided {
+    // Units of a SKU in two shards would be sold twice.
+    if StreamId::Stock(request.sku().shard()) != ctx.stream {
+        return Err(Rejection::UnknownSku);
+    }
+    let known = state.skus.get(&request.sku());
+    let (open, last) = known.map_or((false, 0), |sku| (sku.open, sku.asked));
+    let reply = stock(known.map_or(0, Sku::available));
+    if asked < last {
+        return Err(Rejection::Stale);
+    }
+    let (wanted, event) = match request {
+        SkuRequest::Open { sku } => (true, Event::Opened { sku: *sku, asked }),
+        SkuRequest::Close { sku } => (false, Event::Closed { sku: *sku, asked }),
+    };
+    if asked == last && open == wanted {
+        return Ok(Decision::unchanged(reply));
+    }
+    Ok(Decision::of(vec![event], reply))
+}
+
 fn stock(available: i64) -> Reply {
     Reply::Stock { available }
 }
 
-fn arrive(state: &State, movement: &Movement, event: fn(Movement) -> Event) -> Decided {
-    let known = state.skus.get(&movement.sku).ok_or(Rejection::UnknownSku)?;
-    if known.movements.contains(&movement.movement) {
-        return Ok(Decision::unchanged(stock(known.available())));
+/// Units may arrive before the SKU is opened: stock comes in while a product waits for its approval.
+fn arrive(state: &State, movement: &Movement, event: fn(Movement) -> Event, ctx: &Ctx) -> Decided {
+    if StreamId::Stock(movement.sku.shard()) != ctx.stream {
+        return Err(Rejection::UnknownSku);
+    }
+    let known = state.skus.get(&movement.sku);
+    let available = known.map_or(0, Sku::available);
+    if known.is_some_and(|known| known.movements.contains(&movement.movement)) {
+        return Ok(Decision::unchanged(stock(available)));
     }
     if movement.quantity == 0 || movement.quantity > QUANTITY_MAX {
         return Err(Rejection::InvalidQuantity);
     }
     let quantity = i64::from(movement.quantity);
-    let on_hand = known.levels.get(&movement.location).map_or(0, |level| level.on_hand);
+    let on_hand =
+        known.and_then(|known| known.levels.get(&movement.location)).map_or(0, |level| level.on_hand);
     if on_hand + quantity > ON_HAND_MAX {
         return Err(Rejection::OutOfRange);
     }
-    Ok(Decision::of(vec![event(*movement)], stock(known.available() + quantity)))
+    Ok(Decision::of(vec![event(*movement)], stock(available + quantity)))
 }
 
 fn about_hold(state: &State, asked: u64, request: &Request, ctx: &Ctx) -> Decided {

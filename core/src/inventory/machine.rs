@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::any::{AnyEvent, AnyOutcome};
-use crate::ask::{Ask, AskAnswer, AskRequest};
+use crate::ask::{Ask, AskAnswer, AskId, AskRequest};
 use crate::ids::{SkuId, StreamId};
 use crate::machine::{Ctx, Decision, Due, EventMeta, Machine, Outcome};
 use crate::time::Timestamp;
@@ -22,7 +22,7 @@ impl Machine for Inventory {
     type Rejection = Rejection;
     type Published = Published;
 
-    const SNAPSHOT_VERSION: u32 = 1;
+    const SNAPSHOT_VERSION: u32 = 2;
     const SNAPSHOT_EVERY: u64 = 10_000;
 
     fn initial(_: StreamId) -> State {
@@ -57,6 +57,7 @@ impl Machine for Inventory {
     fn event(any: &AnyEvent) -> Option<&Event> {
         match any {
             AnyEvent::Stock(event) => Some(event),
+            _ => None,
         }
     }
 
@@ -67,12 +68,19 @@ impl Machine for Inventory {
     fn stored_outcome(any: &AnyOutcome) -> Option<Outcome<Self>> {
         match any {
             AnyOutcome::Stock(outcome) => Some(outcome.clone()),
+            _ => None,
         }
     }
 
     fn command_of_ask(ask: &Ask) -> Option<Command> {
         match &ask.request {
-            AskRequest::Stock(request) => Some(Command::Hold { asked: ask.id.seq, request: request.clone() }),
+            AskRequest::Stock(request) => {
+                Some(Command::Hold { asked: rank(&ask.id), request: request.clone() })
+            }
+            AskRequest::StockSku(request) => {
+                Some(Command::Sku { asked: ask.id.seq, request: request.clone() })
+            }
+            _ => None,
         }
     }
 
@@ -82,6 +90,16 @@ impl Machine for Inventory {
             Err(Rejection::Stale) => AskAnswer::Stale,
             Err(rejection) => AskAnswer::Stock(Answer::Refused(*rejection)),
         }
+    }
+}
+
+/// How late an ask about a hold is. A hold's checkout asks first, its order afterwards: two streams with seqs of
+/// their own. The order exists only when everything its checkout asked has been answered, so what it asks (to ship
+/// or to undo, which end the hold) is later than anything its checkout did.
+fn rank(id: &AskId) -> u64 {
+    match id.stream {
+        StreamId::Order(_) => u64::MAX,
+        _ => id.seq,
     }
 }
 
@@ -96,8 +114,8 @@ fn view(state: &State, skus: impl IntoIterator<Item = SkuId>) -> Option<Publishe
 /// The SKU whose free units or sale an event changed.
 fn sku_of(state: &State, event: &Event) -> Option<SkuId> {
     match event {
-        Event::Opened { sku }
-        | Event::Closed { sku }
+        Event::Opened { sku, .. }
+        | Event::Closed { sku, .. }
         | Event::Adjusted { sku, .. }
         | Event::Held { sku, .. } => Some(*sku),
         Event::Received(movement) | Event::Restocked(movement) => Some(movement.sku),

@@ -6,6 +6,8 @@
 
 mod decide;
 mod machine;
+#[cfg(test)]
+mod sku_tests;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -91,7 +93,32 @@ impl Request {
     }
 }
 
-/// What a shard answers to a [`Request`].
+/// A product's order about one of its SKUs. Of two orders about one SKU the higher asking seq wins, whichever
+/// comes first; a SKU belongs to one product for ever, so the seqs are of one stream.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub enum SkuRequest {
+    /// Sell it.
+    Open {
+        /// Which.
+        sku: SkuId,
+    },
+    /// Take no new holds on it; what is held or sold stays so.
+    Close {
+        /// Which.
+        sku: SkuId,
+    },
+}
+
+impl SkuRequest {
+    /// The SKU this is about.
+    pub fn sku(&self) -> SkuId {
+        match self {
+            SkuRequest::Open { sku } | SkuRequest::Close { sku } => *sku,
+        }
+    }
+}
+
+/// What a shard answers to a [`Request`] or a [`SkuRequest`].
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub enum Answer {
     /// It is so now (or was already).
@@ -103,15 +130,12 @@ pub enum Answer {
 /// An order to a stock shard.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Command {
-    /// The product opened this SKU for sale.
-    Open {
-        /// Which.
-        sku: SkuId,
-    },
-    /// The product closed it: no new holds; what is held or sold stays so.
-    Close {
-        /// Which.
-        sku: SkuId,
+    /// The product opened or closed one of its SKUs. `asked` is the product's seq.
+    Sku {
+        /// The asking seq, from 1.
+        asked: u64,
+        /// What is asked.
+        request: SkuRequest,
     },
     /// Units arrived from a supplier.
     Receive(Movement),
@@ -138,6 +162,18 @@ pub enum Command {
     },
 }
 
+impl Command {
+    /// Opens a SKU that no product asks for: lowest in rank, so that any product's order wins over it.
+    pub fn open(sku: SkuId) -> Self {
+        Command::Sku { asked: 0, request: SkuRequest::Open { sku } }
+    }
+
+    /// Closes a SKU, likewise.
+    pub fn close(sku: SkuId) -> Self {
+        Command::Sku { asked: 0, request: SkuRequest::Close { sku } }
+    }
+}
+
 /// Units of one SKU that arrive at one location.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Movement {
@@ -158,11 +194,15 @@ pub enum Event {
     Opened {
         /// Which.
         sku: SkuId,
+        /// The asking seq.
+        asked: u64,
     },
-    /// It can no longer be held.
+    /// It cannot be held (any more, or although the order to open it is still to come).
     Closed {
         /// Which.
         sku: SkuId,
+        /// The asking seq.
+        asked: u64,
     },
     /// Units arrived from a supplier.
     Received(Movement),
@@ -310,7 +350,7 @@ pub enum Rejection {
     /// The hold is not in a state in which this can be done (a commit of a hold that is not pinned, a shipment
     /// of one that is not sold, a pin of one that is).
     WrongState,
-    /// A later order about this hold was already handled.
+    /// A later order about this hold or SKU was already handled.
     Stale,
 }
 

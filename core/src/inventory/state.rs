@@ -30,6 +30,8 @@ pub struct State {
 pub struct Sku {
     /// Whether it can be held.
     pub open: bool,
+    /// The highest asking seq of its product seen; zero before the first.
+    pub asked: u64,
     /// Units by location.
     pub levels: BTreeMap<LocationId, Level>,
     /// Receipts, restocks and adjustments seen; a repeat changes nothing.
@@ -125,8 +127,8 @@ impl State {
     pub(super) fn fold(&mut self, meta: EventMeta, event: &Event) {
         self.forget_ended(meta.at);
         match event {
-            Event::Opened { sku } => self.skus.entry(*sku).or_default().open = true,
-            Event::Closed { sku } => self.skus.entry(*sku).or_default().open = false,
+            Event::Opened { sku, asked } => self.set_open(*sku, true, *asked),
+            Event::Closed { sku, asked } => self.set_open(*sku, false, *asked),
             Event::Received(m) | Event::Restocked(m) => {
                 self.level(m.sku, m.location).on_hand += i64::from(m.quantity);
                 self.skus.entry(m.sku).or_default().movements.insert(m.movement);
@@ -172,6 +174,12 @@ impl State {
             Event::Shipped { hold } => self.end(hold, EndedHold::Shipped, meta.at),
             Event::Barred { hold, until } => self.remember(*hold, EndedHold::Barred, *until, None),
         }
+    }
+
+    fn set_open(&mut self, sku: SkuId, open: bool, asked: u64) {
+        let sku = self.skus.entry(sku).or_default();
+        sku.open = open;
+        sku.asked = sku.asked.max(asked);
     }
 
     fn change(&mut self, id: &HoldId, asked: u64, deadline: Option<Timestamp>, state: HoldState) {

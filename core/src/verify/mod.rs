@@ -4,177 +4,47 @@
 //! not be able to hide itself. Invariants of one stream are checked at every prefix, those across streams over
 //! the whole.
 
+mod checkouts;
+mod ledger;
+mod orders;
+mod outside;
+mod payments;
+mod placing;
+mod report;
 mod stock;
 mod streams;
+#[cfg(test)]
+mod tests;
+mod told;
 
-use std::collections::BTreeMap;
-use std::fmt;
-use std::str::FromStr;
-
-use crate::any::AnyEvent;
-use crate::ids::{HoldId, InvalidId, LocationId, SkuId, StreamId};
+use crate::any::{AnyEvent, Effect};
+use crate::ids::{LocationId, Partition, SkuId, StreamId};
 use crate::inventory::Level;
-use crate::journal::Recorded;
-use crate::time::Timestamp;
+use crate::journal::{EffectId, Recorded};
+use crate::machine::CommandId;
 
-/// An invariant that souk promises. The numbers are those of `docs/INVARIANTS.md`.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub enum Invariant {
-    /// `on_hand = received + restocked + adjusted − shipped ≥ 0`, per SKU and location.
-    I1,
-    /// `on_hand = available + held + allocated`, each ≥ 0.
-    I2,
-    /// Units promised (held, sold, shipped) never exceed units that came.
-    I3,
-    /// Each hold ends exactly once; none is left past its deadline.
-    I4,
-    /// `(stream, seq)` unique and gapless from 1; positions gapless per partition.
-    I6,
-    /// Epochs never fall along a stream or a partition.
-    I7,
-    /// Whatever was acknowledged is in the journal.
-    I8,
-}
+pub use report::{Invariant, Pending, Report, Violation};
+pub use told::Told;
 
-impl Invariant {
-    /// What it says, in one line.
-    pub fn promise(self) -> &'static str {
-        match self {
-            Invariant::I1 => "on hand = received + restocked + adjusted - shipped, never below zero",
-            Invariant::I2 => "on hand = available + held + allocated, each at least zero",
-            Invariant::I3 => "units promised never exceed units that came",
-            Invariant::I4 => "every hold ends exactly once, none outlives its deadline",
-            Invariant::I6 => "streams and partitions are gapless and without repeats",
-            Invariant::I8 => "whatever was acknowledged is in the journal",
-            Invariant::I7 => "no event is written under an older owner than the one before it",
-        }
-    }
-}
-
-impl fmt::Display for Invariant {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(self, f)
-    }
-}
-
-/// An invariant that does not hold, and where.
-#[derive(Clone, PartialEq, Debug)]
-pub struct Violation {
-    /// Which.
-    pub invariant: Invariant,
-    /// In which stream.
-    pub stream: StreamId,
-    /// At which event.
-    pub seq: u64,
-    /// What is wrong there.
-    pub what: String,
-}
-
-/// Work that is under way and must end by itself.
-#[derive(Clone, PartialEq, Debug)]
-pub struct Pending {
-    /// Which invariant it concerns.
-    pub invariant: Invariant,
-    /// In which stream.
-    pub stream: StreamId,
-    /// Since which event.
-    pub seq: u64,
-    /// By when it must have ended.
-    pub deadline: Timestamp,
-    /// What it is.
-    pub what: String,
-}
-
-/// What a verification found.
-#[derive(Clone, Debug, Default)]
-pub struct Report {
-    /// How many facts were checked, per invariant.
-    pub facts: BTreeMap<Invariant, u64>,
-    /// What does not hold.
-    pub violations: Vec<Violation>,
-    /// What is still under way.
-    pub pending: Vec<Pending>,
-    /// How many events were read.
-    pub events: u64,
-    /// How many streams they belong to.
-    pub streams: u64,
-}
-
-impl Report {
-    /// Whether everything holds and nothing pending is past its deadline.
-    pub fn is_green(&self, now: Timestamp) -> bool {
-        self.violations.is_empty() && self.overdue(now).next().is_none()
-    }
-
-    /// Pending work whose deadline has passed.
-    pub fn overdue(&self, now: Timestamp) -> impl Iterator<Item = &Pending> {
-        self.pending.iter().filter(move |pending| pending.deadline < now)
-    }
-
-    fn check(
-        &mut self,
-        invariant: Invariant,
-        holds: bool,
-        at: (StreamId, u64),
-        what: impl FnOnce() -> String,
-    ) {
-        *self.facts.entry(invariant).or_default() += 1;
-        if !holds {
-            self.violations.push(Violation { invariant, stream: at.0, seq: at.1, what: what() });
-        }
-    }
-}
-
-/// Something a client was told, as its own log has it.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Told {
-    /// `held HOLD`
-    Held(HoldId),
-    /// `committed HOLD`
-    Committed(HoldId),
-    /// `undone HOLD`
-    Undone(HoldId),
-}
-
-impl fmt::Display for Told {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Told::Held(hold) => write!(f, "held {hold}"),
-            Told::Committed(hold) => write!(f, "committed {hold}"),
-            Told::Undone(hold) => write!(f, "undone {hold}"),
-        }
-    }
-}
-
-impl FromStr for Told {
-    type Err = InvalidId;
-    fn from_str(text: &str) -> Result<Self, InvalidId> {
-        let (what, id) = text.split_once(' ').ok_or(InvalidId)?;
-        match what {
-            "held" => id.parse().map(Told::Held),
-            "committed" => id.parse().map(Told::Committed),
-            "undone" => id.parse().map(Told::Undone),
-            _ => Err(InvalidId),
-        }
-    }
-}
-
-impl Told {
-    /// The stream that must bear it out, as far as the id alone says.
-    fn stream(&self) -> StreamId {
-        match self {
-            Told::Held(hold) | Told::Committed(hold) | Told::Undone(hold) => {
-                StreamId::Checkout(hold.checkout)
-            }
-        }
-    }
-}
+/// How long after its limit a payment attempt may take to come to an end: the provider is asked again and again,
+/// and may be down.
+pub const PAYMENT_MARGIN_MS: i64 = 15 * 60 * 1000;
+/// How long a refund may be under way.
+pub const REFUND_MARGIN_MS: i64 = 24 * 60 * 60 * 1000;
+/// How long an ask may stay unanswered: ten times the longest pause between its repetitions.
+pub const ASK_MARGIN_MS: i64 = 10 * 60 * 1000;
 
 /// Reads a journal event by event, each partition in order.
 #[derive(Clone, Debug, Default)]
 pub struct Verifier {
     streams: streams::Streams,
     stock: stock::Stock,
+    placing: placing::Placing,
+    checkouts: checkouts::Checkouts,
+    payments: payments::Payments,
+    orders: orders::Orders,
+    ledger: ledger::Ledger,
+    outside: outside::Outside,
     report: Report,
 }
 
@@ -186,11 +56,51 @@ impl Verifier {
 
     /// Reads the next event of its partition.
     pub fn event(&mut self, recorded: &Recorded) {
-        self.report.events += 1;
-        self.streams.event(recorded, &mut self.report);
+        let report = &mut self.report;
+        report.events += 1;
+        self.streams.event(recorded, report);
         match &recorded.event {
-            AnyEvent::Stock(event) => self.stock.event(recorded, event, &mut self.report),
+            AnyEvent::Stock(event) => {
+                self.stock.event(recorded, event, report);
+                self.placing.stock(recorded, event);
+            }
+            AnyEvent::Checkout(event) => self.checkouts.event(recorded, event, &self.payments, report),
+            AnyEvent::Payment(event) => {
+                placing::payment(recorded, event, &self.checkouts, report);
+                self.outside.payment(recorded, event, report);
+                self.payments.event(recorded, event, &self.orders, report);
+            }
+            AnyEvent::Order(event) => {
+                placing::order(recorded, event, &self.checkouts, report);
+                self.orders.event(recorded, event, &self.payments, report);
+                self.ledger.event(recorded, event, &self.payments, report);
+            }
+            // What they promise is promised to checkouts and shards, and checked there.
+            AnyEvent::Vendor(_) | AnyEvent::Product(_) => {}
         }
+    }
+
+    /// Reads a row of the outbox; before or after the events, in any order.
+    pub fn effect(&mut self, id: EffectId, effect: &Effect) {
+        self.outside.effect(id, effect, &mut self.report);
+    }
+
+    /// Reads a stored reply, which belongs to this stream as of this seq.
+    pub fn reply(&mut self, command: CommandId, stream: StreamId, seq: u64) {
+        self.outside.reply(command, (stream, seq), &mut self.report);
+    }
+
+    /// A snapshot was compared with what the stream's events fold to: the caller folds, since it alone knows how
+    /// snapshots are kept.
+    pub fn snapshot(&mut self, stream: StreamId, seq: u64, matches: bool) {
+        self.report.check(Invariant::I11, matches, (stream, seq), || {
+            "the snapshot is not what the events fold to".to_owned()
+        });
+    }
+
+    /// Reads a projection's cursor.
+    pub fn cursor(&mut self, partition: Partition, position: u64) {
+        self.outside.cursor(partition, position);
     }
 
     /// The findings so far, without the checks that need the whole journal. For checks after every event.
@@ -205,7 +115,10 @@ impl Verifier {
 
     /// All events have been read: does the journal bear out what a client was told?
     pub fn acknowledged(&mut self, told: &Told) {
-        let borne_out = self.stock.bears_out(told);
+        let borne_out = match told {
+            Told::Placed(order) => self.orders.knows(*order),
+            of_stock => self.stock.bears_out(of_stock),
+        };
         self.report.check(Invariant::I8, borne_out, (told.stream(), 0), || {
             format!("a client was told \"{told}\", the journal does not say so")
         });
@@ -213,8 +126,15 @@ impl Verifier {
 
     /// All events have been read.
     pub fn finish(mut self) -> Report {
-        self.report.streams = self.streams.count();
-        self.stock.finish(&mut self.report);
+        let report = &mut self.report;
+        report.streams = self.streams.count();
+        self.stock.finish(report);
+        self.checkouts.finish(report);
+        self.payments.finish(&self.orders, report);
+        self.orders.finish(report);
+        self.placing.finish(&self.checkouts, &self.orders, report);
+        self.ledger.finish(report);
+        self.outside.finish(&self.streams, report);
         self.report
     }
 }

@@ -48,7 +48,7 @@ impl Stock {
     pub(super) fn event(&mut self, recorded: &Recorded, event: &Event, report: &mut Report) {
         let at = (recorded.stream, recorded.seq);
         let place = match event {
-            Event::Opened { sku } | Event::Closed { sku } => {
+            Event::Opened { sku, .. } | Event::Closed { sku, .. } => {
                 report.check(Invariant::I2, StreamId::Stock(sku.shard()) == recorded.stream, at, || {
                     format!("{sku} does not belong to this shard")
                 });
@@ -216,6 +216,7 @@ impl Stock {
             Told::Held(hold) => stage(hold).is_some_and(|stage| stage != Stage::Barred),
             Told::Committed(hold) => self.holds.get(hold).is_some_and(|claim| claim.committed),
             Told::Undone(hold) => matches!(stage(hold), Some(Stage::Ended | Stage::Barred)),
+            Told::Placed(_) => false,
         }
     }
 

@@ -41,6 +41,16 @@ impl Streams {
         self.partitions.insert(recorded.partition, (recorded.position, recorded.epoch.max(epoch)));
     }
 
+    /// The last seq of a stream; zero when it has no events.
+    pub(super) fn last_seq(&self, stream: StreamId) -> u64 {
+        self.last.get(&stream).map_or(0, |(seq, _)| *seq)
+    }
+
+    /// The last position of a partition; zero when it has no events.
+    pub(super) fn last_position(&self, partition: Partition) -> u64 {
+        self.partitions.get(&partition).map_or(0, |(position, _)| *position)
+    }
+
     pub(super) fn count(&self) -> u64 {
         self.last.len() as u64
     }

@@ -14,7 +14,7 @@ use souk_core::any::{AnyOutcome, Effect};
 use souk_core::host::REPEATS_KEPT_MS;
 use souk_core::ids::{Partition, StreamId};
 use souk_core::journal::{Append, AppendId, EffectId, Incarnation, Recorded, WakeChange};
-use souk_core::machine::{CommandId, CommandKey};
+use souk_core::machine::{CommandId, CommandKey, Creation};
 use souk_core::sequencer::Placed;
 use souk_core::time::Timestamp;
 
@@ -211,6 +211,8 @@ impl Database {
             self.replies.insert(key.id, row);
         }
         self.outbox.extend(append.outbox.iter().cloned());
+        let of_creations = append.creates.iter().flat_map(Creation::outbox);
+        self.outbox.extend(of_creations.map(|(id, effect)| (id, effect.clone())));
         for effect in &append.closes {
             self.outbox.remove(effect);
         }

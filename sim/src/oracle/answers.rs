@@ -89,7 +89,9 @@ impl Oracle {
         database: &Database,
     ) {
         let durable = database.seq(stream);
-        let AnyOutcome::Stock(outcome) = outcome;
+        let AnyOutcome::Stock(outcome) = outcome else {
+            return self.complain(|| format!("answers: {stream} answers as another machine: {outcome:?}"));
+        };
         if let Err(what) = self.stock.bears_out(command, outcome, base, durable) {
             self.complain(|| format!("answers: {stream} {what} (durable {base} to {durable})"));
         }
@@ -106,7 +108,9 @@ impl Oracle {
             AskAnswer::Stale => Err(inventory::Rejection::Stale),
             _ => return self.complain(|| format!("asks: {:?} is told {answer:?}", ask.id)),
         };
-        let souk_core::ask::AskRequest::Stock(request) = &ask.request;
+        let souk_core::ask::AskRequest::Stock(request) = &ask.request else {
+            return self.complain(|| format!("asks: {:?} is of a kind that no shopper makes", ask.id));
+        };
         let command = inventory::Command::Hold { asked: ask.id.seq, request: request.clone() };
         self.borne_out(call.stream, &command, &AnyOutcome::Stock(outcome), call.first_base, database);
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use souk_core::ids::{HoldId, LocationId, SkuId};
-use souk_core::inventory::{Command, EndedHold, Event, Inventory, Rejection, Reply, Request};
+use souk_core::inventory::{Command, EndedHold, Event, Inventory, Rejection, Reply, Request, SkuRequest};
 use souk_core::journal::{Incarnation, Recorded};
 use souk_core::machine::Outcome;
 use souk_core::verify::Verifier;
@@ -60,7 +60,7 @@ impl StockFacts {
         let seq = recorded.seq;
         let mut open = None;
         let (hold, fact) = match event {
-            Event::Opened { sku } | Event::Closed { sku } => {
+            Event::Opened { sku, .. } | Event::Closed { sku, .. } => {
                 open = Some(matches!(event, Event::Opened { .. }));
                 return self.point(*sku, seq, open, books);
             }
@@ -122,8 +122,8 @@ impl StockFacts {
         to: u64,
     ) -> Result<(), String> {
         let borne_out = match command {
-            Command::Open { sku } | Command::Close { sku } => {
-                let wanted = matches!(command, Command::Open { .. });
+            Command::Sku { request, .. } => {
+                let (sku, wanted) = (&request.sku(), matches!(request, SkuRequest::Open { .. }));
                 let fits = |point: &Point| {
                     *outcome == Ok(Reply::Stock { available: point.available() }) && point.open == wanted
                 };

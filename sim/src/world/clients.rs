@@ -135,7 +135,7 @@ impl World {
             None => (home, Wish::Read),
             Some((stream, key, sku)) => {
                 let key = CommandKey { fingerprint: u128::from(number), ..key };
-                (stream, Wish::Command(AnyCommand::Stock(Command::Open { sku }), Some(key)))
+                (stream, Wish::Command(AnyCommand::Stock(Command::open(sku)), Some(key)))
             }
         }
     }
@@ -198,6 +198,8 @@ impl World {
         }
         let outcome = match said {
             Said::Told(AnyOutcome::Stock(outcome)) => Outcome::Told(outcome),
+            // The shoppers of this world speak to shards only.
+            Said::Told(_) => return,
             Said::Shown => Outcome::Shown,
             Said::KeyReused if misuse => {
                 self.saw(Situation::KeyReused);

@@ -114,7 +114,7 @@ pub(super) fn statements(offer: &Offer) -> Result<Vec<Statement>, BoxDynError> {
     let effects = || offer.appends().flat_map(|append| append.outbox.iter().map(move |row| (append, row)));
     if effects().next().is_some() {
         let arguments = arguments!(
-            effects().map(|(append, _)| &*append.stream_text).bind_iter(),
+            effects().map(|(_, row)| &*row.stream).bind_iter(),
             effects().map(|(_, row)| row.id.seq as i64).bind_iter(),
             effects().map(|(_, row)| i64::from(row.id.n)).bind_iter(),
             effects().map(|(append, _)| i64::from(append.partition.0)).bind_iter(),

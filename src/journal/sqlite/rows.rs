@@ -208,7 +208,7 @@ impl Texts {
         each_chunk(&mut statements, &self.outbox, effects, |arguments, (append, row)| {
             add_all!(
                 arguments,
-                append.stream_text.clone(),
+                row.stream.clone(),
                 row.id.seq as i64,
                 i64::from(row.id.n),
                 i64::from(append.partition.0),

@@ -1,8 +1,16 @@
 //! Orders to the outside world, as outbox rows hold them.
 
-use souk_core::any::Effect;
+use souk_core::any::{self, Effect};
+use souk_core::ids::{OrderId, SubjectId};
 
-use super::{WireError, unknown};
+use super::mirror::Mirror;
+use super::payment::ProviderCall;
+use super::{Encoded, WireError, read, unknown, write};
+
+/// The lane of calls to the payment provider.
+pub const PAYMENT_LANE: &str = "payment";
+/// The lane of mails.
+pub const MAIL_LANE: &str = "mail";
 
 /// An effect as its outbox row holds it.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -17,18 +25,34 @@ pub struct EncodedEffect {
     pub payload: String,
 }
 
+mirror! {
+    struct Mail = any::Mail { template: Template, to: SubjectId, order: OrderId }
+
+    enum Template = any::MailTemplate { OrderPlaced, ParcelShipped, Cancelled }
+}
+
 /// The effect as its row holds it.
 ///
 /// # Errors
 /// Only when a wire type is wrong.
 pub fn encode_effect(effect: &Effect) -> Result<EncodedEffect, WireError> {
-    match *effect {}
+    let (lane, Encoded { kind, version, payload }) = match effect {
+        Effect::Payment(call) => (PAYMENT_LANE, write("payment.call", 1, &ProviderCall::of(call))?),
+        Effect::Mail(mail) => (MAIL_LANE, write("mail.send", 1, &Mail::of(mail))?),
+    };
+    Ok(EncodedEffect { lane: lane.to_owned(), kind: kind.to_owned(), version, payload })
 }
 
 /// The effect that a row holds.
 ///
 /// # Errors
 /// When the kind or version is unknown or the payload is not of its shape.
-pub fn decode_effect(kind: &str, version: i64, _payload: &str) -> Result<Effect, WireError> {
-    Err(unknown("effect", kind, version))
+pub fn decode_effect(kind: &str, version: i64, payload: &str) -> Result<Effect, WireError> {
+    match (kind, version) {
+        ("payment.call", 1) => {
+            Ok(Effect::Payment(read::<ProviderCall>("effect", kind, payload)?.into_core()))
+        }
+        ("mail.send", 1) => Ok(Effect::Mail(read::<Mail>("effect", kind, payload)?.into_core())),
+        _ => Err(unknown("effect", kind, version)),
+    }
 }

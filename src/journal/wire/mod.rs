@@ -2,17 +2,28 @@
 //!
 //! A payload is JSON with a fixed field order. Once written, a kind and version are read for ever: a change of
 //! shape is a new version beside the old, and the old one is brought up to date when it is decoded.
-//! `tests/golden/events` holds one payload of every kind and version.
+//! `tests/golden` holds one payload of every kind and version.
 
+#[macro_use]
+mod mirror;
+
+mod checkout;
 mod effect;
 mod inventory;
+mod order;
 mod outcome;
+mod payment;
+mod product;
 mod snapshot;
+#[cfg(test)]
+mod tests;
+mod values;
+mod vendor;
 
 use souk_core::any::AnyEvent;
 
-pub use effect::{EncodedEffect, decode_effect, encode_effect};
-pub use outcome::{decode_outcome, encode_outcome};
+pub use effect::{EncodedEffect, MAIL_LANE, PAYMENT_LANE, decode_effect, encode_effect};
+pub use outcome::{OUTCOME_BYTES_MAX, decode_outcome, encode_outcome};
 pub use snapshot::{EncodedSnapshot, decode_state};
 
 /// An event as its row holds it.
@@ -64,6 +75,11 @@ pub enum WireError {
 pub fn encode(event: &AnyEvent) -> Result<Encoded, WireError> {
     match event {
         AnyEvent::Stock(event) => inventory::encode(event),
+        AnyEvent::Vendor(event) => vendor::encode(event),
+        AnyEvent::Product(event) => product::encode(event),
+        AnyEvent::Checkout(event) => checkout::encode(event),
+        AnyEvent::Payment(event) => payment::encode(event),
+        AnyEvent::Order(event) => order::encode(event),
     }
 }
 
@@ -73,9 +89,21 @@ pub fn encode(event: &AnyEvent) -> Result<Encoded, WireError> {
 /// When the kind or version is unknown or the payload is not of its shape.
 pub fn decode(kind: &str, version: i64, payload: &str) -> Result<AnyEvent, WireError> {
     match kind.split_once('.') {
-        Some(("stock", name)) => inventory::decode(name, kind, version, payload).map(AnyEvent::Stock),
+        Some(("stock", _)) => inventory::decode(kind, version, payload).map(AnyEvent::Stock),
+        Some(("vendor", _)) => vendor::decode(kind, version, payload).map(AnyEvent::Vendor),
+        Some(("product", _)) => product::decode(kind, version, payload).map(AnyEvent::Product),
+        Some(("checkout", _)) => checkout::decode(kind, version, payload).map(AnyEvent::Checkout),
+        Some(("payment", _)) => payment::decode(kind, version, payload).map(AnyEvent::Payment),
+        Some(("order", _)) => order::decode(kind, version, payload).map(AnyEvent::Order),
         _ => Err(unknown("event", kind, version)),
     }
+}
+
+/// Every kind of event, with the version that is written today.
+pub fn event_kinds() -> impl Iterator<Item = (&'static str, u32)> {
+    let machines =
+        [inventory::KINDS, vendor::KINDS, product::KINDS, checkout::KINDS, payment::KINDS, order::KINDS];
+    machines.into_iter().flatten().copied()
 }
 
 fn unknown(what: &'static str, kind: &str, version: i64) -> WireError {
@@ -83,8 +111,8 @@ fn unknown(what: &'static str, kind: &str, version: i64) -> WireError {
 }
 
 fn write(kind: &'static str, version: u32, value: &impl serde::Serialize) -> Result<Encoded, WireError> {
-    let payload = serde_json::to_string(value)
-        .map_err(|source| WireError::Encode { what: format!("event {kind:?}"), source })?;
+    let payload =
+        serde_json::to_string(value).map_err(|source| WireError::Encode { what: kind.to_owned(), source })?;
     Ok(Encoded { kind, version, payload })
 }
 

@@ -1,8 +1,10 @@
 //! Appends and groups: what goes in together, what is refused, what is told to whom.
 
 use souk::journal::{EncodedAppend, OutboxRow, OutcomeSink, Settled, StoredReply, wire};
-use souk_core::ids::Principal;
+use souk_core::any::{Effect, Mail, MailTemplate};
+use souk_core::ids::{OrderId, Principal, SubjectId};
 use souk_core::journal::{EffectId, Origin, Refusal, WakeChange};
+use souk_core::machine::Creation;
 
 use super::hosts::{AT, HandHost, assert_gapless, checkout, create, key, order, outcome, shard};
 use super::place::{Place, on_both};
@@ -30,19 +32,21 @@ fn effect(host: &HandHost, seq: u64, n: u16) -> OutboxRow {
         version: 1,
         payload: "{}".to_owned(),
     };
-    OutboxRow { id, effect }
+    OutboxRow { stream: host.stream.to_string().into(), id, effect }
 }
 
-/// An append with one of everything: 2 events, a creation of 3, a reply, a wake, 2 effects.
+/// An append with one of everything: 2 events, a creation of 3 with an effect of its own, a reply, a wake, 2
+/// effects.
 fn rich(host: &mut HandHost, n: u128) -> EncodedAppend {
     let mut append = host.append(2);
-    append.creates = vec![create(order(n), 3)];
+    let mail = Mail { template: MailTemplate::OrderPlaced, to: SubjectId(n), order: OrderId(n) };
+    append.creates = vec![Creation { effects: vec![Effect::Mail(mail)], ..create(order(n), 3) }];
     append.replies = vec![(key(n), outcome(7))];
     append.wake = WakeChange::Set(AT.plus_millis(500));
     append.origin =
         Origin { principal: Principal::Buyer(5), cause: Some((shard(3), 9)), trace: Some(0x1234) };
     let mut encoded = EncodedAppend::encode(&append).unwrap();
-    encoded.outbox = vec![effect(host, host.seq, 0), effect(host, host.seq, 1)];
+    encoded.outbox.extend([effect(host, host.seq, 0), effect(host, host.seq, 1)]);
     encoded
 }
 
@@ -68,7 +72,7 @@ async fn everything_of_an_append_is_in(place: Place) {
     assert_eq!(reader.wake(checkout(1)).await.unwrap(), Some(AT.plus_millis(500)));
     assert_eq!(reader.wake(order(1)).await.unwrap(), Some(AT), "a created stream is due at once");
     let effects = reader.open_effects("mail", &[host.stream.partition()], AT, 10).await.unwrap();
-    assert_eq!(effects.iter().map(|e| (e.id.seq, e.id.n)).collect::<Vec<_>>(), [(2, 0), (2, 1)]);
+    assert_eq!(effects.iter().map(|e| (e.id.seq, e.id.n)).collect::<Vec<_>>(), [(2, 0), (2, 1), (3, 0)]);
     journal.close().await;
 }
 
@@ -95,7 +99,9 @@ async fn nothing_of_a_refused_append_is_in(place: Place) {
     assert_eq!(reader.stream(order(1), 0).await.unwrap().len(), 3);
     assert_eq!(reader.reply(key(2).id).await.unwrap(), None);
     assert_eq!(reader.wake(checkout(1)).await.unwrap(), Some(AT.plus_millis(500)));
-    assert_eq!(place.number("SELECT COUNT(*) FROM outbox").await, 2);
+    assert_eq!(place.number("SELECT COUNT(*) FROM outbox").await, 3);
+    // What a created stream orders is that stream's own row: without it a payment would never call its provider.
+    assert_eq!(place.number("SELECT COUNT(*) FROM outbox WHERE stream LIKE 'ord_%' AND seq = 3").await, 1);
     assert_eq!(assert_gapless(&journal).await, 5);
     journal.close().await;
 }

@@ -34,7 +34,7 @@ pub fn order(n: u128) -> StreamId {
 }
 
 pub fn event(n: u64) -> AnyEvent {
-    AnyEvent::Stock(Event::Opened { sku: SkuId(u128::from(n)) })
+    AnyEvent::Stock(Event::Opened { sku: SkuId(u128::from(n)), asked: 0 })
 }
 
 pub fn key(n: u128) -> CommandKey {
@@ -46,7 +46,7 @@ pub fn outcome(available: i64) -> AnyOutcome {
 }
 
 pub fn create(stream: StreamId, events: u64) -> Creation {
-    Creation { stream, events: (1..=events).map(event).collect() }
+    Creation { stream, events: (1..=events).map(event).collect(), effects: Vec::new() }
 }
 
 impl HandHost {

@@ -83,7 +83,7 @@ impl Machine for Errand {
             }
             Command::Answered(id, _) if !state.asks.contains(id) => Ok(Decision::unchanged(Reply::Undone)),
             Command::Answered(id, answer) => {
-                let event = Event::Opened { sku: SkuId(u128::from(id.seq)) };
+                let event = Event::Opened { sku: SkuId(u128::from(id.seq)), asked: 0 };
                 let mut decision = Decision::of(vec![event], Reply::Undone);
                 if let Some(key) = state.parked.get(&id.seq) {
                     let outcome = match answer {
@@ -109,7 +109,7 @@ impl Machine for Errand {
                     state.parked.insert(meta.seq, key);
                 }
             }
-            Event::Opened { sku } => {
+            Event::Opened { sku, .. } => {
                 state.asks.close(&ask_id(sku.0 as u64));
                 state.parked.remove(&(sku.0 as u64));
             }

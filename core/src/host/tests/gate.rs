@@ -81,7 +81,7 @@ fn a_refused_append_silences_the_host() {
     assert!(rig.host.has_failed());
     for lines in [
         rig.step(Input::Durable { ordinal: 9, position: 9 }),
-        rig.command("late", None, Command::Open { sku: SKU }),
+        rig.command("late", None, Command::open(SKU)),
         rig.step(Input::Read("late")),
         rig.tick(),
         rig.step(Input::Idle),

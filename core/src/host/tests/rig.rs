@@ -71,7 +71,7 @@ impl Rig<Inventory> {
     /// A shard with so many units, durable, at time 0.
     pub fn with_units(quantity: u32) -> Self {
         let mut rig = Rig::new(shard());
-        rig.command("open", None, Command::Open { sku: SKU });
+        rig.command("open", None, Command::open(SKU));
         rig.command("receive", None, receive(1, quantity));
         rig.settle();
         rig

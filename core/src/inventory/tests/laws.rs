@@ -62,8 +62,8 @@ fn request() -> impl Strategy<Value = Request> {
 
 fn command() -> impl Strategy<Value = Command> {
     prop_oneof![
-        2 => some_sku().prop_map(|sku| Command::Open { sku }),
-        1 => some_sku().prop_map(|sku| Command::Close { sku }),
+        2 => some_sku().prop_map(Command::open),
+        1 => some_sku().prop_map(Command::close),
         3 => movement().prop_map(Command::Receive),
         1 => movement().prop_map(Command::Restock),
         2 => (movement(), -3..4i64).prop_map(|(m, delta)| Command::Adjust {
@@ -95,7 +95,7 @@ struct Run {
 impl Run {
     fn new() -> Self {
         let mut run = Run { state: State::default(), verifier: Verifier::new(), events: Vec::new(), now: 0 };
-        run.order(&Command::Open { sku: sku(0) });
+        run.order(&Command::open(sku(0)));
         let movement =
             Movement { movement: MovementId(100), sku: sku(0), location: LocationId::MAIN, quantity: 2 };
         run.order(&Command::Receive(movement));

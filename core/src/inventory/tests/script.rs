@@ -143,8 +143,8 @@ impl Run {
 
     fn command(&mut self, words: &[&str], asked: u64, at: &str) -> Command {
         let request = match words[0] {
-            "open" => return Command::Open { sku: sku(words[1]) },
-            "close" => return Command::Close { sku: sku(words[1]) },
+            "open" => return Command::open(sku(words[1])),
+            "close" => return Command::close(sku(words[1])),
             "receive" => return Command::Receive(self.movement(words)),
             "restock" => return Command::Restock(self.movement(words)),
             "adjust" => {

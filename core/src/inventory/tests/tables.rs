@@ -21,7 +21,7 @@ fn from_hold_to_shipment() {
 #[test]
 fn a_sku_is_known_once_it_was_opened() {
     check(
-        "receive S1 5 unknown_sku; restock S1 5 unknown_sku; adjust S1 1 unknown_sku; close S1 unknown_sku",
+        "adjust S1 1 unknown_sku; hold A S1 1 unknown_sku; receive S1 5; restock S1 5; hold A S1 1 not_for_sale",
     );
     check(
         "hold A S1 1 unknown_sku; open S1; open S1 same; hold A S1 1 out_of_stock:0; close S1; close S1 same",

@@ -1,0 +1,78 @@
+//! The vendor as a [`Machine`].
+
+use crate::any::{AnyEvent, AnyOutcome};
+use crate::ask::{Ask, AskAnswer, AskRequest};
+use crate::ids::StreamId;
+use crate::machine::{Ctx, Decision, Due, EventMeta, Machine, Outcome};
+use crate::time::Timestamp;
+
+use super::{Command, Event, Rejection, Reply, State, decide};
+
+/// The vendor machine.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Vendor;
+
+impl Machine for Vendor {
+    type State = State;
+    type Command = Command;
+    type Event = Event;
+    type Reply = Reply;
+    type Rejection = Rejection;
+    type Published = ();
+
+    const SNAPSHOT_VERSION: u32 = 1;
+    const SNAPSHOT_EVERY: u64 = 100;
+
+    fn initial(stream: StreamId) -> State {
+        State::new(stream)
+    }
+
+    fn due(_: &State, _: &Ctx) -> Due<Self> {
+        Due::nothing()
+    }
+
+    fn decide(state: &State, command: &Command, ctx: &Ctx) -> Result<Decision<Self>, Rejection> {
+        decide::decide(state, command, ctx)
+    }
+
+    fn apply(state: &mut State, meta: EventMeta, event: &Event) {
+        state.fold(meta, event);
+    }
+
+    fn next_deadline(_: &State) -> Option<Timestamp> {
+        None
+    }
+
+    fn event(any: &AnyEvent) -> Option<&Event> {
+        match any {
+            AnyEvent::Vendor(event) => Some(event),
+            _ => None,
+        }
+    }
+
+    fn store_outcome(outcome: &Outcome<Self>) -> AnyOutcome {
+        AnyOutcome::Vendor(outcome.clone())
+    }
+
+    fn stored_outcome(any: &AnyOutcome) -> Option<Outcome<Self>> {
+        match any {
+            AnyOutcome::Vendor(outcome) => Some(outcome.clone()),
+            _ => None,
+        }
+    }
+
+    fn command_of_ask(ask: &Ask) -> Option<Command> {
+        match &ask.request {
+            AskRequest::Vendor(request) => Some(Command::Ask(request.clone())),
+            _ => None,
+        }
+    }
+
+    /// A question is never refused: the only no it can meet is that there is no such vendor.
+    fn answer_of(outcome: &Outcome<Self>) -> AskAnswer {
+        match outcome {
+            Ok(Reply::Answer(answer)) => AskAnswer::Vendor(answer.clone()),
+            Ok(Reply::Vendor { .. }) | Err(_) => AskAnswer::Unknown,
+        }
+    }
+}

@@ -1,0 +1,257 @@
+//! I12, I14, I15 and I20 of orders: each is placed once, for money that was taken, and every line goes one way.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::ids::{OrderId, ParcelId, PaymentId, StreamId};
+use crate::journal::Recorded;
+use crate::money::{Currency, Money};
+use crate::order::{Event, OrderLine, PlacedOrder, RefundPart};
+use crate::payment::RefundId;
+use crate::time::Timestamp;
+
+use super::payments::Payments;
+use super::{ASK_MARGIN_MS, Invariant, Pending, Report};
+
+#[derive(Clone, Debug, Default)]
+pub(super) struct Orders {
+    by_id: BTreeMap<OrderId, Sold>,
+    paid_by: BTreeMap<PaymentId, Vec<OrderId>>,
+    refunds: BTreeMap<RefundId, Back>,
+}
+
+/// What was sold, and how far each line is.
+#[derive(Clone, Debug)]
+pub(super) struct Sold {
+    pub(super) placed: PlacedOrder,
+    pub(super) lines: BTreeMap<u32, Line>,
+    parcels: BTreeMap<ParcelId, Vec<u32>>,
+    accepted: BTreeSet<u32>,
+}
+
+/// One line's way, and since when it is where it is.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Line {
+    pub(super) stage: Stage,
+    pub(super) seq: u64,
+    pub(super) at: Timestamp,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Stage {
+    Open,
+    Shipped,
+    Delivered,
+    Cancelled,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Back {
+    part: RefundPart,
+    seq: u64,
+    at: Timestamp,
+    done: bool,
+}
+
+impl Orders {
+    /// Whether this order was placed.
+    pub(super) fn knows(&self, order: OrderId) -> bool {
+        self.by_id.contains_key(&order)
+    }
+
+    /// The orders that name this payment.
+    pub(super) fn paid_by(&self, payment: &PaymentId) -> &[OrderId] {
+        self.paid_by.get(payment).map_or(&[], Vec::as_slice)
+    }
+
+    /// Of which payment an order asked this refund, and how much.
+    pub(super) fn refund(&self, id: &RefundId) -> Option<(PaymentId, Money)> {
+        self.refunds.get(id).map(|back| (back.part.payment, back.part.amount))
+    }
+
+    /// Every order.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (OrderId, &Sold)> {
+        self.by_id.iter().map(|(id, sold)| (*id, sold))
+    }
+
+    pub(super) fn event(
+        &mut self,
+        recorded: &Recorded,
+        event: &Event,
+        payments: &Payments,
+        report: &mut Report,
+    ) {
+        let StreamId::Order(id) = recorded.stream else { return };
+        let at = (recorded.stream, recorded.seq);
+        if let Event::Placed(placed) = event {
+            self.place(id, placed, recorded, payments, report);
+            return;
+        }
+        let Some(sold) = self.by_id.get_mut(&id) else {
+            report.check(Invariant::I14, false, at, || format!("{id} was never placed"));
+            return;
+        };
+        match event {
+            Event::Placed(_) | Event::StockAnswered { refused: None, .. } => {}
+            Event::Accepted { vendor_order } => {
+                let fresh = sold.accepted.insert(*vendor_order);
+                report.check(Invariant::I14, fresh, at, || {
+                    format!("-{vendor_order} is accepted a second time")
+                });
+            }
+            Event::Shipped { parcel, vendor_order, lines, .. } => {
+                let accepted = sold.accepted.contains(vendor_order);
+                report.check(Invariant::I14, accepted, at, || {
+                    format!("-{vendor_order} ships without being accepted")
+                });
+                let fresh = sold.parcels.insert(*parcel, lines.clone()).is_none();
+                report.check(Invariant::I14, fresh, at, || format!("{parcel} leaves a second time"));
+                sold.step(lines, Stage::Open, Stage::Shipped, recorded, report);
+            }
+            Event::Delivered { parcel } => {
+                let lines = sold.parcels.get(parcel).cloned();
+                report.check(Invariant::I14, lines.is_some(), at, || {
+                    format!("{parcel} arrives and never left")
+                });
+                sold.step(&lines.unwrap_or_default(), Stage::Shipped, Stage::Delivered, recorded, report);
+            }
+            Event::Cancelled { lines, refunds, .. } => {
+                sold.step(lines, Stage::Open, Stage::Cancelled, recorded, report);
+                let cost: i128 =
+                    lines.iter().filter_map(|number| sold.placed.line(*number)).map(charged).sum();
+                let back: i128 = refunds.iter().map(|part| i128::from(part.amount.minor)).sum();
+                report.check(Invariant::I20, cost == back, at, || {
+                    format!("the lines {lines:?} cost {cost} minor, {back} go back")
+                });
+                self.ask_back(id, refunds, recorded, report);
+            }
+            Event::Refunded { refund, .. } => self.gone_back(refund, at, payments, report),
+            Event::RefundRefused { refund, why } => {
+                report.check(Invariant::I20, false, at, || format!("{refund:?} is refused: {why:?}"));
+            }
+            Event::StockAnswered { line, refused: Some(why), .. } => {
+                report
+                    .check(Invariant::I13, false, at, || format!("line {line}: the shard refuses: {why:?}"));
+            }
+        }
+    }
+
+    fn place(
+        &mut self,
+        id: OrderId,
+        placed: &PlacedOrder,
+        recorded: &Recorded,
+        payments: &Payments,
+        report: &mut Report,
+    ) {
+        let at = (recorded.stream, recorded.seq);
+        let fresh = recorded.seq == 1 && placed.checkout.0 == id.0 && !self.by_id.contains_key(&id);
+        report.check(Invariant::I14, fresh, at, || format!("{id} is placed a second time"));
+        let cost: i128 = placed.lines.iter().map(charged).sum();
+        let paid: i128 = placed.payments.iter().map(|(_, amount)| i128::from(amount.minor)).sum();
+        report.check(Invariant::I15, cost == paid && one_currency(placed), at, || {
+            format!("the lines cost {cost} minor, {paid} were charged")
+        });
+        for (payment, amount) in &placed.payments {
+            let taken = payments.captured(payment);
+            report.check(Invariant::I12, taken == Some(*amount), at, || {
+                format!("paid by {amount} of {payment}, which took {taken:?}")
+            });
+            self.paid_by.entry(*payment).or_default().push(id);
+        }
+        let new = Line { stage: Stage::Open, seq: recorded.seq, at: recorded.at };
+        let lines: BTreeMap<u32, Line> = placed.lines.iter().map(|line| (line.number, new)).collect();
+        report.check(Invariant::I14, lines.len() == placed.lines.len(), at, || {
+            "two lines share a number".to_owned()
+        });
+        let sold =
+            Sold { placed: placed.clone(), lines, parcels: BTreeMap::new(), accepted: BTreeSet::new() };
+        self.by_id.insert(id, sold);
+    }
+
+    fn ask_back(&mut self, id: OrderId, refunds: &[RefundPart], recorded: &Recorded, report: &mut Report) {
+        let at = (recorded.stream, recorded.seq);
+        for part in refunds {
+            let fresh =
+                part.refund.order == id && part.refund.n > 0 && !self.refunds.contains_key(&part.refund);
+            report
+                .check(Invariant::I20, fresh, at, || format!("{:?} is asked for a second time", part.refund));
+            let back = Back { part: *part, seq: recorded.seq, at: recorded.at, done: false };
+            self.refunds.insert(part.refund, back);
+            let Some(sold) = self.by_id.get(&id) else { continue };
+            let paid = sold.placed.payments.iter().filter(|(payment, _)| *payment == part.payment);
+            let paid: i128 = paid.map(|(_, amount)| i128::from(amount.minor)).sum();
+            let own = RefundId { order: id, n: 0 }..=RefundId { order: id, n: u32::MAX };
+            let asked = self.refunds.range(own).filter(|(_, back)| back.part.payment == part.payment);
+            let asked: i128 = asked.map(|(_, back)| i128::from(back.part.amount.minor)).sum();
+            report.check(Invariant::I20, asked <= paid, at, || {
+                format!("{asked} minor are to go back of {paid} that {} took", part.payment)
+            });
+        }
+    }
+
+    fn gone_back(&mut self, id: &RefundId, at: (StreamId, u64), payments: &Payments, report: &mut Report) {
+        let known = self.refunds.get_mut(id);
+        let amount = known.as_ref().map(|back| back.part.amount);
+        let once = known.as_ref().is_some_and(|back| !back.done);
+        if let Some(back) = known {
+            back.done = true;
+        }
+        let moved = payments.refund(id);
+        report.check(Invariant::I20, once && moved == amount, at, || {
+            format!("{id:?} of {amount:?} is said to be back, the payment gave back {moved:?}")
+        });
+    }
+
+    pub(super) fn finish(&self, report: &mut Report) {
+        for (id, back) in self.refunds.iter().filter(|(_, back)| !back.done) {
+            report.pending.push(Pending {
+                invariant: Invariant::I20,
+                stream: StreamId::Order(id.order),
+                seq: back.seq,
+                deadline: back.at.plus_millis(super::REFUND_MARGIN_MS),
+                what: format!("{} is on its way back from {}", back.part.amount, back.part.payment),
+            });
+        }
+    }
+}
+
+impl Sold {
+    fn step(&mut self, lines: &[u32], from: Stage, to: Stage, recorded: &Recorded, report: &mut Report) {
+        let at = (recorded.stream, recorded.seq);
+        for number in lines {
+            let was = self.lines.get(number).map(|line| line.stage);
+            report.check(Invariant::I14, was == Some(from), at, || {
+                format!("line {number} goes from {was:?} to {to:?}")
+            });
+            self.lines.insert(*number, Line { stage: to, seq: recorded.seq, at: recorded.at });
+        }
+    }
+}
+
+impl Line {
+    /// By when the shard must have followed.
+    pub(super) fn deadline(&self) -> Timestamp {
+        self.at.plus_millis(ASK_MARGIN_MS)
+    }
+}
+
+/// What a line costs, added up here once more: goods, shipping, and the taxes that come on top.
+pub(super) fn charged(line: &OrderLine) -> i128 {
+    let list = i128::from(line.unit_price.minor) * i128::from(line.quantity);
+    let off: i128 = line.discounts.iter().map(|discount| i128::from(discount.amount.minor)).sum();
+    let added = line.taxes.iter().filter(|tax| !tax.included);
+    let added: i128 = added.map(|tax| i128::from(tax.amount.minor)).sum();
+    list - off + added + i128::from(line.shipping.minor)
+}
+
+fn one_currency(placed: &PlacedOrder) -> bool {
+    let same = |currency: Currency| currency == placed.currency;
+    let line_same = |line: &OrderLine| {
+        same(line.unit_price.currency)
+            && same(line.shipping.currency)
+            && same(line.commission.amount.currency)
+            && line.discounts.iter().all(|discount| same(discount.amount.currency))
+            && line.taxes.iter().all(|tax| same(tax.amount.currency))
+    };
+    placed.lines.iter().all(line_same) && placed.payments.iter().all(|(_, amount)| same(amount.currency))
+}

@@ -1,0 +1,83 @@
+//! I10, I11 and I24: what stands beside the events (outbox, cursors, snapshots, replies) agrees with them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::any::Effect;
+use crate::ids::{Partition, ShardNo, StreamId};
+use crate::journal::{EffectId, Recorded};
+use crate::machine::CommandId;
+use crate::payment::{CallKind, Event, Operation};
+
+use super::streams::Streams;
+use super::{Invariant, Report};
+
+#[derive(Clone, Debug, Default)]
+pub(super) struct Outside {
+    /// Calls to the provider, by key: where an event first named them.
+    named: BTreeMap<String, (StreamId, u64)>,
+    effects: BTreeSet<EffectId>,
+    calls: Vec<(EffectId, String)>,
+    replies: BTreeSet<CommandId>,
+    cursors: Vec<(Partition, u64)>,
+}
+
+impl Outside {
+    /// A payment's events name the keys of the calls they order.
+    pub(super) fn payment(&mut self, recorded: &Recorded, event: &Event, report: &mut Report) {
+        let at = (recorded.stream, recorded.seq);
+        let key = match event {
+            Event::Created(intent) => CallKind::Authorise.key(intent.payment),
+            Event::CaptureStarted { key, .. }
+            | Event::VoidStarted { key }
+            | Event::RefundStarted { key, .. } => key.clone(),
+            _ => return,
+        };
+        let first = self.named.insert(key.clone(), at);
+        report.check(Invariant::I10, first.is_none(), at, || {
+            format!("the key {key} was used before, at {first:?}")
+        });
+    }
+
+    pub(super) fn effect(&mut self, id: EffectId, effect: &Effect, report: &mut Report) {
+        let fresh = self.effects.insert(id);
+        report.check(Invariant::I10, fresh, (id.stream, id.seq), || format!("{id:?} is in the outbox twice"));
+        if let Effect::Payment(call) = effect
+            && !matches!(call.operation, Operation::LookUp { .. })
+        {
+            self.calls.push((id, call.key.clone()));
+        }
+    }
+
+    pub(super) fn reply(&mut self, command: CommandId, at: (StreamId, u64), report: &mut Report) {
+        let first = self.replies.insert(command);
+        report.check(Invariant::I24, first, at, || format!("{:032x} is answered a second time", command.0));
+    }
+
+    pub(super) fn cursor(&mut self, partition: Partition, position: u64) {
+        self.cursors.push((partition, position));
+    }
+
+    pub(super) fn finish(self, streams: &Streams, report: &mut Report) {
+        for id in &self.effects {
+            let known = (1..=streams.last_seq(id.stream)).contains(&id.seq);
+            report
+                .check(Invariant::I10, known, (id.stream, id.seq), || format!("{id:?} belongs to no event"));
+        }
+        for (id, key) in &self.calls {
+            let named = self.named.get(key);
+            // The same call may be made again later, by the stream that first named its key and by no other.
+            let own = named.is_some_and(|(stream, seq)| *stream == id.stream && *seq <= id.seq);
+            report.check(Invariant::I10, own, (id.stream, id.seq), || {
+                format!("the provider is called with {key}, which is named at {named:?}")
+            });
+        }
+        for (partition, position) in &self.cursors {
+            let last = streams.last_position(*partition);
+            // Shards are spread over all partitions, so there is one to name each by.
+            let stream = StreamId::Stock(ShardNo(partition.0));
+            report.check(Invariant::I10, *position <= last, (stream, 0), || {
+                format!("a cursor stands at {position} of partition {}, which ends at {last}", partition.0)
+            });
+        }
+    }
+}

@@ -1,0 +1,224 @@
+//! I12, I14 and I20 of payments: what was taken, what goes back, and that each is somebody's.
+
+use std::collections::BTreeMap;
+
+use crate::ids::{PaymentId, StreamId};
+use crate::journal::Recorded;
+use crate::money::Money;
+use crate::payment::{Event, Intent, RefundId};
+use crate::time::Timestamp;
+
+use super::orders::Orders;
+use super::{Invariant, PAYMENT_MARGIN_MS, Pending, REFUND_MARGIN_MS, Report};
+
+#[derive(Clone, Debug, Default)]
+pub(super) struct Payments {
+    by_id: BTreeMap<PaymentId, Paid>,
+    refunds: BTreeMap<RefundId, Money>,
+}
+
+/// How far a payment is. A later stage wins; none is left for an earlier one.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+enum Stage {
+    Created,
+    ActionNeeded,
+    AwaitingPayment,
+    Authorised,
+    Failed,
+    Voided,
+    Captured,
+}
+
+#[derive(Clone, Debug)]
+struct Paid {
+    amount: Money,
+    until: Timestamp,
+    stage: Stage,
+    /// The provider has never heard of it, and nobody will call again. Should it be heard of after all, that counts.
+    never_reached: bool,
+    capture_started: bool,
+    refunds: BTreeMap<RefundId, Returned>,
+    seq: u64,
+    at: Timestamp,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Returned {
+    amount: i128,
+    done: bool,
+    seq: u64,
+    at: Timestamp,
+}
+
+impl Payments {
+    /// What this payment took.
+    pub(super) fn captured(&self, id: &PaymentId) -> Option<Money> {
+        self.by_id.get(id).filter(|paid| paid.stage == Stage::Captured).map(|paid| paid.amount)
+    }
+
+    /// What this refund gave back, once it has gone through.
+    pub(super) fn refund(&self, id: &RefundId) -> Option<Money> {
+        self.refunds.get(id).copied()
+    }
+
+    /// Whether the provider has said the last word about this payment, or had never heard of it: a call that
+    /// arrives after that is undone by the payment itself.
+    pub(super) fn is_over(&self, id: &PaymentId) -> bool {
+        self.by_id.get(id).is_some_and(|paid| paid.never_reached || paid.is_over())
+    }
+
+    pub(super) fn event(&mut self, recorded: &Recorded, event: &Event, orders: &Orders, report: &mut Report) {
+        let StreamId::Payment(id) = recorded.stream else { return };
+        let at = (recorded.stream, recorded.seq);
+        if let Event::Created(intent) = event {
+            self.create(id, intent, recorded, report);
+            return;
+        }
+        let Some(paid) = self.by_id.get_mut(&id) else {
+            report.check(Invariant::I14, false, at, || format!("{id} was never created"));
+            return;
+        };
+        paid.seq = recorded.seq;
+        paid.at = recorded.at;
+        match event {
+            Event::ActionNeeded { .. } => paid.step(at, report, Stage::ActionNeeded),
+            Event::AwaitingPayment { .. } => paid.step(at, report, Stage::AwaitingPayment),
+            Event::Authorised => paid.step(at, report, Stage::Authorised),
+            Event::NeverReached => {
+                let unheard = paid.stage == Stage::Created && !paid.never_reached;
+                report.check(Invariant::I14, unheard, at, || "the provider had heard of it".to_owned());
+                paid.never_reached = true;
+            }
+            Event::Failed { .. } => paid.step(at, report, Stage::Failed),
+            Event::Voided => paid.step(at, report, Stage::Voided),
+            Event::Captured => paid.step(at, report, Stage::Captured),
+            Event::CaptureStarted { .. } => {
+                let ready = paid.stage == Stage::Authorised && !paid.capture_started;
+                let stage = paid.stage;
+                report.check(Invariant::I14, ready, at, || format!("a capture begins at {stage:?}"));
+                paid.capture_started = true;
+            }
+            Event::RefundStarted { refund, amount, .. } => {
+                paid.give_back(*refund, *amount, recorded, report);
+                let asked = orders.refund(refund);
+                let wanted = refund.n == 0 || asked == Some((id, *amount));
+                report.check(Invariant::I20, wanted, at, || {
+                    format!("no order asked for {refund:?} of {amount}")
+                });
+            }
+            Event::Refunded { refund } => {
+                let known = paid.refunds.get_mut(refund);
+                let once = known.as_ref().is_some_and(|known| !known.done);
+                report.check(Invariant::I20, once, at, || {
+                    format!("{refund:?} goes through without being under way")
+                });
+                if let Some(known) = known {
+                    known.done = true;
+                    let amount = Money::new(known.amount as i64, paid.amount.currency);
+                    self.refunds.insert(*refund, amount);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn create(&mut self, id: PaymentId, intent: &Intent, recorded: &Recorded, report: &mut Report) {
+        let at = (recorded.stream, recorded.seq);
+        let fresh = recorded.seq == 1 && intent.payment == id && !self.by_id.contains_key(&id);
+        report.check(Invariant::I14, fresh, at, || format!("{id} is created a second time"));
+        let paid = Paid {
+            amount: intent.amount,
+            until: intent.limits.attempt_until,
+            stage: Stage::Created,
+            never_reached: false,
+            capture_started: false,
+            refunds: BTreeMap::new(),
+            seq: recorded.seq,
+            at: recorded.at,
+        };
+        self.by_id.insert(id, paid);
+    }
+
+    pub(super) fn finish(&self, orders: &Orders, report: &mut Report) {
+        for (id, paid) in &self.by_id {
+            let stream = StreamId::Payment(*id);
+            if paid.stage == Stage::Captured {
+                paid.check_owner(*id, orders, report);
+            } else if !paid.is_over() {
+                report.pending.push(Pending {
+                    invariant: Invariant::I12,
+                    stream,
+                    seq: paid.seq,
+                    deadline: paid.until.plus_millis(PAYMENT_MARGIN_MS),
+                    what: format!("{id} is at {:?}", paid.stage),
+                });
+            }
+            for (refund, back) in paid.refunds.iter().filter(|(_, back)| !back.done) {
+                report.pending.push(Pending {
+                    invariant: Invariant::I20,
+                    stream,
+                    seq: back.seq,
+                    deadline: back.at.plus_millis(REFUND_MARGIN_MS),
+                    what: format!("{refund:?} of {} minor is under way", back.amount),
+                });
+            }
+        }
+    }
+}
+
+impl Paid {
+    fn is_over(&self) -> bool {
+        self.stage >= Stage::Failed || (self.stage == Stage::Created && self.never_reached)
+    }
+
+    fn step(&mut self, at: (StreamId, u64), report: &mut Report, to: Stage) {
+        let from = self.stage;
+        // What the shopper must do may be told anew; everything else is told once.
+        let again = to == from && to <= Stage::AwaitingPayment;
+        report.check(Invariant::I14, to > from || again, at, || {
+            format!("the payment goes from {from:?} to {to:?}")
+        });
+        self.stage = self.stage.max(to);
+    }
+
+    fn give_back(&mut self, refund: RefundId, amount: Money, recorded: &Recorded, report: &mut Report) {
+        let at = (recorded.stream, recorded.seq);
+        let StreamId::Payment(id) = recorded.stream else { return };
+        let fresh = !self.refunds.contains_key(&refund) && refund.order.0 == id.checkout.0;
+        report.check(Invariant::I20, fresh, at, || {
+            format!("{refund:?} is given back a second time, or by a stranger")
+        });
+        let given: i128 = self.refunds.values().map(|back| back.amount).sum();
+        let captured = if self.stage == Stage::Captured { i128::from(self.amount.minor) } else { 0 };
+        let total = given + i128::from(amount.minor);
+        let fits = total <= captured && amount.minor > 0 && amount.currency == self.amount.currency;
+        report.check(Invariant::I20, fits, at, || format!("{total} minor go back of {captured} captured"));
+        let back = Returned { amount: i128::from(amount.minor), done: false, seq: at.1, at: recorded.at };
+        self.refunds.insert(refund, back);
+    }
+
+    /// Captured money belongs to exactly one order, or goes back by itself, all of it.
+    fn check_owner(&self, id: PaymentId, orders: &Orders, report: &mut Report) {
+        let at = (StreamId::Payment(id), self.seq);
+        let owners = orders.paid_by(&id);
+        let alone = self.refunds.iter().find(|(refund, _)| refund.n == 0).map(|(_, back)| *back);
+        match (owners.len(), alone) {
+            (0, None) => report.pending.push(Pending {
+                invariant: Invariant::I12,
+                stream: at.0,
+                seq: at.1,
+                deadline: self.until.max(self.at).plus_millis(PAYMENT_MARGIN_MS),
+                what: format!("{id} is captured, neither ordered nor on its way back"),
+            }),
+            (0, Some(back)) => {
+                report.check(Invariant::I12, back.amount == i128::from(self.amount.minor), at, || {
+                    format!("{id} has no order and gives back {} minor of {}", back.amount, self.amount)
+                });
+            }
+            (1, None) => report.check(Invariant::I12, true, at, String::new),
+            (count, _) => report.check(Invariant::I12, false, at, || {
+                format!("{id} paid {count} orders, gives itself back: {}", alone.is_some())
+            }),
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! Projectors: tail the journal and fill the read models of `src/store/read/`.
+//!
+//! A projection has one cursor per partition, which is written with its rows in one transaction. Nothing is assumed
+//! of the order between streams: each stream's events are folded by its own machine, up to the last one the cursor
+//! covers, and rows of an older seq never overwrite newer ones. So rows are a function of the journal and the
+//! cursors, and a projector that is killed, doubled or rebuilt comes to the same.
+
+mod fold;
+mod follow;
+mod ledger;
+mod rows;
+
+use std::time::Duration;
+
+use souk_core::ids::{PARTITIONS, Partition};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::journal::{JournalError, Reader, Writer};
+use crate::store::read::{Projection, ReadModels};
+
+pub use follow::Projector;
+
+/// After the journal has grown: more will have come in a moment, and one transaction can take it all.
+const GATHER: Duration = Duration::from_millis(20);
+/// How often to look when nobody says that the journal has grown.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// The first pause after an error, and the longest.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(10));
+
+/// The positions a projection has reached, by partition.
+type Reached = watch::Receiver<Vec<u64>>;
+
+/// The running projectors of a process. They end with this.
+#[derive(Debug)]
+pub struct Projectors {
+    reader: Reader,
+    reached: Vec<(Projection, Reached)>,
+    stop: watch::Sender<bool>,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+impl Projectors {
+    /// Starts one per projection.
+    pub fn start(reader: &Reader, writer: &Writer, models: &ReadModels) -> Self {
+        let stop = watch::Sender::new(false);
+        let (reached, tasks) = Projection::ALL
+            .into_iter()
+            .map(|projection| {
+                let (tell, reached) = watch::channel(vec![0; usize::from(PARTITIONS)]);
+                let projector = Projector::new(projection, reader.clone(), models.clone());
+                let task = tokio::spawn(run(projector, writer.grown(), stop.subscribe(), tell));
+                ((projection, reached), task)
+            })
+            .unzip();
+        Projectors { reader: reader.clone(), reached, stop, tasks }
+    }
+
+    /// Waits until a projection contains this position of a partition; `false` when it does not within `patience`.
+    pub async fn wait_for(
+        &self,
+        projection: Projection,
+        partition: Partition,
+        position: u64,
+        patience: Duration,
+    ) -> bool {
+        let Some((_, reached)) = self.reached.iter().find(|(known, _)| *known == projection) else {
+            return false;
+        };
+        let at = usize::from(partition.0);
+        let mut reached = reached.clone();
+        let there = reached.wait_for(|reached| reached.get(at).is_some_and(|at| *at >= position));
+        matches!(tokio::time::timeout(patience, there).await, Ok(Ok(_)))
+    }
+
+    /// Waits until every projection contains all that is in the journal now; `false` when one does not within
+    /// `patience`.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub async fn caught_up(&self, patience: Duration) -> Result<bool, JournalError> {
+        let ends = self.reader.ends().await?;
+        let deadline = tokio::time::Instant::now() + patience;
+        for (_, reached) in &self.reached {
+            let mut reached = reached.clone();
+            let there = reached.wait_for(|reached| reached.iter().zip(&ends).all(|(at, end)| at >= end));
+            if !matches!(tokio::time::timeout_at(deadline, there).await, Ok(Ok(_))) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Ends them; what they had under way is done or undone whole.
+    pub async fn close(mut self) {
+        self.stop.send_replace(true);
+        for task in self.tasks.drain(..) {
+            let _ = task.await;
+        }
+    }
+}
+
+/// Follows until it is told to stop, or nobody is left to tell.
+async fn run(
+    mut projector: Projector,
+    mut grown: watch::Receiver<u64>,
+    mut stop: watch::Receiver<bool>,
+    reached: watch::Sender<Vec<u64>>,
+) {
+    let mut pause = PAUSES.0;
+    loop {
+        grown.mark_unchanged();
+        let wait = match projector.step().await {
+            Ok(more) => {
+                pause = PAUSES.0;
+                if let Some(positions) = projector.reached() {
+                    reached.send_replace(positions.to_vec());
+                }
+                if more { None } else { Some(LOOK_EVERY) }
+            }
+            Err(error) => {
+                let projection = projector.projection();
+                tracing::warn!(%projection, %error, "a read model could not be filled; trying again");
+                // An error is waited out whatever grows meanwhile.
+                tokio::select! {
+                    _ = stop.wait_for(|stop| *stop) => return,
+                    () = tokio::time::sleep(pause) => {}
+                }
+                pause = (pause * 2).min(PAUSES.1);
+                None
+            }
+        };
+        let next = async {
+            let Some(wait) = wait else { return };
+            if let Ok(Ok(())) = tokio::time::timeout(wait, grown.changed()).await {
+                tokio::time::sleep(GATHER).await;
+            } else if grown.has_changed().is_err() {
+                // The writer has ended: nothing grows here any more, but the journal may elsewhere.
+                tokio::time::sleep(wait).await;
+            }
+        };
+        tokio::select! {
+            biased;
+            _ = stop.wait_for(|stop| *stop) => return,
+            () = next => {}
+        }
+    }
+}

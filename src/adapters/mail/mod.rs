@@ -1,0 +1,47 @@
+//! The port to the mail: the embedded form writes letters into a folder, for a laptop and for tests.
+
+mod letter;
+
+use std::path::PathBuf;
+
+use souk_core::journal::EffectId;
+
+pub use letter::Letter;
+
+/// Who carries letters.
+#[derive(Clone, Debug)]
+pub enum Mailer {
+    /// Into this folder, one file a letter.
+    Folder(PathBuf),
+    /// Nowhere: every letter counts as sent. For benches and bulk replays.
+    Discard,
+}
+
+/// A letter that could not be handed over.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot write the letter to {}: check that the folder exists and that this user may write there", path.display())]
+pub struct MailError {
+    path: PathBuf,
+    source: std::io::Error,
+}
+
+impl Mailer {
+    /// Hands a letter over. Its name is that of the order to send it, so doing it twice leaves one letter.
+    ///
+    /// # Errors
+    /// When it could not be handed over; it may be tried again.
+    pub async fn send(&self, id: EffectId, letter: &Letter) -> Result<(), MailError> {
+        match self {
+            Mailer::Discard => Ok(()),
+            Mailer::Folder(folder) => {
+                let path = folder.join(format!("{}-{}-{}.eml", id.stream, id.seq, id.n));
+                let failed = |source| MailError { path: path.clone(), source };
+                tokio::fs::create_dir_all(folder).await.map_err(failed)?;
+                // Renamed when whole: whoever watches the folder never sees half a letter.
+                let unfinished = path.with_extension("part");
+                tokio::fs::write(&unfinished, letter.to_text()).await.map_err(failed)?;
+                tokio::fs::rename(&unfinished, &path).await.map_err(failed)
+            }
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! Puts the parts together: database, vault, provider, mails, actors.
+
+mod doors;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::Context;
+
+use crate::actors::projectors::Projectors;
+use crate::actors::{Node, NodeOptions, Outside};
+use crate::adapters::mail::Mailer;
+use crate::adapters::payments::Provider;
+use crate::adapters::payments::test_bank::{Settings as BankSettings, TestBank};
+use crate::clock::Clock;
+use crate::journal::{Database, Journal, Settings};
+use crate::store::read::ReadModels;
+use crate::store::vault::{Vault, VaultKeys};
+
+pub use doors::Doors;
+
+/// The file that opens the vault, in the data directory.
+const VAULT_KEY_FILE: &str = "vault.key";
+/// The folder that letters go to, in the data directory.
+const LETTERS: &str = "outbox";
+
+/// Connections to the vault's tables.
+const VAULT_CONNECTIONS: u32 = 4;
+/// Connections that read the read models.
+const READ_CONNECTIONS: u32 = 8;
+
+/// How a shop is put together.
+#[derive(Clone, Debug)]
+pub struct ShopOptions {
+    /// How the actors behave.
+    pub node: NodeOptions,
+    /// How the test bank behaves.
+    pub bank: BankSettings,
+    /// Whether letters are written; a bulk replay writes none.
+    pub letters: bool,
+    /// Whether the read models are filled; for measuring the engine alone they need not be.
+    pub projectors: bool,
+    /// How the journal behaves.
+    pub journal: Settings,
+    /// The vault's keys, when they are not in the data directory.
+    pub vault_key_file: Option<PathBuf>,
+}
+
+impl Default for ShopOptions {
+    fn default() -> Self {
+        ShopOptions {
+            node: NodeOptions::default(),
+            bank: BankSettings::default(),
+            letters: true,
+            projectors: true,
+            journal: Settings::default(),
+            vault_key_file: None,
+        }
+    }
+}
+
+/// A running marketplace, without its doors.
+#[derive(Debug)]
+pub struct Shop {
+    /// Its actors.
+    pub node: Arc<Node>,
+    /// Personal data.
+    pub vault: Arc<Vault>,
+    /// The provider, when it is the test bank.
+    pub bank: TestBank,
+    /// What is read, as far as it has been filled.
+    pub models: ReadModels,
+    /// Who fills it; `None` when nobody is to.
+    pub projectors: Option<Projectors>,
+}
+
+impl Shop {
+    /// Opens everything: brings the tables up to date, waits for the leases, starts the actors. What is not in the
+    /// database (keys, the test bank's log, letters) lies in `data_dir`.
+    ///
+    /// # Errors
+    /// When a part cannot be opened; the message says which and what to do.
+    pub async fn open(
+        database: &Database,
+        data_dir: &Path,
+        clock: Clock,
+        options: ShopOptions,
+    ) -> anyhow::Result<Shop> {
+        std::fs::create_dir_all(data_dir)
+            .with_context(|| format!("cannot create the data directory {}", data_dir.display()))?;
+        let journal = Journal::open_with(database, options.journal).await?;
+        if !journal.lease().is_owner() {
+            eprintln!(
+                "another server holds the leases, or ended without giving them up; waiting for them to lapse"
+            );
+            journal.lease().wait_until_owner().await;
+        }
+        let key_file = options.vault_key_file.unwrap_or_else(|| data_dir.join(VAULT_KEY_FILE));
+        let keys = VaultKeys::load_or_create(&key_file)?;
+        let vault = Arc::new(Vault::open(database, keys, clock.clone(), VAULT_CONNECTIONS).await?);
+        let now = clock.clone();
+        let bank = TestBank::open(data_dir, options.bank, Arc::new(move || now.now()))?;
+        let mails = if options.letters { Mailer::Folder(data_dir.join(LETTERS)) } else { Mailer::Discard };
+        let outside =
+            Outside { payments: Provider::TestBank(bank.clone()), mails, vault: Arc::clone(&vault) };
+        let models = ReadModels::open(database, READ_CONNECTIONS).await?;
+        let node = Node::start(journal, clock, outside, options.node).await?;
+        let journal = node.journal();
+        let projectors =
+            options.projectors.then(|| Projectors::start(journal.reader(), journal.writer(), &models));
+        Ok(Shop { node, vault, bank, models, projectors })
+    }
+
+    /// Ends everything in order; what was accepted is finished first.
+    pub async fn close(self) {
+        // First, since the journal closes its readers; what they have not seen they find at the next start.
+        if let Some(projectors) = self.projectors {
+            projectors.close().await;
+        }
+        self.node.shut_down().await;
+        self.models.close().await;
+        self.vault.close().await;
+    }
+}

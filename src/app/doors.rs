@@ -1,0 +1,111 @@
+//! A shop with its doors: everything that settings say, put together for a server.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+
+use crate::actors::NodeOptions;
+use crate::adapters::payments::test_bank::Settings as BankSettings;
+use crate::clock::Clock;
+use crate::config::{Config, Provider};
+use crate::http::{Counters, ServerLimits, Services};
+use crate::journal::{Database, Settings};
+use crate::store::keys;
+use crate::tenants::ServerKey;
+
+use super::{Shop, ShopOptions};
+
+/// What a server needs to serve, and to end in order.
+#[derive(Debug)]
+pub struct Doors {
+    /// What handlers use.
+    pub services: Arc<Services>,
+    /// How much a client may take.
+    pub limits: ServerLimits,
+    shop: Shop,
+}
+
+impl ShopOptions {
+    /// As the settings say.
+    pub fn of(config: &Config) -> Self {
+        let Provider::TestBank = config.payments.provider;
+        let delay = |millis: Duration| u64::try_from(millis.as_millis()).unwrap_or(u64::MAX);
+        let notice_delay_ms = delay(config.payments.notice_delay_ms.duration());
+        ShopOptions {
+            node: NodeOptions {
+                admission: config.engine.admission as usize,
+                idle: config.engine.actor_idle_ms.duration(),
+            },
+            bank: BankSettings {
+                public_url: config.server.public_url.clone(),
+                answer_delay_ms: delay(config.payments.test_bank_delay_ms.duration()),
+                notice_delay_ms,
+                late_notice_delay_ms: notice_delay_ms,
+                pay_later_delay_ms: notice_delay_ms,
+                ..BankSettings::default()
+            },
+            journal: Settings {
+                lease: config.database.lease_ms.duration(),
+                read_connections: config.database.read_connections,
+                ..Settings::default()
+            },
+            vault_key_file: Some(config.vault_key_file()),
+            ..ShopOptions::default()
+        }
+    }
+}
+
+impl Doors {
+    /// Opens the shop and what its doors need.
+    ///
+    /// # Errors
+    /// As [`Shop::open`]; also when the server's secret or the table of keys cannot be read.
+    pub async fn open(config: &Config, clock: Clock) -> anyhow::Result<Doors> {
+        Self::open_with(config, clock, ShopOptions::of(config)).await
+    }
+
+    /// The same, with a shop that behaves otherwise.
+    ///
+    /// # Errors
+    /// As [`Doors::open`].
+    pub async fn open_with(config: &Config, clock: Clock, options: ShopOptions) -> anyhow::Result<Doors> {
+        let database: Database = config.database_address().expose().parse()?;
+        let data_dir: PathBuf = config.database.data_dir.clone();
+        let shop = Shop::open(&database, &data_dir, clock, options).await?;
+        let server_key = ServerKey::load_or_create(&config.server_key_file())?;
+        let keys = keys::open(&database).await.context("cannot open the API keys")?;
+        let request_timeout = config.server.request_timeout_ms.duration();
+        let services = Services {
+            node: Arc::clone(&shop.node),
+            vault: Arc::clone(&shop.vault),
+            bank: shop.bank.clone(),
+            models: shop.models.clone(),
+            keys,
+            server_key,
+            market: config.market.facts(),
+            limits: config.checkout.limits(),
+            commission: config.market.commission,
+            // Before the request is cut off, so that its client is told what to do.
+            patience: request_timeout * 3 / 4,
+            pay_answer: config.checkout.pay_answer_ms.duration(),
+            counters: Counters::default(),
+        };
+        let limits = ServerLimits {
+            header_timeout: config.server.header_timeout_ms.duration(),
+            request_timeout,
+            body_bytes: config.server.body_limit_bytes as usize,
+            drain_timeout: config.server.drain_timeout_ms.duration(),
+        };
+        Ok(Doors { services: Arc::new(services), limits, shop })
+    }
+
+    /// Ends everything in order. Requests must have ended before.
+    pub async fn close(self) {
+        let keys = self.services.keys.clone();
+        drop(self.services);
+        self.shop.close().await;
+        keys.close().await;
+    }
+}

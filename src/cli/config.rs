@@ -1,0 +1,91 @@
+//! `souk config show` and `souk config check`: what is set, where it was set, and what is wrong with it.
+
+use std::fmt::Write as _;
+
+use serde_json::json;
+
+use crate::config::{ConfigErrors, Loaded, Origin, Setting};
+
+/// Every value with its origin. It is TOML, so that it can be used as a file, but for passwords.
+pub(super) fn show(loaded: &Loaded) -> String {
+    let line = |setting: &Setting| format!("{} = {}", setting.key, setting.shown);
+    // Origins stand in one column; a long list must not push them all off the screen.
+    let width =
+        loaded.settings().iter().map(|setting| line(setting).chars().count()).filter(|n| *n <= 60).max();
+    let width = width.unwrap_or_default();
+    let mut text = String::new();
+    let mut section = "";
+    for setting in loaded.settings() {
+        let this = setting.key.split('.').next().unwrap_or_default();
+        if this != section && !text.is_empty() {
+            text.push('\n');
+        }
+        section = this;
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "{:width$}  # {}", line(setting), setting.origin);
+    }
+    text
+}
+
+/// The same for programs: an object per key.
+pub(super) fn show_json(loaded: &Loaded) -> serde_json::Value {
+    let entry = |setting: &Setting| {
+        (setting.key.to_owned(), json!({"value": setting.shown, "origin": setting.origin.to_string()}))
+    };
+    loaded.settings().iter().map(entry).collect::<serde_json::Map<_, _>>().into()
+}
+
+/// One line when all is well, else a line per fault. The caller exits with 1 for an `Err`.
+pub(super) fn check(loaded: &Result<Loaded, ConfigErrors>) -> String {
+    match loaded {
+        Ok(loaded) => {
+            let given = loaded.settings().iter().filter(|setting| setting.origin != Origin::Default).count();
+            format!(
+                "all {} settings are good; {given} given, the others by default\n",
+                loaded.settings().len()
+            )
+        }
+        Err(errors) => format!("{errors}\n"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Config, Flag, Sources};
+
+    fn sources(env: &[(&str, &str)]) -> Sources {
+        let env = env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let flags = vec![Flag { flag: "--addr", key: "server.addr", value: "127.0.0.1:0".to_owned() }];
+        Sources { env, flags, ..Sources::default() }
+    }
+
+    #[test]
+    fn what_is_shown_is_a_file_with_origins_and_without_passwords() {
+        let env =
+            [("SOUK_DATABASE__URL", "postgres://souk:hunter2@db/souk"), ("SOUK_MARKET__COUNTRIES", "DE")];
+        let loaded = Config::load(sources(&env)).unwrap();
+        let text = show(&loaded);
+        assert!(text.starts_with("server.addr = \"127.0.0.1:0\" "), "{text}");
+        assert!(text.contains("# flag --addr\n") && text.contains("# env SOUK_DATABASE__URL\n"), "{text}");
+        assert!(text.contains("postgres://souk:***@db/souk") && !text.contains("hunter2"), "{text}");
+        assert!(text.contains("\n\nmarket.id = \"mkt_main\""), "{text}");
+        assert!(!show_json(&loaded).to_string().contains("hunter2"));
+
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("shown.toml");
+        std::fs::write(&path, &text).unwrap();
+        let again = Config::load(Sources { file: Some(path), ..Sources::default() }).unwrap();
+        assert_eq!(again.config.market, loaded.config.market);
+        assert_eq!(again.config.server, loaded.config.server);
+    }
+
+    #[test]
+    fn a_check_says_all_or_what_is_wrong() {
+        let good = check(&Config::load(sources(&[])));
+        assert!(good.contains("settings are good; 1 given"), "{good}");
+        let bad = check(&Config::load(sources(&[("SOUK_SERVER__ADR", "x"), ("SOUK_LIMITS__BURST", "0")])));
+        assert!(bad.starts_with("the settings are wrong in 2 places:\n  env SOUK_"), "{bad}");
+        assert_eq!(bad.lines().count(), 3);
+    }
+}

@@ -1,0 +1,89 @@
+//! What comes in: JSON bodies and ids in paths, typed, with every fault told as a problem.
+
+use axum::body::Bytes;
+use axum::extract::{FromRequest, FromRequestParts, Path, Request};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, StatusCode, header};
+use serde::de::DeserializeOwned;
+use serde_json::error::Category;
+
+use super::error::{ApiError, Code};
+
+/// A JSON body of this type. The type itself refuses unknown fields.
+pub(super) struct Body<T>(pub(super) T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
+        let is_json = is_json(request.headers());
+        let bytes =
+            Bytes::from_request(request, state).await.map_err(|rejection| match rejection.status() {
+                StatusCode::PAYLOAD_TOO_LARGE => ApiError::new(Code::BodyTooLarge, "send less at a time"),
+                _ => ApiError::new(Code::BodyTimeout, "send the whole body, as long as Content-Length says"),
+            })?;
+        if !is_json {
+            return Err(ApiError::new(
+                Code::UnsupportedMediaType,
+                "send JSON with Content-Type: application/json",
+            ));
+        }
+        serde_json::from_slice(&bytes).map(Body).map_err(|error| fault(&error))
+    }
+}
+
+/// Steps without a body of their own take none, or an empty object.
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Nothing {}
+
+pub(super) struct NoBody;
+
+impl<S: Send + Sync> FromRequest<S> for NoBody {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
+        if request.headers().get(header::CONTENT_TYPE).is_some() {
+            let Body(Nothing {}) = Body::from_request(request, state).await?;
+            return Ok(NoBody);
+        }
+        let bytes = Bytes::from_request(request, state).await;
+        match bytes {
+            Ok(bytes) if bytes.is_empty() => Ok(NoBody),
+            _ => Err(ApiError::new(Code::UnsupportedMediaType, "send no body, or an empty JSON object")),
+        }
+    }
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let Some(value) = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()) else {
+        return false;
+    };
+    let essence = value.split(';').next().unwrap_or_default().trim();
+    essence.eq_ignore_ascii_case("application/json")
+}
+
+fn fault(error: &serde_json::Error) -> ApiError {
+    let said = error.to_string();
+    match error.classify() {
+        Category::Syntax | Category::Eof | Category::Io => {
+            ApiError::new(Code::MalformedJson, format!("the body is not JSON: {said}"))
+        }
+        Category::Data if said.starts_with("unknown field") => {
+            ApiError::new(Code::UnknownField, format!("take the field out or correct its name: {said}"))
+        }
+        Category::Data => ApiError::new(Code::InvalidField, format!("correct the field: {said}")),
+    }
+}
+
+/// Ids in the path. What is not written like one names nothing.
+pub(super) struct Ids<T>(pub(super) T);
+
+impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Ids<T> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let ids = Path::<T>::from_request_parts(parts, state).await;
+        ids.map(|Path(ids)| Ids(ids)).map_err(|_| ApiError::not_found())
+    }
+}

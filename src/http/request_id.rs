@@ -1,0 +1,40 @@
+//! `X-Request-Id`: one name for a request in the answer, the log and every event it causes.
+
+use axum::extract::Request;
+use axum::http::{HeaderName, HeaderValue};
+use axum::middleware::Next;
+use axum::response::Response;
+use tracing::Instrument as _;
+
+const HEADER: HeaderName = HeaderName::from_static("x-request-id");
+/// The longest id that is taken over from a client or a proxy.
+const LENGTH_MAX: usize = 64;
+
+/// The trace that events of this request carry.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Trace(pub(super) u128);
+
+/// Gives the request an id, or keeps the one that a proxy gave it.
+pub(super) async fn assign(mut request: Request, next: Next) -> Response {
+    let mut bytes = [0; 16];
+    // Without random bytes requests still work; they only share a trace.
+    let _ = getrandom::fill(&mut bytes);
+    let trace = u128::from_be_bytes(bytes);
+    let given = request.headers().get(HEADER).filter(|value| is_sound(value.as_bytes())).cloned();
+    let id = given.or_else(|| HeaderValue::from_str(&format!("{trace:032x}")).ok());
+    request.extensions_mut().insert(Trace(trace));
+    let shown = id.as_ref().and_then(|id| id.to_str().ok()).unwrap_or_default().to_owned();
+    // The path may hold an id, never a token; query strings are left out.
+    let span =
+        tracing::info_span!("request", id = shown, method = %request.method(), path = request.uri().path());
+    let mut response = next.run(request).instrument(span).await;
+    if let Some(id) = id {
+        response.headers_mut().insert(HEADER, id);
+    }
+    response
+}
+
+fn is_sound(id: &[u8]) -> bool {
+    let allowed = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_".contains(byte);
+    (1..=LENGTH_MAX).contains(&id.len()) && id.iter().all(allowed)
+}

@@ -1,0 +1,87 @@
+//! The server: takes connections, bounds how long anything takes, and ends in order.
+
+use std::future::Future;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::service::TowerToHyperService;
+use tokio::net::TcpListener;
+
+use super::error::{ApiError, Code};
+use super::{Services, router};
+
+/// The pause after a connection could not be taken (no file descriptors left): trying at once would only spin.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// How much a client may take.
+#[derive(Clone, Copy, Debug)]
+pub struct ServerLimits {
+    /// The longest a client may take to send its headers.
+    pub header_timeout: Duration,
+    /// The longest a request may take.
+    pub request_timeout: Duration,
+    /// The largest body.
+    pub body_bytes: usize,
+    /// How long requests under way are waited for at the end.
+    pub drain_timeout: Duration,
+}
+
+/// Serves until `stop` is over, then takes no more connections, finishes the requests under way and returns.
+pub async fn serve(
+    listener: TcpListener,
+    services: Arc<Services>,
+    limits: ServerLimits,
+    stop: impl Future<Output = ()>,
+) {
+    let app = TowerToHyperService::new(router(services, &limits));
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new()).header_read_timeout(limits.header_timeout);
+    let connections = GracefulShutdown::new();
+    tokio::pin!(stop);
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = &mut stop => break,
+        };
+        match accepted {
+            Ok((stream, _)) => {
+                // Answers are small and waited for.
+                let _ = stream.set_nodelay(true);
+                let connection = connections.watch(http.serve_connection(TokioIo::new(stream), app.clone()));
+                tokio::spawn(async move {
+                    if let Err(error) = connection.await {
+                        tracing::debug!(%error, "a connection ended early");
+                    }
+                });
+            }
+            Err(error) => refused(&error).await,
+        }
+    }
+    drop(listener);
+    if tokio::time::timeout(limits.drain_timeout, connections.shutdown()).await.is_err() {
+        tracing::warn!("some requests did not end in time; their clients must ask again");
+    }
+}
+
+async fn refused(error: &io::Error) {
+    tracing::warn!(%error, "a connection could not be taken");
+    tokio::time::sleep(ACCEPT_PAUSE).await;
+}
+
+/// Ends a request that takes too long. What it started goes on in its actor.
+pub(super) async fn time_out(State(longest): State<Duration>, request: Request, next: Next) -> Response {
+    match tokio::time::timeout(longest, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => {
+            let detail = "it may have happened: send the same request again with the same Idempotency-Key";
+            ApiError::new(Code::Timeout, detail).retry_after_ms(1_000).into_response()
+        }
+    }
+}

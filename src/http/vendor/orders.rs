@@ -1,0 +1,92 @@
+//! A vendor's part of an order. The parts of others are not there.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+use serde::{Deserialize, Serialize};
+use souk_core::ids::{OrderId, ParcelId, StreamId};
+use souk_core::order::{Actor, Command, Order, Scope};
+
+use crate::http::auth::Seller;
+use crate::http::body::{Body, Ids, NoBody};
+use crate::http::error::ApiError;
+use crate::http::idempotency::Named;
+use crate::http::store::changed;
+use crate::http::wire::Reason;
+use crate::http::{Services, Shared};
+use crate::tenants::VendorScope;
+
+/// The number of the vendor's part: one of each order at most, and it never changes.
+async fn own_part(services: &Services, vendor: &VendorScope, id: OrderId) -> Result<u32, ApiError> {
+    let (state, _) = services.node.handle::<Order>().read(StreamId::Order(id), services.patience).await?;
+    let part = state.vendor_orders.iter().find(|(_, part)| part.vendor == vendor.vendor());
+    part.map(|(number, _)| *number).ok_or_else(ApiError::not_found)
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ShipIn {
+    /// Which lines; all that are left when there is none.
+    lines: Option<Vec<u32>>,
+    /// What the carrier calls the parcel.
+    tracking: Option<String>,
+}
+
+pub(super) async fn ship(
+    State(services): State<Shared>,
+    Seller(vendor): Seller,
+    Ids(id): Ids<OrderId>,
+    named: Named,
+    Body(ship): Body<ShipIn>,
+) -> Result<Response, ApiError> {
+    let vendor_order = own_part(&services, &vendor, id).await?;
+    let stream = StreamId::Order(id);
+    let call = named.about(&services, (vendor.tenant(), vendor.principal()), stream, &ship)?;
+    let parcel = ParcelId(call.derive("pcl"));
+    let by = Actor::Vendor(vendor.vendor());
+    let command = Command::Ship { by, vendor_order, parcel, lines: ship.lines, tracking: ship.tracking };
+    let given = call.give::<Order>(&services, stream, command).await?;
+    Ok(given.answer(StatusCode::OK, |reply| {
+        let mut body = changed(id, &reply);
+        body["parcel"] = parcel.to_string().into();
+        body
+    }))
+}
+
+pub(super) async fn deliver(
+    State(services): State<Shared>,
+    Seller(vendor): Seller,
+    Ids((id, parcel)): Ids<(OrderId, ParcelId)>,
+    named: Named,
+    _: NoBody,
+) -> Result<Response, ApiError> {
+    own_part(&services, &vendor, id).await?;
+    let stream = StreamId::Order(id);
+    let call = named.about(&services, (vendor.tenant(), vendor.principal()), stream, &parcel)?;
+    let command = Command::Deliver { by: Actor::Vendor(vendor.vendor()), parcel };
+    let given = call.give::<Order>(&services, stream, command).await?;
+    Ok(given.answer(StatusCode::OK, |reply| changed(id, &reply)))
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct CancelIn {
+    reason: Reason,
+}
+
+pub(super) async fn cancel_line(
+    State(services): State<Shared>,
+    Seller(vendor): Seller,
+    Ids((id, line)): Ids<(OrderId, u32)>,
+    named: Named,
+    Body(cancel): Body<CancelIn>,
+) -> Result<Response, ApiError> {
+    own_part(&services, &vendor, id).await?;
+    let stream = StreamId::Order(id);
+    let who = (vendor.tenant(), vendor.principal());
+    let call = named.required()?.about(&services, who, stream, &(line, &cancel))?;
+    let by = Actor::Vendor(vendor.vendor());
+    let command = Command::Cancel { by, scope: Scope::Line(line), reason: cancel.reason.into() };
+    let given = call.give::<Order>(&services, stream, command).await?;
+    Ok(given.answer(StatusCode::OK, |reply| changed(id, &reply)))
+}

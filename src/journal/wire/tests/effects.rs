@@ -1,0 +1,37 @@
+//! Orders to the outside world survive their rows, and are worked in their lanes.
+
+use souk_core::any::{Effect, Mail, MailTemplate};
+use souk_core::ids::SubjectId;
+use souk_core::payment::{Method, Operation, ProviderCall};
+
+use super::super::{MAIL_LANE, PAYMENT_LANE, decode_effect, encode_effect};
+use super::{ORDER, PAYMENT, eur};
+
+fn survives(lane: &str, effect: &Effect) {
+    let row = encode_effect(effect).unwrap();
+    assert_eq!(row.lane, lane);
+    let read = decode_effect(&row.kind, i64::from(row.version), &row.payload);
+    assert_eq!(read.unwrap(), *effect, "{}", row.payload);
+}
+
+#[test]
+fn calls_to_the_provider() {
+    let token = "tok_1".to_owned();
+    for operation in [
+        Operation::Authorise { amount: eur(1), method: Method::Card { token } },
+        Operation::Capture { amount: eur(2) },
+        Operation::Void,
+        Operation::Refund { amount: eur(3) },
+        Operation::LookUp { of: "key".to_owned() },
+    ] {
+        let call = ProviderCall { payment: PAYMENT, key: format!("{PAYMENT}/capture"), operation };
+        survives(PAYMENT_LANE, &Effect::Payment(call));
+    }
+}
+
+#[test]
+fn mails() {
+    for template in [MailTemplate::OrderPlaced, MailTemplate::ParcelShipped, MailTemplate::Cancelled] {
+        survives(MAIL_LANE, &Effect::Mail(Mail { template, to: SubjectId(4), order: ORDER }));
+    }
+}

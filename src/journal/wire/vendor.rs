@@ -1,0 +1,68 @@
+//! Events and outcomes of a vendor.
+
+use souk_core::ids::{SubjectId, VendorId};
+use souk_core::money::{Currency, Rate};
+use souk_core::vendor::{self, Event};
+
+use super::outcome::Short;
+
+events! {
+    Event:
+    "vendor.applied" 1 => Applied(application: Application),
+    "vendor.approved" 1 => Approved(commission: Commission),
+    "vendor.suspended" 1 => Suspended { reason: String },
+    "vendor.reinstated" 1 => Reinstated,
+    "vendor.closed" 1 => Closed { reason: String },
+    "vendor.commission_set" 1 => CommissionSet(commission: Commission),
+}
+
+mirror! {
+    struct Application = vendor::Application {
+        name: String,
+        legal_entity: LegalEntity,
+        settlement: Currency,
+        seller_of_record: bool,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        contact: Option<SubjectId>,
+    }
+
+    struct LegalEntity = vendor::LegalEntity {
+        name: String,
+        country: String,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        tax_id: Option<String>,
+        series: String,
+    }
+
+    struct Commission = vendor::Commission { rate: Rate, rule: String }
+
+    /// A vendor's yes, as a stored reply holds it.
+    enum Yes = vendor::Reply {
+        Vendor { vendor: VendorId, status: Status, version: u64 },
+        Answer(answer: Answer),
+    }
+
+    enum Answer = vendor::Answer {
+        Terms {
+            active: bool,
+            commission: Rate,
+            rule: Short,
+            settlement: Currency,
+            seller_of_record: bool,
+            version: u64,
+        },
+    }
+
+    enum Status = vendor::Status { Applied, Active, Suspended, Closed }
+
+    /// A vendor's no, as a stored reply holds it.
+    enum No = vendor::Rejection {
+        NotFound,
+        AlreadyExists,
+        WrongState { status: Status },
+        Invalid { field: Field },
+        InvalidRate,
+    }
+
+    enum Field = vendor::Field { Name, LegalName, Country, TaxId, Series, Rule, Reason }
+}

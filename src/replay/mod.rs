@@ -1,0 +1,3 @@
+//! Replays of real marketplaces' orders through the actors.
+
+pub mod olist;

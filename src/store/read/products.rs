@@ -1,0 +1,232 @@
+//! Products and offers: the catalogue.
+
+use souk_core::ids::{ProductId, SkuId, VariantId, VendorId};
+use souk_core::market::{LocalizedText, MarketId};
+use souk_core::money::Money;
+use souk_core::product::{Price, Status};
+
+use crate::journal::JournalError;
+use crate::tenants::{StoreScope, VendorScope};
+
+use super::statement::{Statement, values};
+use super::{Page, ReadModels, failed, of_word, on_pool, page_limit, parsed, word};
+
+const PUT: &str = "INSERT INTO products (id, seq, status, title, category, steward, version) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (id) DO UPDATE SET seq = excluded.seq, \
+     status = excluded.status, title = excluded.title, category = excluded.category, \
+     steward = excluded.steward, version = excluded.version WHERE products.seq < excluded.seq";
+const DROP_OFFERS: &str = "DELETE FROM offers WHERE product = $1";
+const PUT_OFFER: &str = "INSERT INTO offers (sku, market, product, variant, vendor, code, price_minor, \
+     shipping_minor, currency, for_sale) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
+const LISTED: &str = "SELECT id, seq, status, title, category, steward, version FROM products \
+     WHERE status = 'listed' AND id > $1 AND (CAST($2 AS TEXT) IS NULL OR category = $2) \
+     AND (CAST($3 AS TEXT) IS NULL OR EXISTS \
+     (SELECT 1 FROM offers WHERE offers.product = products.id AND offers.vendor = $3 AND for_sale = 1)) \
+     ORDER BY id LIMIT $4";
+const ONE_LISTED: &str = "SELECT id, seq, status, title, category, steward, version FROM products \
+     WHERE status = 'listed' AND id = $1";
+const OFFERS_FOR_SALE: &str = "SELECT sku, market, product, variant, vendor, code, price_minor, shipping_minor, \
+     currency, for_sale FROM offers WHERE product = $1 AND for_sale = 1 ORDER BY sku, market";
+const OFFERS_OF_VENDOR: &str = "SELECT sku, market, product, variant, vendor, code, price_minor, shipping_minor, \
+     currency, for_sale FROM offers WHERE vendor = $1 AND (sku, market) > ($2, $3) ORDER BY sku, market LIMIT $4";
+
+const STATUSES: &[(Status, &str)] = &[
+    (Status::Draft, "draft"),
+    (Status::Submitted, "submitted"),
+    (Status::Approved, "approved"),
+    (Status::Listed, "listed"),
+    (Status::Archived, "archived"),
+];
+
+/// A product at a glance.
+#[derive(Clone, PartialEq, Debug)]
+pub struct ProductRow {
+    /// Which.
+    pub id: ProductId,
+    /// The last event of its stream that this contains.
+    pub seq: u64,
+    /// Where it stands.
+    pub status: Status,
+    /// Its name.
+    pub title: LocalizedText,
+    /// The category's code.
+    pub category: String,
+    /// The vendor that keeps its facts.
+    pub steward: VendorId,
+    /// The seq of the last event that changed what anybody can see of it.
+    pub version: u64,
+}
+
+/// An offer in one market.
+#[derive(Clone, PartialEq, Debug)]
+pub struct OfferRow {
+    /// Which.
+    pub sku: SkuId,
+    /// Where.
+    pub market: MarketId,
+    /// On which product.
+    pub product: ProductId,
+    /// Of which variant.
+    pub variant: VariantId,
+    /// Who sells it.
+    pub vendor: VendorId,
+    /// What the vendor calls it.
+    pub code: String,
+    /// What a unit costs there.
+    pub price: Price,
+    /// Whether it can be bought, as far as product and vendor say.
+    pub for_sale: bool,
+}
+
+/// A product with its offers.
+#[derive(Clone, PartialEq, Debug)]
+pub struct ProductRows {
+    /// The product.
+    pub product: ProductRow,
+    /// Its offers, by SKU and market.
+    pub offers: Vec<OfferRow>,
+}
+
+/// Which products are meant.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct ProductFilter {
+    /// Those of this category.
+    pub category: Option<String>,
+    /// Those that this vendor has for sale.
+    pub vendor: Option<VendorId>,
+}
+
+pub(super) fn put(rows: ProductRows) -> Result<Statement, JournalError> {
+    let ProductRows { product: row, offers } = rows;
+    let title = serde_json::to_string(&row.title).map_err(|error| JournalError::Column {
+        table: "products",
+        column: "title",
+        value: error.to_string(),
+    })?;
+    let id = row.id.to_string();
+    let mut then = vec![Statement::new(DROP_OFFERS, values![id.as_str()])];
+    then.extend(offers.into_iter().map(|offer| {
+        Statement::new(
+            PUT_OFFER,
+            values![
+                offer.sku.to_string(),
+                offer.market.0,
+                offer.product.to_string(),
+                offer.variant.to_string(),
+                offer.vendor.to_string(),
+                offer.code,
+                offer.price.unit.minor,
+                offer.price.shipping.minor,
+                offer.price.unit.currency.code(),
+                offer.for_sale,
+            ],
+        )
+    }));
+    let status = word(STATUSES, &row.status);
+    let values = values![id, row.seq, status, title, row.category, row.steward.to_string(), row.version];
+    Ok(Statement::new(PUT, values).then(then))
+}
+
+type Columns = (String, i64, String, String, String, String, i64);
+
+fn row((id, seq, status, title, category, steward, version): Columns) -> Result<ProductRow, JournalError> {
+    let title = serde_json::from_str(&title).map_err(|_| JournalError::Column {
+        table: "products",
+        column: "title",
+        value: title,
+    })?;
+    Ok(ProductRow {
+        id: parsed("products", "id", &id)?,
+        seq: seq as u64,
+        status: of_word(STATUSES, "products", "status", &status)?,
+        title,
+        category,
+        steward: parsed("products", "steward", &steward)?,
+        version: version as u64,
+    })
+}
+
+type OfferColumns = (String, String, String, String, String, String, i64, i64, String, i64);
+
+fn offer(columns: OfferColumns) -> Result<OfferRow, JournalError> {
+    let (sku, market, product, variant, vendor, code, price, shipping, currency, for_sale) = columns;
+    let currency = parsed("offers", "currency", &currency)?;
+    Ok(OfferRow {
+        sku: parsed("offers", "sku", &sku)?,
+        market: MarketId(market),
+        product: parsed("offers", "product", &product)?,
+        variant: parsed("offers", "variant", &variant)?,
+        vendor: parsed("offers", "vendor", &vendor)?,
+        code,
+        price: Price { unit: Money::new(price, currency), shipping: Money::new(shipping, currency) },
+        for_sale: for_sale == 1,
+    })
+}
+
+impl ReadModels {
+    /// Listed products by id, behind the one named.
+    ///
+    /// # Errors
+    /// When the database does not answer or a row was damaged.
+    pub async fn products(
+        &self,
+        _: &StoreScope,
+        filter: &ProductFilter,
+        after: Option<ProductId>,
+        limit: u32,
+    ) -> Result<Page<ProductRow, ProductId>, JournalError> {
+        let after = after.map_or_else(String::new, |id| id.to_string());
+        let vendor = filter.vendor.map(|vendor| vendor.to_string());
+        let rows: Vec<Columns> = on_pool!(&self.reads, pool => sqlx::query_as(LISTED)
+            .bind(after)
+            .bind(&filter.category)
+            .bind(vendor)
+            .bind(page_limit(limit))
+            .fetch_all(pool)
+            .await)
+        .map_err(failed("list products"))?;
+        let items = rows.into_iter().map(row).collect::<Result<_, _>>()?;
+        Ok(Page::of(items, limit, |row: &ProductRow| row.id))
+    }
+
+    /// A listed product with the offers that are for sale; `None` when nobody may see it.
+    ///
+    /// # Errors
+    /// As [`ReadModels::products`].
+    pub async fn product(&self, _: &StoreScope, id: ProductId) -> Result<Option<ProductRows>, JournalError> {
+        let found: Option<Columns> = on_pool!(&self.reads, pool => {
+            sqlx::query_as(ONE_LISTED).bind(id.to_string()).fetch_optional(pool).await
+        })
+        .map_err(failed("read a product"))?;
+        let Some(found) = found else { return Ok(None) };
+        let offers: Vec<OfferColumns> = on_pool!(&self.reads, pool => {
+            sqlx::query_as(OFFERS_FOR_SALE).bind(id.to_string()).fetch_all(pool).await
+        })
+        .map_err(failed("read a product's offers"))?;
+        let offers = offers.into_iter().map(offer).collect::<Result<_, _>>()?;
+        Ok(Some(ProductRows { product: row(found)?, offers }))
+    }
+
+    /// A vendor's own offers by SKU and market, behind the one named, for sale or not.
+    ///
+    /// # Errors
+    /// As [`ReadModels::products`].
+    pub async fn own_offers(
+        &self,
+        scope: &VendorScope,
+        after: Option<(SkuId, MarketId)>,
+        limit: u32,
+    ) -> Result<Page<OfferRow, (SkuId, MarketId)>, JournalError> {
+        let (sku, market) = after.map_or_else(Default::default, |(sku, market)| (sku.to_string(), market.0));
+        let rows: Vec<OfferColumns> = on_pool!(&self.reads, pool => sqlx::query_as(OFFERS_OF_VENDOR)
+            .bind(scope.vendor().to_string())
+            .bind(sku)
+            .bind(market)
+            .bind(page_limit(limit))
+            .fetch_all(pool)
+            .await)
+        .map_err(failed("list a vendor's offers"))?;
+        let items = rows.into_iter().map(offer).collect::<Result<_, _>>()?;
+        Ok(Page::of(items, limit, |row: &OfferRow| (row.sku, row.market.clone())))
+    }
+}

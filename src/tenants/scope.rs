@@ -1,0 +1,165 @@
+//! Scopes: what somebody who has proved who they are may reach.
+//!
+//! Their constructors are private to `tenants/`. A function that takes a scope can only be called by somebody
+//! who proved it, and it cannot forget to ask whose things these are.
+
+use souk_core::ids::{BuyerId, CheckoutId, OrderId, Principal, VendorId};
+
+/// Whose shop somebody acts in. Part of every command's name, so that keys of two tenants never meet.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Tenant {
+    /// The marketplace itself: its operators and its shoppers.
+    Market,
+    /// A vendor.
+    Vendor(VendorId),
+}
+
+/// May do what the marketplace's operators may.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct OperatorScope {
+    principal: Principal,
+}
+
+impl OperatorScope {
+    pub(super) fn of_key(key: u128) -> Self {
+        OperatorScope { principal: Principal::Key(key) }
+    }
+
+    /// The person at souk's own command line. Nothing is checked: whoever can start souk here can open its
+    /// database anyway. For `cli/` and what it starts, never for a request.
+    pub fn of_console() -> Self {
+        OperatorScope { principal: Principal::System }
+    }
+
+    /// Who acts.
+    pub fn principal(&self) -> Principal {
+        self.principal
+    }
+
+    /// Where.
+    pub fn tenant(&self) -> Tenant {
+        Tenant::Market
+    }
+}
+
+/// May do what one vendor may, with what belongs to it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct VendorScope {
+    vendor: VendorId,
+    principal: Principal,
+}
+
+impl VendorScope {
+    pub(super) fn of_key(vendor: VendorId, key: u128) -> Self {
+        VendorScope { vendor, principal: Principal::Key(key) }
+    }
+
+    /// Which vendor.
+    pub fn vendor(&self) -> VendorId {
+        self.vendor
+    }
+
+    /// Who acts.
+    pub fn principal(&self) -> Principal {
+        self.principal
+    }
+
+    /// Where.
+    pub fn tenant(&self) -> Tenant {
+        Tenant::Vendor(self.vendor)
+    }
+}
+
+/// May see what every visitor of the store may: what is listed. Nobody has to prove anything for it, but a query
+/// that takes it says that its answer is for everybody.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct StoreScope(());
+
+impl StoreScope {
+    /// Anybody's.
+    pub fn of_anybody() -> Self {
+        StoreScope(())
+    }
+}
+
+/// May do what one shopper may, with one cart or one order.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct BuyerScope {
+    buyer: BuyerId,
+    reach: Reach,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Reach {
+    Checkout(CheckoutId),
+    Order(OrderId),
+}
+
+impl BuyerScope {
+    pub(super) fn of_checkout(buyer: BuyerId, checkout: CheckoutId) -> Self {
+        BuyerScope { buyer, reach: Reach::Checkout(checkout) }
+    }
+
+    pub(super) fn of_order(buyer: BuyerId, order: OrderId) -> Self {
+        BuyerScope { buyer, reach: Reach::Order(order) }
+    }
+
+    /// Which shopper.
+    pub fn buyer(&self) -> BuyerId {
+        self.buyer
+    }
+
+    /// The checkout this is for. An order's token opens none: it is passed on to whoever receives the parcel.
+    pub fn checkout(&self) -> Option<CheckoutId> {
+        match self.reach {
+            Reach::Checkout(checkout) => Some(checkout),
+            Reach::Order(_) => None,
+        }
+    }
+
+    /// The order this is for. Whoever has the cart's token may see what was ordered with it.
+    pub fn order(&self) -> OrderId {
+        match self.reach {
+            // A checkout and the order that it places share their key.
+            Reach::Checkout(checkout) => OrderId(checkout.0),
+            Reach::Order(order) => order,
+        }
+    }
+
+    /// Who acts.
+    pub fn principal(&self) -> Principal {
+        Principal::Buyer(self.buyer.0)
+    }
+
+    /// Where.
+    pub fn tenant(&self) -> Tenant {
+        Tenant::Market
+    }
+}
+
+/// What a verified API key gives.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Access {
+    /// An operator's.
+    Operator(OperatorScope),
+    /// A vendor's.
+    Vendor(VendorScope),
+}
+
+impl Access {
+    /// The operator's scope, if that is what it is.
+    pub fn operator(self) -> Option<OperatorScope> {
+        match self {
+            Access::Operator(scope) => Some(scope),
+            Access::Vendor(_) => None,
+        }
+    }
+
+    /// The vendor's scope, if that is what it is. An operator's key does not stand for a vendor's.
+    pub fn vendor(self) -> Option<VendorScope> {
+        match self {
+            Access::Vendor(scope) => Some(scope),
+            Access::Operator(_) => None,
+        }
+    }
+}

@@ -1,0 +1,28 @@
+use souk_core::any::AnyEvent;
+use souk_core::ids::SubjectId;
+use souk_core::money::{Currency, Rate};
+use souk_core::vendor::{Application, Commission, Event, LegalEntity};
+
+pub fn events() -> Vec<AnyEvent> {
+    let application = Application {
+        name: "Töpferei am Markt".to_owned(),
+        legal_entity: LegalEntity {
+            name: "Töpferei am Markt GmbH".to_owned(),
+            country: "DE".to_owned(),
+            tax_id: Some("DE136695976".to_owned()),
+            series: "TAM-".to_owned(),
+        },
+        settlement: Currency::EUR,
+        seller_of_record: true,
+        contact: Some(SubjectId(30)),
+    };
+    let events = [
+        Event::Applied(application),
+        Event::Approved(Commission { rate: Rate(1_250), rule: "default".to_owned() }),
+        Event::Suspended { reason: "Complaints about late parcels.\nSee the inbox.".to_owned() },
+        Event::Reinstated,
+        Event::Closed { reason: "Retired.".to_owned() },
+        Event::CommissionSet(Commission { rate: Rate(900), rule: "spring".to_owned() }),
+    ];
+    events.map(AnyEvent::Vendor).into()
+}
