@@ -1,5 +1,7 @@
 //! Everything that is tested through more than one module: one binary, because linking is slow.
 
+#![allow(clippy::unwrap_used, reason = "a test that unwraps nothing fails, as it should")]
+
 mod actors;
 mod architecture;
 mod http;

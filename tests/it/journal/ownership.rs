@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use souk::journal::{Journal, JournalError, OutcomeSink, StartError};
+use souk::journal::{Journal, JournalError, OutcomeSink, Settings, StartError};
 use souk_core::ids::{PARTITIONS, Partition};
 use souk_core::journal::{Incarnation, Refusal};
 
@@ -29,6 +29,11 @@ fn a_standby_takes_over_and_the_old_owner_is_fenced() {
 #[test]
 fn an_owner_that_closes_hands_over_at_once() {
     run_on_postgres(hand_over);
+}
+
+#[test]
+fn a_take_over_waits_for_the_commit_under_way() {
+    run_on_postgres(commit_under_way);
 }
 
 #[test]
@@ -172,6 +177,29 @@ async fn hand_over(place: Place) {
     first.close().await;
     tokio::time::timeout(BOUND, second.lease().wait_until_owner()).await.expect("it need not wait");
     second.close().await;
+}
+
+/// Between the comparison of the epochs and COMMIT nobody can change them.
+async fn commit_under_way(place: Place) {
+    let patient = Settings { lease: 10 * BOUND, ..settings() };
+    let journal = Journal::open_with(&place.database, patient).await.unwrap();
+    journal.lease().wait_until_owner().await;
+    let mut host = HandHost::start(&journal, shard(1)).await;
+    let mut door = place.side_door().await;
+    door.begin().await;
+    // Lets the comparison through and stops the insert.
+    door.execute("LOCK TABLE events IN SHARE MODE").await;
+    host.send(&journal, 1).await;
+    let stopped = "SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() \
+         AND wait_event_type = 'Lock' AND query LIKE 'INSERT INTO events%'";
+    until("the insert waits", async || place.number(stopped).await == 1).await;
+    let free = "SELECT COUNT(*) FROM (SELECT 1 FROM leases WHERE partition = 1 FOR UPDATE SKIP LOCKED) free";
+    assert_eq!(place.number(free).await, 0, "the lease cannot be taken");
+    let others = "SELECT COUNT(*) FROM (SELECT 1 FROM leases FOR UPDATE SKIP LOCKED) free";
+    assert_eq!(place.number(others).await, 63, "the others can");
+    door.execute("ROLLBACK").await;
+    host.all_durable().await;
+    journal.close().await;
 }
 
 async fn noticed(place: Place) {
