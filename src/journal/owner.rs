@@ -162,6 +162,10 @@ impl Keeping {
                 told = &mut stopped => break told.is_ok(),
                 () = tokio::time::sleep(self.lasts / 5) => {}
             }
+            if self.writer.is_gone() {
+                // Nothing can be written here any more; the leases are for somebody else.
+                break true;
+            }
             let turn = tokio::time::timeout(self.lasts / 2, self.turn()).await;
             let error = match turn {
                 Ok(Ok(())) => continue,

@@ -245,6 +245,10 @@ impl Writer {
         done.map_err(|reason| JournalError::Upkeep { reason })
     }
 
+    pub(super) fn is_gone(&self) -> bool {
+        self.queue.is_closed()
+    }
+
     pub(super) async fn own(&self, tails: Vec<Tail>) -> Result<(), WriterGone> {
         let (answer, answered) = oneshot::channel();
         self.queue.send(Message::Own { tails, answer }).await.map_err(|_| WriterGone)?;

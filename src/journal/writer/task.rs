@@ -3,7 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
-use souk_core::ids::{Partition, StreamId};
+use souk_core::ids::{PARTITIONS, Partition, StreamId};
 use souk_core::journal::{Incarnation, Refusal};
 use souk_core::sequencer::{Group, Sequencer};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -321,6 +321,8 @@ impl Task {
     }
 
     fn fatal(&mut self, reason: String) -> Stop {
+        // Nobody may go on answering from memory while the process ends.
+        (0..PARTITIONS).map(Partition).for_each(|partition| self.lease.lose(partition));
         tracing::error!(
             reason,
             "the database can no longer be trusted; the server must exit and start again"

@@ -115,6 +115,7 @@ async fn damaged_file(place: Place) {
     let fatal = journal.writer().fatal();
     let reason = tokio::time::timeout(BOUND, fatal).await.expect("the writer ends");
     assert!(reason.contains("malformed") || reason.contains("not a database"), "{reason}");
+    assert!(!journal.lease().is_owner(), "nobody answers from memory any more");
     // The append has no outcome: it is neither durable nor refused.
     assert!(host.outcomes.recv().await.is_none());
     let append = host.append(1);
