@@ -3,7 +3,7 @@
 FROM rust:1-bookworm AS build
 WORKDIR /src
 COPY . .
-RUN cargo build --release --locked --package souk --bin souk
+RUN cargo build --profile dist --locked --package souk --bin souk
 
 FROM debian:bookworm-slim
 RUN apt-get update \
@@ -12,7 +12,7 @@ RUN apt-get update \
     && groupadd --system --gid 10001 souk \
     && useradd --system --uid 10001 --gid souk --home-dir /var/lib/souk --shell /usr/sbin/nologin souk \
     && install -d -o souk -g souk -m 0750 /var/lib/souk
-COPY --from=build /src/target/release/souk /usr/local/bin/souk
+COPY --from=build /src/target/dist/souk /usr/local/bin/souk
 COPY --from=build /src/LICENSE-MIT /src/LICENSE-APACHE /usr/share/doc/souk/
 
 # A number, so that an orchestrator can see that it is not root.

@@ -232,7 +232,8 @@ pub struct Host<M: Machine, P> {
     /// The stream's row in `wakes`, once everything in flight is durable.
     wake: Option<Timestamp>,
     timer: Option<Timestamp>,
-    snapshot_every: u64,
+    /// Instead of what the machine says.
+    snapshot_every: Option<u64>,
     /// Whether readers have been shown everything there is since this host was loaded.
     shown: bool,
     now: Timestamp,
@@ -280,7 +281,7 @@ impl<M: Machine, P> Host<M, P> {
             retries: BTreeMap::new(),
             wake: loaded.wake,
             timer: None,
-            snapshot_every: M::SNAPSHOT_EVERY,
+            snapshot_every: None,
             shown: false,
             now,
             failed: false,
@@ -310,7 +311,7 @@ impl<M: Machine, P> Host<M, P> {
     /// Takes a snapshot every so many events, at least one, instead of as often as the machine says.
     #[must_use]
     pub fn with_snapshots_every(mut self, events: u64) -> Self {
-        self.snapshot_every = events.max(1);
+        self.snapshot_every = Some(events.max(1));
         self
     }
 
@@ -605,7 +606,8 @@ impl<M: Machine, P> Host<M, P> {
     }
 
     fn send(&mut self, append: Append, actions: &mut Vec<Action<M, P>>) {
-        let due_snapshot = self.applied_seq - self.snapshot_seq >= self.snapshot_every;
+        let every = self.snapshot_every.unwrap_or_else(|| M::SNAPSHOT_EVERY.max(M::things(&self.state)));
+        let due_snapshot = self.applied_seq - self.snapshot_seq >= every;
         let ahead = planted::is(Bug::SnapshotAhead);
         if due_snapshot && ahead {
             self.take_snapshot(actions);

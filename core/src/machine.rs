@@ -165,11 +165,18 @@ pub trait Machine: Sized + Send + Sync + Debug + Clone + 'static {
 
     /// Changes whenever the shape or the meaning of [`Machine::State`] does; older snapshots are then ignored.
     const SNAPSHOT_VERSION: u32;
-    /// A snapshot is taken when this many events have come since the last one.
+    /// A snapshot is taken when this many events have come since the last one, and no fewer than the state has
+    /// [things](Machine::things).
     const SNAPSHOT_EVERY: u64;
 
     /// The state before the first event.
     fn initial(stream: StreamId) -> Self::State;
+
+    /// About how many things the state holds, for machines whose state has no bound: writing all of them down after
+    /// every few events would cost more than the events do. Must be cheap.
+    fn things(_: &Self::State) -> u64 {
+        0
+    }
 
     /// What is due by `ctx.now`. Called before every `decide` and whenever a timer fires.
     fn due(state: &Self::State, ctx: &Ctx) -> Due<Self>;

@@ -4,16 +4,20 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef};
-use souk_core::host::{Action, Host, Input};
+use souk_core::host::{Action, Host, Input, Snapshot};
 use souk_core::ids::StreamId;
 use souk_core::journal::{Incarnation, Origin};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
+use crate::journal::wire::EncodedSnapshot;
 use crate::journal::{OutcomeSink, Settled};
 
 use super::message::{HostMessage, Port, Reply};
 use super::node::{Hosted, Node};
+
+/// States of this many things are not made rows of in the actor.
+const LARGE: u64 = 1_000;
 
 pub(super) struct HostActor<M>(PhantomData<M>);
 
@@ -150,7 +154,7 @@ impl<M: Hosted> HostState<M> {
     ) -> Result<(), ActorProcessingErr> {
         match action {
             Action::Append(append) => self.node.journal().append(append).await?,
-            Action::Snapshot(snapshot) => self.node.journal().snapshot(snapshot).await?,
+            Action::Snapshot(snapshot) => self.write_down(snapshot).await?,
             Action::Timer(at) => self.node.set_timer(self.stream, at),
             Action::Passivate => {
                 let _ = myself.drain();
@@ -161,6 +165,27 @@ impl<M: Hosted> HostState<M> {
             }
             outward => self.let_out(outward)?,
         }
+        Ok(())
+    }
+
+    /// A large state is made a row elsewhere: the actor has callers waiting. Where the row comes in the writer's
+    /// queue is behind the events it contains either way, and without it the next start folds a few more.
+    async fn write_down(&self, snapshot: Snapshot<M>) -> Result<(), ActorProcessingErr> {
+        if M::things(&snapshot.state) < LARGE {
+            return Ok(self.node.journal().snapshot(snapshot).await?);
+        }
+        let node = Arc::clone(&self.node);
+        tokio::task::spawn(async move {
+            let stream = snapshot.stream;
+            let encoded = tokio::task::spawn_blocking(move || EncodedSnapshot::of(&snapshot)).await;
+            let sent = match encoded {
+                Ok(Ok(encoded)) => node.journal().writer().snapshot(encoded).await.is_ok(),
+                Ok(Err(_)) | Err(_) => false,
+            };
+            if !sent {
+                tracing::warn!(%stream, "a snapshot was not written");
+            }
+        });
         Ok(())
     }
 

@@ -21,6 +21,7 @@ pub mod migrate;
 mod offer;
 mod owner;
 mod pages;
+mod parts;
 mod postgres;
 mod read;
 mod sql;

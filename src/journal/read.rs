@@ -9,6 +9,7 @@ use souk_core::time::Timestamp;
 use super::database::{Database, Pool, Set, on_pool};
 use super::error::JournalError;
 use super::meta::Meta;
+use super::parts::{PARTS, PartRow, Parts};
 use super::stored::{EffectColumns, ReplyColumns, StoredEffect, StoredEvent, StoredReply};
 use super::wire;
 
@@ -33,11 +34,7 @@ macro_rules! select_effects {
     };
 }
 
-const SNAPSHOT: &str = "SELECT seq, version, hash, state FROM snapshots WHERE stream = $1";
 const STREAM: &str = select_events!("WHERE stream = $1 AND seq > $2 ORDER BY seq");
-const PLACE: &str = "SELECT position, recorded_at FROM events WHERE stream = $1 AND seq = $2";
-const STREAM_REPLIES: &str = "SELECT stream, command_id, fingerprint, recorded_at, outcome FROM replies \
-     WHERE stream = $1 AND recorded_at > $2 ORDER BY recorded_at";
 const WAKE: &str = "SELECT due_at FROM wakes WHERE stream = $1";
 const TAIL: &str = select_events!("WHERE partition = $1 AND position > $2 ORDER BY position LIMIT $3");
 const LAST_POSITION: &str = "SELECT MAX(position) FROM events WHERE partition = $1";
@@ -102,38 +99,39 @@ impl Reader {
         stream: StreamId,
         now: Timestamp,
     ) -> Result<Loaded<M>, JournalError> {
-        // In this order each reading shows at least what the one before it did.
-        let snapshot = self.snapshot::<M>(stream).await?;
+        let mut found = self.parts(stream, now.plus_millis(-REPEATS_KEPT_MS)).await?;
+        let snapshot = found.snapshot.take().and_then(|row| {
+            let seq = u64::try_from(row.seq).ok()?;
+            Some((seq, wire::decode_state::<M>(stream, seq, row.version, &row.hash, &row.state)?))
+        });
         let from = snapshot.as_ref().map_or(0, |(seq, _)| *seq);
-        let events = self.stream(stream, from).await?;
-        let replies = self.replies_of::<M>(stream, now.plus_millis(-REPEATS_KEPT_MS)).await?;
-        let wake = self.wake(stream).await?;
-        let last = match events.last() {
-            Some(event) => Some((event.position, event.at)),
-            None if from > 0 => self.place_of(stream, from).await?,
-            None => None,
+        let mut events = match found.events.first() {
+            // The snapshot is of no use to this version, and what came before it was not read.
+            Some(first) if first.seq as u64 > from + 1 => self.stream(stream, 0).await?,
+            _ => found.events.iter().map(StoredEvent::decode).collect::<Result<_, _>>()?,
         };
-        Ok(Loaded { snapshot, events, replies, wake, last })
+        let last = events.last().map(|event| (event.position, event.at));
+        events.retain(|event| event.seq > from);
+        let replies = found.replies.into_iter().map(|row| {
+            let reply = StoredReply::of(row)?;
+            let outcome = M::stored_outcome(&reply.outcome).ok_or(JournalError::Foreign { stream })?;
+            Ok(KnownReply { key: reply.key, at: reply.at, outcome })
+        });
+        let replies = replies.collect::<Result<_, JournalError>>()?;
+        Ok(Loaded { snapshot, events, replies, wake: found.wake, last })
     }
 
-    /// Position and time of one event.
-    async fn place_of(&self, stream: StreamId, seq: u64) -> Result<Option<(u64, Timestamp)>, JournalError> {
-        let row: Option<(i64, i64)> = on_pool!(&self.pool, pool => {
-            sqlx::query_as(PLACE).bind(stream.to_string()).bind(seq as i64).fetch_optional(pool).await
+    /// One statement, so that the parts are of one moment and a sleeping host costs one round trip.
+    async fn parts(&self, stream: StreamId, replies_after: Timestamp) -> Result<Parts, JournalError> {
+        let rows: Vec<PartRow> = on_pool!(&self.pool, pool => {
+            sqlx::query_as(PARTS)
+                .bind(stream.to_string())
+                .bind(replies_after.as_millis())
+                .fetch_all(pool)
+                .await
         })
-        .map_err(JournalError::database("read the place of an event"))?;
-        Ok(row.map(|(position, at)| (position as u64, Timestamp::from_millis(at))))
-    }
-
-    async fn snapshot<M: Machine>(&self, stream: StreamId) -> Result<Option<(u64, M::State)>, JournalError> {
-        let row: Option<(i64, i64, Vec<u8>, String)> = on_pool!(&self.pool, pool => {
-            sqlx::query_as(SNAPSHOT).bind(stream.to_string()).fetch_optional(pool).await
-        })
-        .map_err(JournalError::database("read a snapshot"))?;
-        Ok(row.and_then(|(seq, version, hash, state)| {
-            let seq = u64::try_from(seq).ok()?;
-            Some((seq, wire::decode_state::<M>(stream, seq, version, &hash, &state)?))
-        }))
+        .map_err(JournalError::database("read a stream"))?;
+        Parts::of(rows)
     }
 
     /// A stream's events after `seq`, in order.
@@ -146,28 +144,6 @@ impl Reader {
         })
         .map_err(JournalError::database("read a stream"))?;
         rows.iter().map(StoredEvent::decode).collect()
-    }
-
-    async fn replies_of<M: Machine>(
-        &self,
-        stream: StreamId,
-        after: Timestamp,
-    ) -> Result<Vec<KnownReply<M>>, JournalError> {
-        let rows: Vec<ReplyColumns> = on_pool!(&self.pool, pool => {
-            sqlx::query_as(STREAM_REPLIES)
-                .bind(stream.to_string())
-                .bind(after.as_millis())
-                .fetch_all(pool)
-                .await
-        })
-        .map_err(JournalError::database("read a stream's replies"))?;
-        rows.into_iter()
-            .map(|row| {
-                let reply = StoredReply::of(row)?;
-                let outcome = M::stored_outcome(&reply.outcome).ok_or(JournalError::Foreign { stream })?;
-                Ok(KnownReply { key: reply.key, at: reply.at, outcome })
-            })
-            .collect()
     }
 
     /// A stream's row in `wakes`.

@@ -60,30 +60,45 @@ where
     Option<Vec<u8>>: Decode<'r, R::Database> + Type<R::Database>,
     R::Database: Database,
 {
-    /// Columns in the order of `sql::EVENT_COLUMNS`.
     fn from_row(row: &'r R) -> Result<Self, sqlx::Error> {
-        Ok(StoredEvent {
-            partition: row.try_get(0)?,
-            position: row.try_get(1)?,
-            stream: row.try_get(2)?,
-            seq: row.try_get(3)?,
-            epoch: row.try_get(4)?,
-            kind: row.try_get(5)?,
-            version: row.try_get(6)?,
-            append_id: row.try_get(7)?,
-            principal: row.try_get(8)?,
-            cause_stream: row.try_get(9)?,
-            cause_seq: row.try_get(10)?,
-            trace: row.try_get(11)?,
-            recorded_at: row.try_get(12)?,
-            payload: row.try_get(13)?,
-            checksum: row.try_get(14)?,
-            chain: row.try_get(15)?,
-        })
+        Self::from_columns(row, 0)
     }
 }
 
 impl StoredEvent {
+    /// Reads the columns of `sql::EVENT_COLUMNS`, in their order, from column `first` on.
+    pub(super) fn from_columns<'r, R>(row: &'r R, first: usize) -> Result<Self, sqlx::Error>
+    where
+        R: Row,
+        usize: ColumnIndex<R>,
+        i64: Decode<'r, R::Database> + Type<R::Database>,
+        String: Decode<'r, R::Database> + Type<R::Database>,
+        Vec<u8>: Decode<'r, R::Database> + Type<R::Database>,
+        Option<i64>: Decode<'r, R::Database> + Type<R::Database>,
+        Option<String>: Decode<'r, R::Database> + Type<R::Database>,
+        Option<Vec<u8>>: Decode<'r, R::Database> + Type<R::Database>,
+        R::Database: Database,
+    {
+        Ok(StoredEvent {
+            partition: row.try_get(first)?,
+            position: row.try_get(first + 1)?,
+            stream: row.try_get(first + 2)?,
+            seq: row.try_get(first + 3)?,
+            epoch: row.try_get(first + 4)?,
+            kind: row.try_get(first + 5)?,
+            version: row.try_get(first + 6)?,
+            append_id: row.try_get(first + 7)?,
+            principal: row.try_get(first + 8)?,
+            cause_stream: row.try_get(first + 9)?,
+            cause_seq: row.try_get(first + 10)?,
+            trace: row.try_get(first + 11)?,
+            recorded_at: row.try_get(first + 12)?,
+            payload: row.try_get(first + 13)?,
+            checksum: row.try_get(first + 14)?,
+            chain: row.try_get(first + 15)?,
+        })
+    }
+
     /// The checksum its columns should have; `None` when a number is one that no souk writes.
     pub fn expected_checksum(&self) -> Option<Hash> {
         let cause = match (&self.cause_stream, self.cause_seq) {

@@ -29,6 +29,10 @@ impl Machine for Inventory {
         State::default()
     }
 
+    fn things(state: &State) -> u64 {
+        (state.skus.len() + state.holds.len() + state.ended.len()) as u64
+    }
+
     fn due(state: &State, ctx: &Ctx) -> Due<Self> {
         Due::events(decide::expired(state, ctx.now))
     }

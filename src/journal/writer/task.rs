@@ -68,6 +68,14 @@ impl Task {
     pub(super) async fn run(mut self, mut queue: mpsc::Receiver<Message>, group_max: usize) {
         let mut batch = Vec::with_capacity(group_max);
         while queue.recv_many(&mut batch, group_max).await > 0 {
+            // Whoever was just told of the last group is about to send: let them, so that the first of them does not
+            // travel alone and make the others wait for a whole group.
+            tokio::task::yield_now().await;
+            while batch.len() < group_max
+                && let Ok(message) = queue.try_recv()
+            {
+                batch.push(message);
+            }
             match self.take(&mut batch).await {
                 Ok(()) => {}
                 Err(Stop::Fatal) => return,
