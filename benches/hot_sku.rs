@@ -3,6 +3,8 @@
 //!
 //! `cargo xtask bench hot_sku [-- --seconds 5]`. Prints one table with ratios, then verifies what it wrote.
 
+mod rig;
+
 use std::path::PathBuf;
 use std::process::Command as Process;
 use std::sync::Arc;
@@ -12,13 +14,14 @@ use std::time::Duration;
 use anyhow::{Context, bail, ensure};
 use souk::app::{Shop, ShopOptions};
 use souk::clock::Clock;
-use souk::journal::{Database, audit};
+use souk::journal::Database;
 use souk_core::host::Answer;
 use souk_core::ids::{CheckoutId, HoldId, LocationId, MovementId, SkuId, StreamId};
 use souk_core::inventory::{Command, Movement, Request};
 use souk_core::journal::Origin;
-use souk_core::verify::Verifier;
 use tokio::time::Instant;
+
+use rig::{fresh_postgres, numbers, psql, verified};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -28,26 +31,9 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const POOLS: [u32; 5] = [1, 2, 4, 8, 16];
 
 fn main() -> anyhow::Result<()> {
-    let seconds = seconds_wanted()?;
+    let [seconds] = numbers([("--seconds", 5)])?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(run(seconds))
-}
-
-/// `cargo bench` hands every bench a `--bench` of its own; anything else unknown is a mistake.
-fn seconds_wanted() -> anyhow::Result<u64> {
-    let mut seconds = 5;
-    let mut arguments = std::env::args().skip(1);
-    while let Some(argument) = arguments.next() {
-        match argument.as_str() {
-            "--bench" => {}
-            "--seconds" => {
-                let value = arguments.next().context("--seconds wants a number")?;
-                seconds = value.parse().with_context(|| format!("--seconds {value:?} is no number"))?;
-            }
-            other => bail!("unknown argument {other:?}; known: --seconds N"),
-        }
-    }
-    Ok(seconds)
 }
 
 async fn run(seconds: u64) -> anyhow::Result<()> {
@@ -174,40 +160,13 @@ fn prepare() -> [Command; 11] {
 
 /// Everything that was answered must be there, and everything that is there must hold.
 async fn verify(database: &Database, holds: u64) -> anyhow::Result<(u64, u64)> {
-    let mut verifier = Verifier::new();
-    let mut bytes = 0;
-    let damage = audit::read(database, |recorded, payload_bytes| {
-        bytes += payload_bytes;
-        verifier.event(recorded);
-    })
-    .await?;
-    let report = verifier.finish();
-    ensure!(
-        damage.is_empty() && report.violations.is_empty(),
-        "not verified: {damage:?} {:?}",
-        report.violations
-    );
+    let (report, bytes) = verified(database).await?;
     ensure!(
         report.pending.len() as u64 == holds,
         "{holds} holds answered, {} in the journal",
         report.pending.len()
     );
-    Ok((report.events, bytes as u64))
-}
-
-/// A database of its own on the server at `url`, dropped first if an earlier run left it.
-fn fresh_postgres(url: &str, name: &str) -> anyhow::Result<Database> {
-    let (server, _) = url.rsplit_once('/').context("the Postgres address names no database")?;
-    psql(url, &format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"))?;
-    psql(url, &format!("CREATE DATABASE {name}"))?;
-    Ok(Database::Postgres { url: format!("{server}/{name}") })
-}
-
-fn psql(url: &str, sql: &str) -> anyhow::Result<()> {
-    let status =
-        Process::new("psql").args(["-qX", "-v", "ON_ERROR_STOP=1", "-d", url, "-c", sql]).status()?;
-    ensure!(status.success(), "psql failed on: {sql}");
-    Ok(())
+    Ok((report.events, bytes))
 }
 
 /// The usual ways, driven by pgbench: a stronger client than any pool in front of them.

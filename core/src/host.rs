@@ -657,6 +657,10 @@ impl<M: Machine, P> Host<M, P> {
         {
             actions.push(self.stamped(action));
         }
+        if self.gate.is_empty() {
+            // Most hosts rest most of the time, and there are many of them.
+            self.gate = VecDeque::new();
+        }
     }
 
     /// Replies say the position at which they are true; it is known only now.

@@ -40,8 +40,6 @@ pub(super) struct HostState<M: Hosted> {
     incarnation: Incarnation,
     host: Host<M, Port<M>>,
     outcomes: mpsc::UnboundedReceiver<Settled>,
-    /// Kept between messages so that a step allocates nothing.
-    actions: Vec<Action<M, Port<M>>>,
 }
 
 fn outcome<M: Hosted>(settled: Settled) -> Input<M, Port<M>> {
@@ -73,11 +71,10 @@ impl<M: Hosted> Actor for HostActor<M> {
         // A draining actor takes no more messages; its `post_stop` reads the channel itself.
         let poke = Arc::new(move || drop(poked.cast(HostMessage::Settled)));
         let started = node.journal().start(stream, OutcomeSink { outcomes: sender, poke }).await?;
-        let loaded = node.journal().load::<M>(stream, node.clock().now()).await?;
+        let loaded = Box::pin(node.journal().load::<M>(stream, node.clock().now())).await?;
         let host = Host::load(stream, started.epoch, started.incarnation, loaded)
             .map_err(|foreign| format!("{stream} holds another machine's event at seq {}", foreign.seq))?;
-        let mut state =
-            HostState { node, stream, incarnation: started.incarnation, host, outcomes, actions: Vec::new() };
+        let mut state = HostState { node, stream, incarnation: started.incarnation, host, outcomes };
         state.step(&myself, Input::Tick).await?;
         Ok(state)
     }
@@ -138,23 +135,26 @@ impl<M: Hosted> HostState<M> {
         myself: &ActorRef<HostMessage<M>>,
         input: Input<M, Port<M>>,
     ) -> Result<(), ActorProcessingErr> {
-        let mut actions = std::mem::take(&mut self.actions);
+        // Nothing is kept between messages: most actors wait for a person most of the time, and there are many.
+        let mut actions = Vec::new();
         self.host.step(self.node.clock().now(), input, &mut actions);
-        for action in actions.drain(..) {
-            self.perform(myself, action).await?;
+        for action in actions {
+            match action {
+                // On the heap while it waits for its place in the queue, so that the actor itself stays small.
+                Action::Append(append) => Box::pin(self.node.journal().append(append)).await?,
+                Action::Snapshot(snapshot) => Box::pin(self.write_down(snapshot)).await?,
+                other => self.perform(myself, other)?,
+            }
         }
-        self.actions = actions;
         Ok(())
     }
 
-    async fn perform(
-        &mut self,
+    fn perform(
+        &self,
         myself: &ActorRef<HostMessage<M>>,
         action: Action<M, Port<M>>,
     ) -> Result<(), ActorProcessingErr> {
         match action {
-            Action::Append(append) => self.node.journal().append(append).await?,
-            Action::Snapshot(snapshot) => self.write_down(snapshot).await?,
             Action::Timer(at) => self.node.set_timer(self.stream, at),
             Action::Passivate => {
                 let _ = myself.drain();
@@ -191,7 +191,7 @@ impl<M: Hosted> HostState<M> {
 
     /// Lets something leave the actor, if this node may still speak for the partition: an owner whose lease has
     /// lapsed may be answering from a past that another node has moved on from.
-    fn let_out(&mut self, action: Action<M, Port<M>>) -> Result<(), ActorProcessingErr> {
+    fn let_out(&self, action: Action<M, Port<M>>) -> Result<(), ActorProcessingErr> {
         if !self.node.journal().is_owner(self.stream.partition()) {
             return Err(format!("{} belongs to another node now", self.stream).into());
         }
