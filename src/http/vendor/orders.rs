@@ -23,6 +23,21 @@ async fn own_part(services: &Services, vendor: &VendorScope, id: OrderId) -> Res
     part.map(|(number, _)| *number).ok_or_else(ApiError::not_found)
 }
 
+pub(super) async fn accept(
+    State(services): State<Shared>,
+    Seller(vendor): Seller,
+    Ids(id): Ids<OrderId>,
+    named: Named,
+    _: NoBody,
+) -> Result<Response, ApiError> {
+    let vendor_order = own_part(&services, &vendor, id).await?;
+    let stream = StreamId::Order(id);
+    let call = named.about(&services, (vendor.tenant(), vendor.principal()), stream, &())?;
+    let command = Command::Accept { by: Actor::Vendor(vendor.vendor()), vendor_order };
+    let given = call.give::<Order>(&services, stream, command).await?;
+    Ok(given.answer(StatusCode::OK, |reply| changed(id, &reply)))
+}
+
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ShipIn {
@@ -82,11 +97,33 @@ pub(super) async fn cancel_line(
     Body(cancel): Body<CancelIn>,
 ) -> Result<Response, ApiError> {
     own_part(&services, &vendor, id).await?;
+    let request = (line, &cancel);
+    cancel_within(&services, &vendor, id, named, &request, (Scope::Line(line), cancel.reason)).await
+}
+
+pub(super) async fn cancel(
+    State(services): State<Shared>,
+    Seller(vendor): Seller,
+    Ids(id): Ids<OrderId>,
+    named: Named,
+    Body(cancel): Body<CancelIn>,
+) -> Result<Response, ApiError> {
+    let part = own_part(&services, &vendor, id).await?;
+    cancel_within(&services, &vendor, id, named, &cancel, (Scope::VendorOrder(part), cancel.reason)).await
+}
+
+async fn cancel_within<T: Serialize>(
+    services: &Services,
+    vendor: &VendorScope,
+    id: OrderId,
+    named: Named,
+    request: &T,
+    (scope, reason): (Scope, Reason),
+) -> Result<Response, ApiError> {
     let stream = StreamId::Order(id);
     let who = (vendor.tenant(), vendor.principal());
-    let call = named.required()?.about(&services, who, stream, &(line, &cancel))?;
-    let by = Actor::Vendor(vendor.vendor());
-    let command = Command::Cancel { by, scope: Scope::Line(line), reason: cancel.reason.into() };
-    let given = call.give::<Order>(&services, stream, command).await?;
+    let call = named.required()?.about(services, who, stream, request)?;
+    let command = Command::Cancel { by: Actor::Vendor(vendor.vendor()), scope, reason: reason.into() };
+    let given = call.give::<Order>(services, stream, command).await?;
     Ok(given.answer(StatusCode::OK, |reply| changed(id, &reply)))
 }

@@ -20,6 +20,7 @@ use crate::http::body::{Body, Ids, NoBody};
 use crate::http::error::{ApiError, Code};
 use crate::http::idempotency::Named;
 use crate::http::{Services, Shared, wire};
+use crate::tenants::VendorScope;
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -154,6 +155,21 @@ pub(super) async fn show(
     })))
 }
 
+/// A step that needs no more than the product, or its offer.
+async fn step(
+    services: &Services,
+    vendor: &VendorScope,
+    id: ProductId,
+    named: Named,
+    sku: Option<SkuId>,
+    command: Command,
+) -> Result<Response, ApiError> {
+    let stream = StreamId::Product(id);
+    let call = named.about(services, (vendor.tenant(), vendor.principal()), stream, &sku)?;
+    let given = call.give::<Product>(services, stream, command).await?;
+    Ok(given.answer(StatusCode::OK, |reply| told(id, &reply)))
+}
+
 pub(super) async fn submit(
     State(services): State<Shared>,
     Seller(vendor): Seller,
@@ -161,11 +177,52 @@ pub(super) async fn submit(
     named: Named,
     _: NoBody,
 ) -> Result<Response, ApiError> {
-    let stream = StreamId::Product(id);
-    let call = named.about(&services, (vendor.tenant(), vendor.principal()), stream, &())?;
     let command = Command::Submit { by: Actor::Vendor(vendor.vendor()) };
-    let given = call.give::<Product>(&services, stream, command).await?;
-    Ok(given.answer(StatusCode::OK, |reply| told(id, &reply)))
+    step(&services, &vendor, id, named, None, command).await
+}
+
+pub(super) async fn list(
+    State(services): State<Shared>,
+    Seller(vendor): Seller,
+    Ids(id): Ids<ProductId>,
+    named: Named,
+    _: NoBody,
+) -> Result<Response, ApiError> {
+    let command = Command::List { by: Actor::Vendor(vendor.vendor()) };
+    step(&services, &vendor, id, named, None, command).await
+}
+
+pub(super) async fn archive(
+    State(services): State<Shared>,
+    Seller(vendor): Seller,
+    Ids(id): Ids<ProductId>,
+    named: Named,
+    _: NoBody,
+) -> Result<Response, ApiError> {
+    let command = Command::Archive { by: Actor::Vendor(vendor.vendor()) };
+    step(&services, &vendor, id, named, None, command).await
+}
+
+pub(super) async fn withhold(
+    State(services): State<Shared>,
+    Seller(vendor): Seller,
+    Ids((id, sku)): Ids<(ProductId, SkuId)>,
+    named: Named,
+    _: NoBody,
+) -> Result<Response, ApiError> {
+    let command = Command::Withhold { by: Actor::Vendor(vendor.vendor()), sku };
+    step(&services, &vendor, id, named, Some(sku), command).await
+}
+
+pub(super) async fn resume(
+    State(services): State<Shared>,
+    Seller(vendor): Seller,
+    Ids((id, sku)): Ids<(ProductId, SkuId)>,
+    named: Named,
+    _: NoBody,
+) -> Result<Response, ApiError> {
+    let command = Command::Resume { by: Actor::Vendor(vendor.vendor()), sku };
+    step(&services, &vendor, id, named, Some(sku), command).await
 }
 
 #[derive(Serialize, Deserialize)]
