@@ -147,7 +147,9 @@ impl Server {
     pub async fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Response {
         let mut stream = TcpStream::connect(&self.addr).await.expect("it listens");
         stream.write_all(request(method, path, headers, body).as_bytes()).await.expect("sent");
-        Response::read(stream).await
+        let told = Response::read(stream).await;
+        super::openapi::describes(method, path, &told);
+        told
     }
 
     /// JSON by somebody, named.
