@@ -136,10 +136,18 @@ fn panicked(panic: Box<dyn Any + Send>) -> Response {
 mod tests {
     use super::*;
     use axum::http::{StatusCode, header};
+    use hyper::service::Service as _;
+    use hyper_util::service::TowerToHyperService;
 
-    #[test]
-    fn a_panic_is_told_as_an_unknown_outcome() {
-        let told = panicked(Box::new("index out of bounds"));
+    #[tokio::test]
+    async fn a_panic_is_told_as_an_unknown_outcome() {
+        let broken = || async {
+            let nothing: [u8; 0] = [];
+            nothing.iter().max().expect("a fault of ours").to_string()
+        };
+        let app = Router::new().fallback(broken).layer(CatchPanicLayer::custom(panicked));
+        let request = axum::extract::Request::new(axum::body::Body::empty());
+        let told = TowerToHyperService::new(app).call(request).await.expect("an answer");
         assert_eq!(told.status(), StatusCode::SERVICE_UNAVAILABLE);
         assert_eq!(told.headers()[header::CONTENT_TYPE], "application/problem+json");
         assert_eq!(told.headers()[header::RETRY_AFTER], "1");

@@ -152,7 +152,7 @@ pub(super) async fn dead_letters(
     let item = |effect: &StoredEffect| DeadLetter {
         id: cursor(effect.id),
         kind: effect.kind.clone(),
-        attempts: i64::from(effect.attempts),
+        attempts: effect.attempts,
         last_error: effect.last_error.clone(),
         created_at_ms: effect.created_at.as_millis(),
     };

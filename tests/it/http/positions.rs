@@ -47,7 +47,7 @@ async fn a_reader_that_shows_its_position_sees_its_own_write() {
         let seen = server.get_with(who, path, &[("souk-position", &several)]).await;
         assert_eq!(seen.ok()["items"][0][name], order, "{seen:?}");
     }
-    for wrong in ["7", "", "0000000000000000000000000z", &vec![position.as_str(); 9].join(",")] {
+    for wrong in ["7", "", "0000000000000000000000000z", &[position.as_str(); 9].join(",")] {
         let told = server.get_with(&operator, "/v1/operator/orders", &[("souk-position", wrong)]).await;
         told.is(400, "position_invalid");
     }
