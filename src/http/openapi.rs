@@ -206,6 +206,11 @@ fn in_query(schema: &Schema) -> Vec<Value> {
     fields
         .iter()
         .map(|(name, schema)| {
+            let mut schema = schema.clone();
+            // A parameter is left out; there is no null in a query string.
+            if let Some(Value::Array(kinds)) = schema.get("type").cloned() {
+                schema["type"] = kinds.into_iter().find(|kind| kind != "null").unwrap_or_default();
+            }
             json!({ "name": name, "in": "query", "required": required.contains(&name.as_str()), "schema": schema })
         })
         .collect()
