@@ -211,6 +211,9 @@ fn in_query(schema: &Schema) -> Vec<Value> {
             if let Some(Value::Array(kinds)) = schema.get("type").cloned() {
                 schema["type"] = kinds.into_iter().find(|kind| kind != "null").unwrap_or_default();
             }
+            if let Some(Value::Array(forms)) = schema.get("anyOf").cloned() {
+                schema = forms.into_iter().find(|form| form["type"] != "null").unwrap_or_default();
+            }
             json!({ "name": name, "in": "query", "required": required.contains(&name.as_str()), "schema": schema })
         })
         .collect()
