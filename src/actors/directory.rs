@@ -3,8 +3,8 @@
 //! The directory is the only way to a host actor. It starts the actor of a stream that sleeps, and replaces one
 //! that has ended, always after the old one has let its last append settle.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ractor::{ActorCell, ActorId, ActorRef, ActorRuntime, MessagingErr};
@@ -14,6 +14,7 @@ use tokio::time::{Duration, Instant};
 use super::host::{HostActor, HostArguments};
 use super::message::HostMessage;
 use super::node::{Hosted, Node};
+use super::pulse::{ActorPulse, KindOverview, Pulse};
 use super::supervisor::Quarantined;
 
 /// Locks: enough that the two cores of a laptop and the sixty-four of a server rarely meet.
@@ -28,6 +29,7 @@ pub(super) struct Directory<M: Hosted> {
 struct Entered<M: Hosted> {
     actor: ActorRef<HostMessage<M>>,
     used: Instant,
+    pulse: Arc<Pulse>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -66,6 +68,7 @@ impl<M: Hosted> Directory<M> {
             None => message,
             Some(entered) => {
                 entered.used = Instant::now();
+                entered.pulse.sent();
                 match entered.actor.cast(message) {
                     // Sent, or of a type the actor does not know, which the compiler excludes.
                     Ok(()) | Err(MessagingErr::ChannelClosed | MessagingErr::InvalidActorType) => {
@@ -76,14 +79,11 @@ impl<M: Hosted> Directory<M> {
             }
         };
         let after = shelf.get(&stream).map(|entered| entered.actor.get_cell());
-        let actor = self.spawn(node, stream, after);
+        let pulse = Arc::new(Pulse::default());
+        let actor = self.spawn(node, stream, after, Arc::clone(&pulse));
+        pulse.sent();
         let _ = actor.cast(message);
-        match shelf.entry(stream) {
-            Entry::Occupied(mut slot) => slot.get_mut().actor = actor,
-            Entry::Vacant(slot) => {
-                slot.insert(Entered { actor, used: Instant::now() });
-            }
-        }
+        shelf.insert(stream, Entered { actor, used: Instant::now(), pulse });
         Ok(())
     }
 
@@ -92,8 +92,9 @@ impl<M: Hosted> Directory<M> {
         node: &Arc<Node>,
         stream: StreamId,
         after: Option<ActorCell>,
+        pulse: Arc<Pulse>,
     ) -> ActorRef<HostMessage<M>> {
-        let arguments = HostArguments { node: Arc::clone(node), stream, after };
+        let arguments = HostArguments { node: Arc::clone(node), stream, after, pulse };
         let supervisor = M::kind(node).supervisor();
         let spawned = ActorRuntime::spawn_linked_instant(None, HostActor::<M>::new(), arguments, supervisor);
         match spawned {
@@ -122,6 +123,7 @@ impl<M: Hosted> Directory<M> {
         for shelf in &self.shelves {
             for entered in lock(shelf).values() {
                 if now.duration_since(entered.used) >= idle {
+                    entered.pulse.sent();
                     let _ = entered.actor.cast(HostMessage::Idle);
                 }
             }
@@ -141,6 +143,23 @@ impl<M: Hosted> Directory<M> {
     /// How many actors are awake.
     pub(super) fn awake(&self) -> usize {
         self.shelves.iter().map(|shelf| lock(shelf).len()).sum()
+    }
+
+    /// How they do, with the busiest of them.
+    pub(super) fn overview(&self, kind: &'static str, busiest: usize) -> KindOverview {
+        let mut pulses = Vec::new();
+        for shelf in &self.shelves {
+            pulses.extend(lock(shelf).iter().map(|(stream, entered)| entered.pulse.of(*stream)));
+        }
+        let (awake, queued) = (pulses.len(), pulses.iter().map(|pulse| pulse.queued).sum());
+        pulses.sort_by_key(|pulse| (Reverse(pulse.queued), pulse.stream));
+        pulses.truncate(busiest);
+        KindOverview { kind, awake, queued, quarantined: self.quarantined().len(), busiest: pulses }
+    }
+
+    /// How one does; `None` when it sleeps.
+    pub(super) fn pulse(&self, stream: StreamId) -> Option<ActorPulse> {
+        lock(self.shelf(stream)).get(&stream).map(|entered| entered.pulse.of(stream))
     }
 
     /// Lets every actor finish what it was sent and end. New messages would start new actors: shut the door

@@ -15,6 +15,7 @@ use crate::journal::{OutcomeSink, Settled};
 
 use super::message::{HostMessage, Port, Reply};
 use super::node::{Hosted, Node};
+use super::pulse::Pulse;
 
 /// States of this many things are not made rows of in the actor.
 const LARGE: u64 = 1_000;
@@ -32,6 +33,8 @@ pub(super) struct HostArguments {
     pub(super) stream: StreamId,
     /// The stream's actor before this one: it must have ended, last append settled, before the stream is read.
     pub(super) after: Option<ActorCell>,
+    /// What others see of it.
+    pub(super) pulse: Arc<Pulse>,
 }
 
 pub(super) struct HostState<M: Hosted> {
@@ -40,6 +43,7 @@ pub(super) struct HostState<M: Hosted> {
     incarnation: Incarnation,
     host: Host<M, Port<M>>,
     outcomes: mpsc::UnboundedReceiver<Settled>,
+    pulse: Arc<Pulse>,
 }
 
 fn outcome<M: Hosted>(settled: Settled) -> Input<M, Port<M>> {
@@ -62,19 +66,26 @@ impl<M: Hosted> Actor for HostActor<M> {
         myself: ActorRef<Self::Msg>,
         arguments: HostArguments,
     ) -> Result<HostState<M>, ActorProcessingErr> {
-        let HostArguments { node, stream, after } = arguments;
+        let HostArguments { node, stream, after, pulse } = arguments;
         if let Some(before) = after {
             let _ = before.wait(None).await;
         }
         let (sender, outcomes) = mpsc::unbounded_channel();
         let poked = myself.clone();
         // A draining actor takes no more messages; its `post_stop` reads the channel itself.
-        let poke = Arc::new(move || drop(poked.cast(HostMessage::Settled)));
+        let counted = Arc::clone(&pulse);
+        let poke = Arc::new(move || {
+            counted.sent();
+            if poked.cast(HostMessage::Settled).is_err() {
+                counted.taken();
+            }
+        });
         let started = node.journal().start(stream, OutcomeSink { outcomes: sender, poke }).await?;
         let loaded = Box::pin(node.journal().load::<M>(stream, node.clock().now())).await?;
         let host = Host::load(stream, started.epoch, started.incarnation, loaded)
             .map_err(|foreign| format!("{stream} holds another machine's event at seq {}", foreign.seq))?;
-        let mut state = HostState { node, stream, incarnation: started.incarnation, host, outcomes };
+        let incarnation = started.incarnation;
+        let mut state = HostState { node, stream, incarnation, host, outcomes, pulse };
         state.step(&myself, Input::Tick).await?;
         Ok(state)
     }
@@ -85,6 +96,7 @@ impl<M: Hosted> Actor for HostActor<M> {
         message: HostMessage<M>,
         state: &mut HostState<M>,
     ) -> Result<(), ActorProcessingErr> {
+        state.pulse.taken();
         state.settle(&myself).await?;
         let input = match message {
             HostMessage::Command { request, deadline } => {
@@ -138,6 +150,7 @@ impl<M: Hosted> HostState<M> {
         // Nothing is kept between messages: most actors wait for a person most of the time, and there are many.
         let mut actions = Vec::new();
         self.host.step(self.node.clock().now(), input, &mut actions);
+        self.pulse.is_at(self.host.durable_seq());
         for action in actions {
             match action {
                 // On the heap while it waits for its place in the queue, so that the actor itself stays small.

@@ -28,6 +28,7 @@ use super::directory::Directory;
 use super::handle::Handle;
 use super::message::HostMessage;
 use super::outbox::{self, Outbox, Outside};
+use super::pulse::{ActorPulse, KindOverview};
 use super::supervisor::{Supervisor, SupervisorMessage};
 use super::timers::{self, SetTimer};
 use super::views::StockView;
@@ -296,6 +297,23 @@ impl Node {
         let mut streams = Vec::new();
         for_all_kinds!(self, kind => streams.extend(kind.directory.quarantined()));
         streams
+    }
+
+    /// How the actors do, by kind, with the busiest of each.
+    pub fn overview(&self, busiest: usize) -> Vec<KindOverview> {
+        vec![
+            self.checkouts.directory.overview("checkout", busiest),
+            self.payments.directory.overview("payment", busiest),
+            self.orders.directory.overview("order", busiest),
+            self.products.directory.overview("product", busiest),
+            self.vendors.directory.overview("vendor", busiest),
+            self.stock.directory.overview("stock", busiest),
+        ]
+    }
+
+    /// How one actor does; `None` when it sleeps. Looking does not wake it.
+    pub fn pulse(&self, stream: StreamId) -> Option<ActorPulse> {
+        for_kind_of!(stream, M => <M as Hosted>::kind(self).directory.pulse(stream), else None)
     }
 
     /// Ends everything in order: no new work, then every actor finishes what it was sent, then the journal

@@ -7,10 +7,11 @@ use std::time::Duration;
 use anyhow::Context;
 
 use crate::actors::NodeOptions;
+use crate::actors::projectors::Projectors;
 use crate::adapters::payments::test_bank::Settings as BankSettings;
 use crate::clock::Clock;
 use crate::config::{Config, Provider};
-use crate::http::{Counters, ServerLimits, Services};
+use crate::http::{Counters, RateLimits, ServerLimits, Services};
 use crate::journal::{Database, Settings};
 use crate::store::keys;
 use crate::tenants::ServerKey;
@@ -91,6 +92,12 @@ impl Doors {
             patience: request_timeout * 3 / 4,
             pay_answer: config.checkout.pay_answer_ms.duration(),
             counters: Counters::default(),
+            progress: shop.projectors.as_ref().map(Projectors::progress),
+            rate_limits: RateLimits::new(
+                config.limits.key_requests_per_minute,
+                config.limits.address_requests_per_minute,
+                config.limits.burst,
+            ),
         };
         let limits = ServerLimits {
             header_timeout: config.server.header_timeout_ms.duration(),

@@ -5,6 +5,7 @@ mod database;
 mod drive;
 mod keys;
 mod migrate;
+mod openapi;
 mod rebuild;
 mod replay;
 mod serve;
@@ -34,6 +35,8 @@ enum Command {
     Verify(verify::Arguments),
     /// Drop a read model and fill it from the journal again
     Rebuild(rebuild::Arguments),
+    /// Print the description of the API: OpenAPI 3.1
+    Openapi,
     /// Replay a real marketplace's orders through this one
     #[command(subcommand)]
     Replay(replay::Source),
@@ -60,6 +63,7 @@ pub fn run() -> ExitCode {
             Command::Migrate(arguments) => migrate::run(arguments).await,
             Command::Verify(arguments) => verify::run(arguments).await,
             Command::Rebuild(arguments) => rebuild::run(arguments).await,
+            Command::Openapi => openapi::run(),
             Command::Replay(source) => replay::run(source).await,
             Command::Drive(arguments) => drive::run(arguments).await,
         }

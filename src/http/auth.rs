@@ -1,16 +1,16 @@
 //! Who calls: a shopper with a signed token, a vendor or an operator with an API key.
 
 use axum::extract::FromRequestParts;
-use axum::http::header;
 use axum::http::request::Parts;
-use souk_core::ids::CheckoutId;
+use axum::http::{HeaderMap, header};
+use souk_core::ids::{CheckoutId, Principal};
 
 use crate::store;
 use crate::tenants::keys::KeyRefused;
 use crate::tenants::{Access, BuyerScope, OperatorScope, PresentedKey, VendorScope};
 
-use super::Shared;
 use super::error::{ApiError, Code};
+use super::{Services, Shared};
 
 /// A shopper, by the token of a cart or an order.
 pub(super) struct Shopper(pub(super) BuyerScope);
@@ -25,8 +25,12 @@ fn unauthenticated(detail: impl Into<String>) -> ApiError {
     ApiError::new(Code::AuthenticationRequired, detail)
 }
 
-fn bearer(parts: &Parts) -> Result<&str, ApiError> {
-    let value = parts.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+/// An API key that was looked up already, while the request was counted.
+#[derive(Clone)]
+pub(super) struct Authenticated(pub(super) Result<Access, ApiError>);
+
+fn bearer(headers: &HeaderMap) -> Result<&str, ApiError> {
+    let value = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     let token = value
         .and_then(|value| value.split_once(' '))
         .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
@@ -39,7 +43,7 @@ impl FromRequestParts<Shared> for Shopper {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, services: &Shared) -> Result<Self, ApiError> {
-        let scope = services.server_key.open_token(bearer(parts)?);
+        let scope = services.server_key.open_token(bearer(&parts.headers)?);
         scope.map(Shopper).map_err(|refused| unauthenticated(refused.to_string()))
     }
 }
@@ -51,11 +55,32 @@ impl Shopper {
     }
 }
 
+/// What looks like an API key, if the request has one.
+pub(super) fn presented_key(headers: &HeaderMap) -> Option<PresentedKey> {
+    bearer(headers).ok()?.parse().ok()
+}
+
+/// Who acts.
+pub(super) fn principal(access: &Access) -> Principal {
+    match access {
+        Access::Operator(scope) => scope.principal(),
+        Access::Vendor(scope) => scope.principal(),
+    }
+}
+
 async fn access(parts: &Parts, services: &Shared) -> Result<Access, ApiError> {
+    if let Some(Authenticated(access)) = parts.extensions.get::<Authenticated>() {
+        return access.clone();
+    }
     let presented: PresentedKey =
-        bearer(parts)?.parse().map_err(|error| unauthenticated(format!("{error}")))?;
+        bearer(&parts.headers)?.parse().map_err(|error| unauthenticated(format!("{error}")))?;
+    verify(services, &presented).await
+}
+
+/// What a key gives, if it is good.
+pub(super) async fn verify(services: &Services, presented: &PresentedKey) -> Result<Access, ApiError> {
     let record = store::keys::find(&services.keys, presented.id()).await?;
-    let admitted = record.ok_or(KeyRefused::Wrong).and_then(|record| record.admit(&presented));
+    let admitted = record.ok_or(KeyRefused::Wrong).and_then(|record| record.admit(presented));
     admitted.map_err(|refused| match refused {
         KeyRefused::Wrong => unauthenticated(refused.to_string()),
         KeyRefused::Revoked => ApiError::new(Code::KeyRevoked, refused.to_string()),

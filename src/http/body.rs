@@ -4,7 +4,7 @@ use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::error::Category;
 
 use super::error::{ApiError, Code};
@@ -28,7 +28,19 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
                 "send JSON with Content-Type: application/json",
             ));
         }
+        let first = bytes.iter().find(|byte| !byte.is_ascii_whitespace());
+        if first.is_some_and(|first| *first != b'{') {
+            return Err(not_an_object(&bytes));
+        }
         serde_json::from_slice(&bytes).map(Body).map_err(|error| fault(&error))
+    }
+}
+
+/// A list would be taken for the fields in their order, names and all unknown ones unseen.
+fn not_an_object(bytes: &[u8]) -> ApiError {
+    match serde_json::from_slice::<IgnoredAny>(bytes) {
+        Ok(_) => ApiError::new(Code::InvalidField, "the body must be a JSON object: { … }"),
+        Err(error) => fault(&error),
     }
 }
 

@@ -49,6 +49,7 @@ codes! {
     InvalidQuery = "invalid_query", BAD_REQUEST, "The query string is not understood";
     KeyMissing = "idempotency_key_missing", BAD_REQUEST, "Money moves here: an Idempotency-Key is needed";
     KeyInvalid = "idempotency_key_invalid", BAD_REQUEST, "The Idempotency-Key is not one";
+    PositionInvalid = "position_invalid", BAD_REQUEST, "Souk-Position is not as it was told";
     AuthenticationRequired = "authentication_required", UNAUTHORIZED, "Authentication is required";
     KeyRevoked = "key_revoked", UNAUTHORIZED, "This API key was revoked";
     WrongRole = "wrong_role", FORBIDDEN, "This key is for another part of the API";
@@ -92,6 +93,7 @@ codes! {
     NothingToPay = "nothing_to_pay", UNPROCESSABLE_ENTITY, "The total is zero";
     QuoteMismatch = "quote_mismatch", UNPROCESSABLE_ENTITY, "The quote does not price exactly the cart";
     Overloaded = "overloaded", TOO_MANY_REQUESTS, "Too much is under way";
+    RateLimited = "rate_limited", TOO_MANY_REQUESTS, "This client asks too often";
     Unbalanced = "needs_a_person", CONFLICT, "A person must look at this order";
     Quarantined = "quarantined", SERVICE_UNAVAILABLE, "This part is out of service until a person has looked";
     NoAnswer = "no_answer", SERVICE_UNAVAILABLE, "A part of the shop did not answer in time";

@@ -22,7 +22,7 @@ use crate::tenants::{IdempotencyKey, Tenant, derived_id};
 
 use super::error::{ApiError, Code};
 use super::request_id::Trace;
-use super::{Services, Shared};
+use super::{Services, Shared, positions};
 
 const HEADER: HeaderName = HeaderName::from_static("idempotency-key");
 /// Says that an answer was given before.
@@ -209,7 +209,9 @@ impl Call {
         }
         // An outcome of another machine in this stream: the name's last 128 bits met another's, or a damaged row.
         let outcome = M::stored_outcome(&stored.outcome).ok_or_else(key_reused)?;
-        Ok(Some(Given { outcome, replayed: true }))
+        // Where it was written is not kept; the end of its partition is not before that.
+        let end = services.node.journal().reader().last_position(stream.partition()).await?;
+        Ok(Some(Given { outcome, replayed: true, written: positions::written(services, stream, end) }))
     }
 
     /// Gives the command, unless it was answered before.
@@ -235,9 +237,10 @@ impl Call {
         }
         let handle = services.node.handle::<M>();
         let told = handle.command(stream, command, Some(self.key), self.origin, patience).await?;
+        let written = positions::written(services, stream, told.position);
         match told.answer {
-            Answer::Fresh(outcome) => Ok(Given { outcome, replayed: false }),
-            Answer::Repeated(outcome) => Ok(Given { outcome, replayed: true }),
+            Answer::Fresh(outcome) => Ok(Given { outcome, replayed: false, written }),
+            Answer::Repeated(outcome) => Ok(Given { outcome, replayed: true, written }),
             Answer::KeyReused => Err(key_reused()),
             Answer::InFlight => {
                 let detail = "its outcome is not known yet: send the same request again after a moment";
@@ -251,6 +254,8 @@ impl Call {
 pub(super) struct Given<M: Hosted> {
     outcome: Outcome<M>,
     replayed: bool,
+    /// Where, for readers that wait for it.
+    written: Option<HeaderValue>,
 }
 
 impl<M: Hosted> Given<M>
@@ -272,6 +277,7 @@ where
             Ok(reply) => with(reply),
             Err(rejection) => ApiError::from(rejection).into_response(),
         };
+        positions::tell(response.headers_mut(), self.written);
         if self.replayed {
             response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
         }

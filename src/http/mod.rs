@@ -8,29 +8,41 @@
 
 mod auth;
 mod body;
+mod caching;
 pub mod error;
 mod idempotency;
+mod lists;
+mod openapi;
 mod operator;
 mod ops;
+mod positions;
+mod rate_limits;
 mod refusals;
 mod request_id;
+mod routes;
 mod server;
 mod store;
 mod test_bank;
+mod told_orders;
+mod told_products;
 mod vendor;
 mod wire;
 
+use std::any::Any;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::middleware;
+use axum::response::{IntoResponse, Response};
+use axum::{Extension, Router, middleware};
+use serde_json::Value;
 use souk_core::checkout::Limits;
 use souk_core::market::Market;
 use souk_core::money::Rate;
+use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::actors::Node;
+use crate::actors::projectors::Progress;
 use crate::adapters::payments::TestBank;
 use crate::journal::Pool;
 use crate::store::read::ReadModels;
@@ -38,8 +50,10 @@ use crate::store::vault::Vault;
 use crate::tenants::ServerKey;
 
 use error::{ApiError, Code};
+use routes::Routes;
 
 pub use ops::Counters;
+pub use rate_limits::RateLimits;
 pub use server::{ServerLimits, serve};
 
 /// Everything that handlers use.
@@ -69,26 +83,73 @@ pub struct Services {
     pub pay_answer: Duration,
     /// What was answered so far.
     pub counters: Counters,
+    /// How far the read models are; `None` when nobody fills them here.
+    pub progress: Option<Progress>,
+    /// How often one client may ask.
+    pub rate_limits: RateLimits,
 }
 
 /// The handlers' shared state.
 type Shared = Arc<Services>;
 
+/// Every route there is, with what is said of it.
+fn all_routes() -> Vec<Routes> {
+    vec![store::routes(), vendor::routes(), operator::routes(), ops::routes(), test_bank::routes()]
+}
+
+/// The API's description: OpenAPI 3.1, made of the routes.
+pub fn openapi() -> Value {
+    openapi::document(&all_routes())
+}
+
 /// Every route.
 pub fn router(services: Arc<Services>, limits: &ServerLimits) -> Router {
-    Router::new()
-        .nest("/v1/store", store::routes())
-        .nest("/v1/vendor", vendor::routes())
-        .nest("/v1/operator", operator::routes())
-        .merge(ops::routes())
-        .merge(test_bank::routes())
+    all_routes()
+        .into_iter()
+        .fold(Router::new(), |router, routes| router.merge(routes.mounted()))
         .fallback(async || ApiError::new(Code::NotFound, "there is no such route: check the path"))
         .method_not_allowed_fallback(async || {
             ApiError::new(Code::MethodNotAllowed, "this path takes other methods: see the Allow header")
         })
         .layer(DefaultBodyLimit::max(limits.body_bytes))
+        .layer(Extension(Arc::clone(&services)))
+        .layer(middleware::from_fn_with_state(Arc::clone(&services), rate_limits::limit))
         .layer(middleware::from_fn_with_state(limits.request_timeout, server::time_out))
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(caching::compression())
+        .layer(middleware::from_fn(caching::name_encoding))
         .layer(middleware::from_fn_with_state(Arc::clone(&services), ops::count))
         .layer(middleware::from_fn(request_id::assign))
         .with_state(services)
+}
+
+/// A fault of ours in a handler. What it had started may have happened, and goes on in its actor.
+fn panicked(panic: Box<dyn Any + Send>) -> Response {
+    let said = panic.downcast_ref::<&str>().copied();
+    let said = said.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("something");
+    tracing::error!(said, "a handler panicked");
+    let detail = "it may have happened: send the same request again with the same Idempotency-Key to learn the outcome";
+    ApiError::new(Code::OutcomeUnknown, detail).retry_after_ms(1_000).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::http::{StatusCode, header};
+    use hyper::service::Service as _;
+    use hyper_util::service::TowerToHyperService;
+
+    #[tokio::test]
+    async fn a_panic_is_told_as_an_unknown_outcome() {
+        let broken = || async {
+            let nothing: [u8; 0] = [];
+            nothing.iter().max().expect("a fault of ours").to_string()
+        };
+        let app = Router::new().fallback(broken).layer(CatchPanicLayer::custom(panicked));
+        let request = axum::extract::Request::new(axum::body::Body::empty());
+        let told = TowerToHyperService::new(app).call(request).await.expect("an answer");
+        assert_eq!(told.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(told.headers()[header::CONTENT_TYPE], "application/problem+json");
+        assert_eq!(told.headers()[header::RETRY_AFTER], "1");
+    }
 }

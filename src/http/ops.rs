@@ -1,19 +1,24 @@
 //! What keeps a server running: is it alive, is it ready, what does it do.
 
 use std::fmt::Write as _;
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use axum::Json;
 use axum::extract::{Request, State};
 use axum::http::{StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
-use axum::{Json, Router};
+use schemars::JsonSchema;
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::journal::WriterHealth;
 
 use super::Shared;
+use super::routes::{Routes, get};
+
+const TEXT: &str = "text/plain";
 
 /// Answers so far, by the first digit of their status.
 #[derive(Debug, Default)]
@@ -21,11 +26,22 @@ pub struct Counters {
     classes: [AtomicU64; 6],
 }
 
-pub(super) fn routes() -> Router<Shared> {
-    Router::new()
-        .route("/livez", get(async || "alive\n"))
-        .route("/readyz", get(ready))
-        .route("/metrics", get(metrics))
+pub(super) fn routes() -> Routes {
+    Routes::under("")
+        .with(get("is_alive", "/livez", "Whether the process answers").says(200, TEXT), async || "alive\n")
+        .with(
+            get("is_ready", "/readyz", "Whether it can do its work")
+                .answers::<Readiness>(200)
+                .answers::<Readiness>(503),
+            ready,
+        )
+        .with(get("metrics", "/metrics", "Measurements, as Prometheus reads them").says(200, TEXT), metrics)
+        .with(get("openapi", "/v1/openapi.json", "This description").says(200, "application/json"), openapi)
+}
+
+async fn openapi() -> Json<&'static Value> {
+    static DOCUMENT: LazyLock<Value> = LazyLock::new(super::openapi);
+    Json(&DOCUMENT)
 }
 
 /// Counts every answer.
@@ -36,7 +52,7 @@ pub(super) async fn count(State(services): State<Shared>, request: Request, next
     response
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Readiness {
     ready: bool,
     standby: bool,

@@ -34,7 +34,7 @@ impl From<checkout::Rejection> for ApiError {
             }
             R::Incomplete { step } => {
                 say(Code::Incomplete, "set the address, then the shipping method, then ask again")
-                    .with("state", super::wire::step(step))
+                    .with("state", super::wire::CheckoutState::from(step))
             }
             R::QuoteMismatch => {
                 say(Code::QuoteMismatch, "price each line of the cart exactly once, in the market's currency")
@@ -108,7 +108,7 @@ impl From<product::Rejection> for ApiError {
             R::AlreadyExists => say(Code::AlreadyExists, "it exists with other facts"),
             R::WrongState { status } => {
                 say(Code::WrongState, "the product does not stand where this can be done")
-                    .with("state", super::wire::product_status(status))
+                    .with("state", super::wire::ProductState::from(status))
             }
             R::NoVariant => say(Code::Incomplete, "add at least one variant first"),
             R::SameOptions { variant } => {
@@ -162,7 +162,7 @@ impl From<vendor::Rejection> for ApiError {
             R::AlreadyExists => say(Code::AlreadyExists, "it exists with other facts"),
             R::WrongState { status } => {
                 say(Code::WrongState, "the vendor does not stand where this can be done")
-                    .with("state", super::wire::vendor_status(status))
+                    .with("state", super::wire::VendorState::from(status))
             }
             R::Invalid { field } => {
                 let field = match field {

@@ -8,13 +8,17 @@ use std::time::Duration;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
+use tokio::time::MissedTickBehavior;
 
 use super::error::{ApiError, Code};
+use super::rate_limits::{self, Peer};
 use super::{Services, router};
 
 /// The pause after a connection could not be taken (no file descriptors left): trying at once would only spin.
@@ -40,7 +44,9 @@ pub async fn serve(
     limits: ServerLimits,
     stop: impl Future<Output = ()>,
 ) {
-    let app = TowerToHyperService::new(router(services, &limits));
+    let app = TowerToHyperService::new(router(Arc::clone(&services), &limits));
+    let mut sweep = tokio::time::interval(rate_limits::SWEEP_EVERY);
+    sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(limits.header_timeout);
     let connections = GracefulShutdown::new();
@@ -49,12 +55,21 @@ pub async fn serve(
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
             () = &mut stop => break,
+            _ = sweep.tick() => {
+                services.rate_limits.sweep();
+                continue;
+            }
         };
         match accepted {
-            Ok((stream, _)) => {
+            Ok((stream, peer)) => {
                 // Answers are small and waited for.
                 let _ = stream.set_nodelay(true);
-                let connection = connections.watch(http.serve_connection(TokioIo::new(stream), app.clone()));
+                let app = app.clone();
+                let service = service_fn(move |mut request: hyper::Request<Incoming>| {
+                    request.extensions_mut().insert(Peer(peer.ip()));
+                    app.call(request)
+                });
+                let connection = connections.watch(http.serve_connection(TokioIo::new(stream), service));
                 tokio::spawn(async move {
                     if let Err(error) = connection.await {
                         tracing::debug!(%error, "a connection ended early");
@@ -65,6 +80,7 @@ pub async fn serve(
         }
     }
     drop(listener);
+    drop(services);
     if tokio::time::timeout(limits.drain_timeout, connections.shutdown()).await.is_err() {
         tracing::warn!("some requests did not end in time; their clients must ask again");
     }

@@ -1,10 +1,9 @@
 //! The page of the test bank on which a shopper passes or fails 3-D Secure.
 
-use axum::Router;
 use axum::extract::{Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use souk_core::ids::PaymentId;
 
@@ -13,18 +12,27 @@ use crate::adapters::payments::test_bank::ActionRefused;
 use super::Shared;
 use super::body::Ids;
 use super::error::{ApiError, Code};
+use super::routes::{Naming, Routes, get, post};
 
-pub(super) fn routes() -> Router<Shared> {
-    Router::new().route("/test-bank/{payment}", get(show).post(act))
+pub(super) fn routes() -> Routes {
+    let page = get("test_bank_page", PATH, "Where a shopper passes or fails 3-D Secure");
+    let choice = post("test_bank_choice", PATH, "Passes or fails it").named(Naming::None);
+    let refusals = [Code::InvalidQuery, Code::NotFound, Code::NotWaiting];
+    Routes::under("")
+        .with(page.says(200, HTML).says(404, HTML), show)
+        .with(choice.asks::<Choice>().says(200, HTML).refuses(&refusals), act)
 }
 
-#[derive(Deserialize)]
+const PATH: &str = "/test-bank/{payment}";
+const HTML: &str = "text/html";
+
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Choice {
     result: Verdict,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 enum Verdict {
     Pass,

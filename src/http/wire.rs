@@ -1,81 +1,152 @@
 //! Words of the API for what the machines know: one spelling each, for every route.
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use souk_core::checkout::{PayingStep, Step};
 use souk_core::order::{CancelReason, LineStage, Status as OrderStatus};
-use souk_core::product::Status as ProductStatus;
+use souk_core::product::{Condition, Status as ProductStatus};
 use souk_core::vendor::Status as VendorStatus;
 
 use super::error::{ApiError, Code};
 
-/// A checkout's state.
-pub(super) fn step(step: Step) -> &'static str {
-    match step {
-        Step::Open => "open",
-        Step::Addressed => "addressed",
-        Step::ShippingChosen => "shipping_chosen",
-        Step::Quoted => "quoted",
-        Step::Holding => "holding",
-        Step::Checking => "checking",
-        Step::Paying(step) => match step {
-            PayingStep::Pinning => "pinning",
-            PayingStep::Authorising => "authorising",
-            PayingStep::ActionNeeded => "action_needed",
-            PayingStep::AwaitingPayment => "awaiting_payment",
-            PayingStep::Committing => "committing",
-            PayingStep::Capturing => "capturing",
-            PayingStep::Voiding => "voiding",
-        },
-        Step::Placed => "placed",
-        Step::Expired => "expired",
-        Step::Failed => "failed",
+/// Defines the words for a state, once for what is written, read and described.
+macro_rules! states {
+    ($($(#[$doc:meta])* $name:ident { $($variant:ident = $text:literal,)* })*) => {
+        $($(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+        pub(super) enum $name { $(#[serde(rename = $text)] $variant,)* }
+
+        impl From<$name> for Value {
+            fn from(state: $name) -> Value {
+                Value::from(match state { $($name::$variant => $text,)* })
+            }
+        })*
+    };
+}
+
+states! {
+    /// Where a checkout stands.
+    CheckoutState {
+        Open = "open",
+        Addressed = "addressed",
+        ShippingChosen = "shipping_chosen",
+        Quoted = "quoted",
+        Holding = "holding",
+        Checking = "checking",
+        Pinning = "pinning",
+        Authorising = "authorising",
+        ActionNeeded = "action_needed",
+        AwaitingPayment = "awaiting_payment",
+        Committing = "committing",
+        Capturing = "capturing",
+        Voiding = "voiding",
+        Placed = "placed",
+        Expired = "expired",
+        Failed = "failed",
+    }
+    /// Where a product stands.
+    ProductState {
+        Draft = "draft",
+        Submitted = "submitted",
+        Approved = "approved",
+        Listed = "listed",
+        Archived = "archived",
+    }
+    /// Where a vendor stands.
+    VendorState {
+        Applied = "applied",
+        Active = "active",
+        Suspended = "suspended",
+        Closed = "closed",
+    }
+    /// How far an order is, or a vendor's part of it.
+    OrderState {
+        Placed = "placed",
+        Accepted = "accepted",
+        PartlyShipped = "partly_shipped",
+        Shipped = "shipped",
+        Delivered = "delivered",
+        Cancelled = "cancelled",
+    }
+    /// How far an order's line is.
+    LineState {
+        Open = "open",
+        Shipped = "shipped",
+        Delivered = "delivered",
+        Cancelled = "cancelled",
+    }
+    /// In which state a thing is sold.
+    ConditionWord {
+        New = "new",
+        Refurbished = "refurbished",
+        Used = "used",
     }
 }
 
-/// A product's state.
-pub(super) fn product_status(status: ProductStatus) -> &'static str {
-    match status {
-        ProductStatus::Draft => "draft",
-        ProductStatus::Submitted => "submitted",
-        ProductStatus::Approved => "approved",
-        ProductStatus::Listed => "listed",
-        ProductStatus::Archived => "archived",
+impl From<Step> for CheckoutState {
+    fn from(step: Step) -> Self {
+        match step {
+            Step::Open => CheckoutState::Open,
+            Step::Addressed => CheckoutState::Addressed,
+            Step::ShippingChosen => CheckoutState::ShippingChosen,
+            Step::Quoted => CheckoutState::Quoted,
+            Step::Holding => CheckoutState::Holding,
+            Step::Checking => CheckoutState::Checking,
+            Step::Paying(step) => match step {
+                PayingStep::Pinning => CheckoutState::Pinning,
+                PayingStep::Authorising => CheckoutState::Authorising,
+                PayingStep::ActionNeeded => CheckoutState::ActionNeeded,
+                PayingStep::AwaitingPayment => CheckoutState::AwaitingPayment,
+                PayingStep::Committing => CheckoutState::Committing,
+                PayingStep::Capturing => CheckoutState::Capturing,
+                PayingStep::Voiding => CheckoutState::Voiding,
+            },
+            Step::Placed => CheckoutState::Placed,
+            Step::Expired => CheckoutState::Expired,
+            Step::Failed => CheckoutState::Failed,
+        }
     }
 }
 
-/// A vendor's state.
-pub(super) fn vendor_status(status: VendorStatus) -> &'static str {
-    match status {
-        VendorStatus::Applied => "applied",
-        VendorStatus::Active => "active",
-        VendorStatus::Suspended => "suspended",
-        VendorStatus::Closed => "closed",
-    }
+/// The same states by the same names, both ways.
+macro_rules! same_states {
+    ($($core:ident = $word:ident { $($variant:ident),* })*) => {
+        $(impl From<$core> for $word {
+            fn from(state: $core) -> Self {
+                match state { $($core::$variant => $word::$variant,)* }
+            }
+        }
+
+        impl From<$word> for $core {
+            fn from(state: $word) -> Self {
+                match state { $($word::$variant => $core::$variant,)* }
+            }
+        })*
+    };
 }
 
-/// The state of an order, or of a vendor order.
-pub(super) fn order_status(status: OrderStatus) -> &'static str {
-    match status {
-        OrderStatus::Placed => "placed",
-        OrderStatus::Accepted => "accepted",
-        OrderStatus::PartlyShipped => "partly_shipped",
-        OrderStatus::Shipped => "shipped",
-        OrderStatus::Delivered => "delivered",
-        OrderStatus::Cancelled => "cancelled",
-    }
+same_states! {
+    ProductStatus = ProductState { Draft, Submitted, Approved, Listed, Archived }
+    VendorStatus = VendorState { Applied, Active, Suspended, Closed }
+    OrderStatus = OrderState { Placed, Accepted, PartlyShipped, Shipped, Delivered, Cancelled }
+    Condition = ConditionWord { New, Refurbished, Used }
 }
 
-/// The state of an order's line.
-pub(super) fn line_stage(stage: LineStage) -> &'static str {
-    match stage {
-        LineStage::Open => "open",
-        LineStage::Shipped(_) => "shipped",
-        LineStage::Delivered(_) => "delivered",
-        LineStage::Cancelled => "cancelled",
+impl From<LineStage> for LineState {
+    fn from(stage: LineStage) -> Self {
+        match stage {
+            LineStage::Open => LineState::Open,
+            LineStage::Shipped(_) => LineState::Shipped,
+            LineStage::Delivered(_) => LineState::Delivered,
+            LineStage::Cancelled => LineState::Cancelled,
+        }
     }
 }
 
 /// Why something is cancelled, as clients say it.
-#[derive(Clone, Copy, Debug, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "CancelReason")]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Reason {
     BuyerChangedMind,

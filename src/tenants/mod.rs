@@ -8,6 +8,7 @@
 mod base32;
 pub mod commands;
 pub mod keys;
+pub mod positions;
 pub mod scope;
 pub mod server_key;
 pub mod tokens;

@@ -82,9 +82,14 @@ fn vendor_scope(vendor: u128) -> VendorScope {
 
 async fn shown(models: &ReadModels) -> Shown {
     let (operator, store) = (OperatorScope::of_console(), StoreScope::of_anybody());
-    let vendors = models.vendors(&operator, None, 100).await.expect("vendors").items;
+    let vendors = models.vendors(&operator, None, None, 100).await.expect("vendors").items;
     let mut products = Vec::new();
-    for row in models.products(&store, &ProductFilter::default(), None, 100).await.expect("products").items {
+    for row in models
+        .products(&store, &ProductFilter::all(MarketId::main()), None, 100)
+        .await
+        .expect("products")
+        .items
+    {
         products.push(models.product(&store, row.id).await.expect("readable").expect("listed"));
     }
     // A page each, so that pages are shown to join.
@@ -104,7 +109,7 @@ async fn shown(models: &ReadModels) -> Shown {
     let mut statements = Vec::new();
     for vendor in VENDORS {
         let scope = vendor_scope(vendor);
-        let own = models.vendor_orders(&scope, None, 100).await.expect("vendor orders").items;
+        let own = models.vendor_orders(&scope, None, None, 100).await.expect("vendor orders").items;
         assert!(own.iter().all(|row| row.vendor == VendorId(vendor)), "only its own");
         assert_eq!(own.len(), orders.len(), "each order has a part of each vendor");
         let offers = models.own_offers(&scope, None, 100).await.expect("offers").items;

@@ -8,6 +8,7 @@
 mod fold;
 mod follow;
 mod ledger;
+mod progress;
 mod rows;
 
 use std::time::Duration;
@@ -20,6 +21,7 @@ use crate::journal::{JournalError, Reader, Writer};
 use crate::store::read::{Projection, ReadModels};
 
 pub use follow::Projector;
+pub use progress::Progress;
 
 /// After the journal has grown: more will have come in a moment, and one transaction can take it all.
 const GATHER: Duration = Duration::from_millis(20);
@@ -64,13 +66,12 @@ impl Projectors {
         position: u64,
         patience: Duration,
     ) -> bool {
-        let Some((_, reached)) = self.reached.iter().find(|(known, _)| *known == projection) else {
-            return false;
-        };
-        let at = usize::from(partition.0);
-        let mut reached = reached.clone();
-        let there = reached.wait_for(|reached| reached.get(at).is_some_and(|at| *at >= position));
-        matches!(tokio::time::timeout(patience, there).await, Ok(Ok(_)))
+        self.progress().wait_for(projection, partition, position, patience).await
+    }
+
+    /// For those who only want to know how far it is.
+    pub fn progress(&self) -> Progress {
+        Progress::new(self.reached.clone())
     }
 
     /// Waits until every projection contains all that is in the journal now; `false` when one does not within

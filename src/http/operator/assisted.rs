@@ -3,6 +3,7 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use souk_core::checkout::{Address, CartLine, Checkout, Command, WrittenLine};
 use souk_core::ids::{BuyerId, CheckoutId, ProductId, SkuId, StreamId, SubjectId};
@@ -16,7 +17,8 @@ use crate::http::store::address::AddressIn;
 use crate::http::store::{at, opening};
 use crate::http::{Services, Shared, wire};
 
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "AssistedOrder")]
 #[serde(deny_unknown_fields)]
 pub(super) struct AssistedIn {
     lines: Vec<LineIn>,
@@ -26,11 +28,15 @@ pub(super) struct AssistedIn {
     reference: Option<String>,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "AssistedLine")]
 #[serde(deny_unknown_fields)]
 struct LineIn {
+    #[schemars(with = "String")]
     sku: SkuId,
+    #[schemars(with = "String")]
     product: ProductId,
+    #[schemars(range(min = 1, max = 1_000_000))]
     quantity: i64,
     unit_price_minor: i64,
     #[serde(default)]
@@ -79,7 +85,7 @@ pub(super) async fn create(
     let token = services.server_key.cart_token(id, buyer);
     Ok(given.answer(StatusCode::CREATED, |reply| {
         let mut body = at(id, &reply);
-        body["token"] = token.expose().into();
+        body.token = Some(token.expose().to_owned());
         body
     }))
 }

@@ -2,25 +2,164 @@
 
 mod assisted;
 mod engine;
+mod money;
 mod products;
 mod vendors;
 
-use axum::Router;
-use axum::routing::{get, post};
+use crate::store::read::Projection;
 
-use super::Shared;
+use super::error::Code;
+use super::lists::Listed;
+use super::routes::{Caller, Naming, Operation, Routes, get, post};
+use super::store::CheckoutAt;
+use super::told_orders::OrderItem;
+use super::told_products::{ProductChanged, WorkItem, WorkProduct};
 
-pub(super) fn routes() -> Router<Shared> {
-    Router::new()
-        .route("/vendors", post(vendors::apply))
-        .route("/vendors/{id}", get(vendors::show))
-        .route("/vendors/{id}/approve", post(vendors::approve))
-        .route("/vendors/{id}/suspend", post(vendors::suspend))
-        .route("/vendors/{id}/reinstate", post(vendors::reinstate))
-        .route("/products/{id}/approve", post(products::approve))
-        .route("/products/{id}/reject", post(products::reject))
-        .route("/assisted-orders", post(assisted::create))
-        .route("/actors", get(engine::actors))
-        .route("/dead-letters", get(engine::dead_letters))
-        .route("/dead-letters/{stream}/{seq}/{n}/retry", post(engine::retry))
+/// A step of a vendor.
+fn of_vendor(operation: Operation, status: u16) -> Operation {
+    let codes = [Code::InvalidValue, Code::WrongState, Code::AlreadyExists];
+    operation.by(Caller::Operator).answers::<vendors::VendorChanged>(status).refuses(&codes)
+}
+
+/// A step of a product.
+fn of_product(operation: Operation) -> Operation {
+    let codes = [Code::InvalidValue, Code::WrongState, Code::Superseded];
+    operation.by(Caller::Operator).answers::<ProductChanged>(200).refuses(&codes)
+}
+
+fn vendor_routes(routes: Routes) -> Routes {
+    routes
+        .with(
+            get("list_vendors", "/vendors", "Vendors, wherever they stand")
+                .by(Caller::Operator)
+                .asks::<vendors::Filter>()
+                .reads(&[Projection::Vendors])
+                .answers::<Listed<vendors::Item>>(200),
+            vendors::list,
+        )
+        .with(
+            of_vendor(post("apply", "/vendors", "Takes a vendor's application"), 201)
+                .takes::<vendors::ApplicationIn>(),
+            vendors::apply,
+        )
+        .with(
+            get("show_vendor", "/vendors/{id}", "A vendor")
+                .by(Caller::Operator)
+                .answers::<vendors::VendorOut>(200),
+            vendors::show,
+        )
+        .with(
+            of_vendor(post("approve_vendor", "/vendors/{id}/approve", "Lets it sell"), 200)
+                .takes::<vendors::ApproveIn>(),
+            vendors::approve,
+        )
+        .with(
+            of_vendor(post("suspend_vendor", "/vendors/{id}/suspend", "Stops it from selling"), 200)
+                .takes::<vendors::ReasonIn>(),
+            vendors::suspend,
+        )
+        .with(
+            of_vendor(post("reinstate_vendor", "/vendors/{id}/reinstate", "Lets it sell again"), 200),
+            vendors::reinstate,
+        )
+}
+
+fn product_routes(routes: Routes) -> Routes {
+    routes
+        .with(
+            get("list_all_products", "/products", "Products, wherever they stand")
+                .by(Caller::Operator)
+                .asks::<products::Filter>()
+                .reads(&[Projection::Catalogue])
+                .answers::<Listed<WorkItem>>(200),
+            products::list,
+        )
+        .with(
+            get("show_any_product", "/products/{id}", "A product with all its offers")
+                .by(Caller::Operator)
+                .answers::<WorkProduct>(200),
+            products::show,
+        )
+        .with(
+            of_product(post("approve_product", "/products/{id}/approve", "Lets it be shown"))
+                .takes::<products::ApproveIn>(),
+            products::approve,
+        )
+        .with(
+            of_product(post("reject_product", "/products/{id}/reject", "Sends it back with a reason"))
+                .takes::<vendors::ReasonIn>(),
+            products::reject,
+        )
+}
+
+pub(super) fn routes() -> Routes {
+    let of_assisted = [
+        Code::InvalidValue,
+        Code::InvalidQuantity,
+        Code::CountryNotServed,
+        Code::Incomplete,
+        Code::EmptyCart,
+        Code::TooMany,
+        Code::QuoteMismatch,
+        Code::NotForSale,
+        Code::NoAnswer,
+        Code::TooLarge,
+        Code::QuoteInProgress,
+        Code::QuoteDropped,
+        Code::CheckoutEnded,
+        Code::CheckoutPlaced,
+        Code::CheckoutAbandoned,
+        Code::PaymentInProgress,
+        Code::AlreadyExists,
+    ];
+    product_routes(vendor_routes(Routes::under("/v1/operator")))
+        .with(
+            get("list_orders", "/orders", "All orders, the latest first")
+                .by(Caller::Operator)
+                .asks::<money::Filter>()
+                .reads(&[Projection::Orders])
+                .answers::<Listed<OrderItem>>(200),
+            money::orders,
+        )
+        .with(
+            post("assist_order", "/assisted-orders", "Prices a cart for a shopper, who then pays it")
+                .by(Caller::Operator)
+                .takes::<assisted::AssistedIn>()
+                .answers::<CheckoutAt>(201)
+                .refuses(&of_assisted),
+            assisted::create,
+        )
+        .with(
+            get("show_ledger", "/ledger", "The trial balance")
+                .by(Caller::Operator)
+                .reads(&[Projection::Ledger])
+                .answers::<money::TrialBalance>(200),
+            money::ledger,
+        )
+        .with(
+            get("show_actors", "/actors", "How the engine does")
+                .by(Caller::Operator)
+                .answers::<engine::Engine>(200),
+            engine::actors,
+        )
+        .with(
+            get("show_actor", "/actors/{stream}", "One actor that is awake")
+                .by(Caller::Operator)
+                .answers::<engine::ActorOut>(200),
+            engine::actor,
+        )
+        .with(
+            get("list_dead_letters", "/dead-letters", "Orders to the outside world that were given up")
+                .by(Caller::Operator)
+                .asks::<engine::After>()
+                .answers::<Listed<engine::DeadLetter>>(200),
+            engine::dead_letters,
+        )
+        .with(
+            post("retry_dead_letter", "/dead-letters/{stream}/{seq}/{n}/retry", "Tries one again")
+                .by(Caller::Operator)
+                .named(Naming::None)
+                .answers::<engine::Revived>(200),
+            engine::retry,
+        )
 }

@@ -4,8 +4,8 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
 use souk_core::ids::{StreamId, VendorId};
 use souk_core::money::Rate;
 use souk_core::vendor::{Application, Command, Commission, LegalEntity, Reply, Vendor};
@@ -15,10 +15,14 @@ use crate::http::auth::Operator;
 use crate::http::body::{Body, Ids, NoBody};
 use crate::http::error::ApiError;
 use crate::http::idempotency::Named;
+use crate::http::lists::{Asked, Listed, page_size};
+use crate::http::wire::VendorState;
 use crate::http::{Services, wire};
+use crate::store::read::VendorRow;
 use crate::tenants::OperatorScope;
 
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "VendorApplication")]
 #[serde(deny_unknown_fields)]
 pub(super) struct ApplicationIn {
     name: String,
@@ -33,7 +37,8 @@ fn yes() -> bool {
     true
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "LegalEntity")]
 #[serde(deny_unknown_fields)]
 struct LegalEntityIn {
     name: String,
@@ -42,14 +47,64 @@ struct LegalEntityIn {
     series: String,
 }
 
-fn told(id: VendorId, reply: &Reply) -> Value {
-    match reply {
-        Reply::Vendor { status, version, .. } => {
-            json!({ "id": id.to_string(), "state": wire::vendor_status(*status), "version": version })
-        }
+/// What a command did to a vendor.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct VendorChanged {
+    id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    state: Option<VendorState>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    version: Option<u64>,
+}
+
+fn told(id: VendorId, reply: &Reply) -> VendorChanged {
+    let (state, version) = match reply {
+        Reply::Vendor { status, version, .. } => (Some((*status).into()), Some(*version)),
         // Said between machines only.
-        Reply::Answer(_) => json!({ "id": id.to_string() }),
-    }
+        Reply::Answer(_) => (None, None),
+    };
+    VendorChanged { id: id.to_string(), state, version }
+}
+
+/// Which vendors.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Filter {
+    state: Option<VendorState>,
+    #[schemars(with = "Option<String>")]
+    cursor: Option<VendorId>,
+    /// 1 to 200; 50 when it is left out.
+    limit: Option<u32>,
+}
+
+/// A vendor in a list.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "VendorItem")]
+pub(super) struct Item {
+    id: String,
+    name: String,
+    state: VendorState,
+    /// What the marketplace keeps of its goods; null until it is approved.
+    commission_basis_points: Option<u32>,
+    version: u64,
+}
+
+pub(super) async fn list(
+    State(services): State<Shared>,
+    Operator(operator): Operator,
+    Asked(filter): Asked<Filter>,
+) -> Result<Json<Listed<Item>>, ApiError> {
+    let state = filter.state.map(Into::into);
+    let page = services.models.vendors(&operator, state, filter.cursor, page_size(filter.limit)).await?;
+    let item = |row: &VendorRow| Item {
+        id: row.id.to_string(),
+        name: row.name.clone(),
+        state: row.status.into(),
+        commission_basis_points: row.commission.map(|rate| rate.0),
+        version: row.version,
+    };
+    let items = page.items.iter().map(item).collect();
+    Ok(Json(Listed { items, next_cursor: page.next_cursor.map(|id| id.to_string()) }))
 }
 
 pub(super) async fn apply(
@@ -81,22 +136,37 @@ pub(super) async fn apply(
     Ok(given.answer(StatusCode::CREATED, |reply| told(id, &reply)))
 }
 
+/// A vendor.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Vendor")]
+pub(super) struct VendorOut {
+    id: String,
+    name: String,
+    state: VendorState,
+    /// The currency it is paid in.
+    settlement: String,
+    commission_basis_points: Option<u32>,
+    /// Why it was suspended or closed, if it was.
+    reason: Option<String>,
+    version: u64,
+}
+
 pub(super) async fn show(
     State(services): State<Shared>,
     Operator(_): Operator,
     Ids(id): Ids<VendorId>,
-) -> Result<Json<Value>, ApiError> {
+) -> Result<Json<VendorOut>, ApiError> {
     let (state, _) = services.node.handle::<Vendor>().read(StreamId::Vendor(id), services.patience).await?;
     let profile = state.profile.ok_or_else(ApiError::not_found)?;
-    Ok(Json(json!({
-        "id": id.to_string(),
-        "name": profile.application.name,
-        "state": wire::vendor_status(profile.status),
-        "settlement": profile.application.settlement.code(),
-        "commission_basis_points": profile.commission.map(|commission| commission.rate.0),
-        "reason": profile.reason,
-        "version": state.version,
-    })))
+    Ok(Json(VendorOut {
+        id: id.to_string(),
+        name: profile.application.name,
+        state: profile.status.into(),
+        settlement: profile.application.settlement.to_string(),
+        commission_basis_points: profile.commission.map(|commission| commission.rate.0),
+        reason: profile.reason,
+        version: state.version,
+    }))
 }
 
 async fn change<T: Serialize>(
@@ -113,7 +183,8 @@ async fn change<T: Serialize>(
     Ok(given.answer(StatusCode::OK, |reply| told(id, &reply)))
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "VendorApproval")]
 #[serde(deny_unknown_fields)]
 pub(super) struct ApproveIn {
     /// What the marketplace keeps of its goods; by configuration when there is none.
@@ -134,7 +205,8 @@ pub(super) async fn approve(
     change(&services, &operator, id, named, &approve, Command::Approve(commission)).await
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Reason")]
 #[serde(deny_unknown_fields)]
 pub(super) struct ReasonIn {
     pub(super) reason: String,

@@ -1,5 +1,6 @@
 //! An address as a client says it. It goes into the vault and nowhere else.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::http::error::{ApiError, Code};
@@ -9,7 +10,8 @@ use crate::store::vault::Address;
 const LINE_MAX: usize = 200;
 
 /// Who gets an order, and where. Serialised for the request's fingerprint only, which is keyed.
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Address")]
 #[serde(deny_unknown_fields)]
 pub(in crate::http) struct AddressIn {
     name: String,

@@ -2,11 +2,11 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::StatusCode;
-use axum::response::Response;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
-use souk_core::checkout::{Address, CartLine, Checkout, Command, Opening, Reply};
+use souk_core::checkout::{Address, CartLine, Checkout, Command, Opening};
 use souk_core::ids::{BuyerId, CheckoutId, Principal, ProductId, SkuId, StreamId, SubjectId};
 use souk_core::product::{Product, Status};
 
@@ -14,14 +14,21 @@ use crate::http::auth::Shopper;
 use crate::http::body::{Body, Ids, NoBody};
 use crate::http::error::{ApiError, Code};
 use crate::http::idempotency::Named;
-use crate::http::{Services, Shared, wire};
+use crate::http::{Services, Shared, caching, wire};
 
 use super::address::AddressIn;
-use super::view::CartOut;
+use super::view::{CartOut, at};
 
 /// What a new checkout begins with.
 pub(in crate::http) fn opening(services: &Services, buyer: BuyerId, reference: Option<String>) -> Opening {
     Opening { market: services.market.clone(), buyer, limits: services.limits, reference }
+}
+
+/// A new cart. The token is all that a shopper has: whoever knows it may use the cart.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct CartOpened {
+    id: String,
+    token: String,
 }
 
 pub(super) async fn create(
@@ -35,26 +42,31 @@ pub(super) async fn create(
     let command = Command::Open(opening(&services, buyer, None));
     let given = call.give::<Checkout>(&services, StreamId::Checkout(id), command).await?;
     let token = services.server_key.cart_token(id, buyer);
-    Ok(given.answer(StatusCode::CREATED, |_| json!({ "id": id.to_string(), "token": token.expose() })))
+    Ok(given
+        .answer(StatusCode::CREATED, |_| CartOpened { id: id.to_string(), token: token.expose().to_owned() }))
 }
 
 pub(super) async fn show(
     State(services): State<Shared>,
     shopper: Shopper,
     Ids(id): Ids<CheckoutId>,
-) -> Result<Json<CartOut>, ApiError> {
+) -> Result<Response, ApiError> {
     let stream = StreamId::Checkout(shopper.cart(id)?);
-    let (state, _) = services.node.handle::<Checkout>().read(stream, services.patience).await?;
+    let (state, seq) = services.node.handle::<Checkout>().read(stream, services.patience).await?;
     if state.opening.is_none() {
         return Err(ApiError::not_found());
     }
-    Ok(Json(CartOut::of(&state)))
+    let tag = [(header::ETAG, caching::of_version(seq))];
+    Ok((tag, Json(CartOut::of(&state))).into_response())
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "CartLineIn")]
 #[serde(deny_unknown_fields)]
 pub(super) struct LineIn {
+    #[schemars(with = "String")]
     product: ProductId,
+    #[schemars(range(min = 1, max = 1_000_000))]
     quantity: i64,
 }
 
@@ -135,7 +147,8 @@ pub(super) async fn set_address(
     Ok(given.answer(StatusCode::OK, |reply| at(id, &reply)))
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "ShippingChoice")]
 #[serde(deny_unknown_fields)]
 pub(super) struct ShippingIn {
     method: String,
@@ -153,35 +166,4 @@ pub(super) async fn choose_shipping(
     let command = Command::ChooseShipping { method: shipping.method };
     let given = call.give::<Checkout>(&services, stream, command).await?;
     Ok(given.answer(StatusCode::OK, |reply| at(id, &reply)))
-}
-
-/// Where a checkout is after a command, whatever the command was.
-pub(in crate::http) fn at(id: CheckoutId, reply: &Reply) -> serde_json::Value {
-    match reply {
-        Reply::At { step } => json!({ "id": id.to_string(), "state": wire::step(*step) }),
-        Reply::Quoted { quote, total, valid_until } => json!({
-            "id": id.to_string(),
-            "state": "quoted",
-            "quote": quote.to_string(),
-            "total_minor": total.minor,
-            "currency": total.currency.code(),
-            "valid_until_ms": valid_until.as_millis(),
-        }),
-        Reply::ActionNeeded { payment } => {
-            json!({ "id": id.to_string(), "state": "action_needed", "payment": payment.to_string() })
-        }
-        Reply::AwaitingPayment { payment } => {
-            json!({ "id": id.to_string(), "state": "awaiting_payment", "payment": payment.to_string() })
-        }
-        Reply::Placed { order, total } => json!({
-            "id": id.to_string(),
-            "state": "placed",
-            "order": order.to_string(),
-            "number": order.number(),
-            "total_minor": total.minor,
-            "currency": total.currency.code(),
-        }),
-        // Said between machines only.
-        Reply::Told(_) | Reply::Waiting | Reply::Noted => json!({ "id": id.to_string() }),
-    }
 }

@@ -5,29 +5,142 @@ mod carts;
 mod catalogue;
 mod orders;
 mod paying;
-mod products;
+pub(super) mod products;
 mod view;
 
-use axum::Router;
-use axum::routing::{get, post, put};
+use crate::store::read::Projection;
 
-use super::Shared;
+use super::error::Code;
+use super::lists::Listed;
+use super::routes::{Caller, Naming, Operation, Routes, delete, get, post, put};
+use super::told_orders::{OrderChanged, OrderOut};
 
-pub(super) use carts::{at, opening};
-pub(super) use orders::changed;
+pub(super) use carts::opening;
+pub(super) use view::{CheckoutAt, at};
 
-pub(super) fn routes() -> Router<Shared> {
-    Router::new()
-        .route("/carts", post(carts::create))
-        .route("/carts/{id}", get(carts::show))
-        .route("/carts/{id}/lines/{sku}", put(carts::set_line).delete(carts::remove_line))
-        .route("/carts/{id}/address", put(carts::set_address))
-        .route("/carts/{id}/shipping", put(carts::choose_shipping))
-        .route("/carts/{id}/quote", post(paying::quote))
-        .route("/carts/{id}/pay", post(paying::pay))
-        .route("/carts/{id}/abandon", post(paying::abandon))
-        .route("/orders/{id}", get(orders::show))
-        .route("/orders/{id}/cancel", post(orders::cancel))
-        .route("/products", get(catalogue::list))
-        .route("/products/{id}", get(products::show))
+/// Of every step that changes a cart.
+const OF_CARTS: &[Code] = &[Code::CheckoutPlaced, Code::CheckoutEnded, Code::PaymentInProgress];
+/// Of asking for a quote.
+const OF_QUOTES: &[Code] = &[
+    Code::EmptyCart,
+    Code::Incomplete,
+    Code::NotForSale,
+    Code::QuoteInProgress,
+    Code::QuoteDropped,
+    Code::CheckoutAbandoned,
+    Code::TooLarge,
+    Code::NoAnswer,
+];
+/// Of paying.
+const OF_PAYING: &[Code] = &[
+    Code::NoQuote,
+    Code::QuoteChanged,
+    Code::NothingToPay,
+    Code::InvalidValue,
+    Code::OutOfStock,
+    Code::PaymentDeclined,
+    Code::PaymentTimedOut,
+    Code::CheckoutAbandoned,
+    Code::CheckoutFailed,
+    Code::QuoteInProgress,
+    Code::NoAnswer,
+];
+
+/// A step of a checkout, by its shopper.
+fn step(operation: Operation, codes: &[Code]) -> Operation {
+    operation.by(Caller::Shopper).answers::<CheckoutAt>(200).refuses(OF_CARTS).refuses(codes)
+}
+
+pub(super) fn routes() -> Routes {
+    let of_lines = [Code::UnknownSku, Code::InvalidQuantity, Code::TooMany];
+    let of_addresses = [Code::InvalidValue, Code::CountryNotServed];
+    let of_shipping = [Code::InvalidValue, Code::Incomplete];
+    Routes::under("/v1/store")
+        .with(
+            get("list_products", "/products", "What is listed")
+                .asks::<catalogue::Filter>()
+                .reads(&[Projection::Catalogue])
+                .answers::<Listed<catalogue::Item>>(200)
+                .refuses(&[Code::OutcomeUnknown]),
+            catalogue::list,
+        )
+        .with(
+            get("show_product", "/products/{id}", "A product with its offers and their stock")
+                .answers::<products::ProductOut>(200),
+            products::show,
+        )
+        .with(
+            post("open_cart", "/carts", "Opens a cart and tells its token")
+                .answers::<carts::CartOpened>(201)
+                .refuses(&[Code::AlreadyExists, Code::InvalidValue]),
+            carts::create,
+        )
+        .with(
+            get("show_cart", "/carts/{id}", "A cart, or the checkout it became")
+                .by(Caller::Shopper)
+                .answers::<view::CartOut>(200),
+            carts::show,
+        )
+        .with(
+            step(
+                put("set_line", "/carts/{id}/lines/{sku}", "Puts units of an offer into the cart"),
+                &of_lines,
+            )
+            .takes::<carts::LineIn>(),
+            carts::set_line,
+        )
+        .with(
+            step(delete("remove_line", "/carts/{id}/lines/{sku}", "Takes an offer out of the cart"), &[]),
+            carts::remove_line,
+        )
+        .with(
+            step(put("set_address", "/carts/{id}/address", "Where it goes"), &of_addresses)
+                .takes::<address::AddressIn>(),
+            carts::set_address,
+        )
+        .with(
+            step(put("choose_shipping", "/carts/{id}/shipping", "How it is sent"), &of_shipping)
+                .takes::<carts::ShippingIn>(),
+            carts::choose_shipping,
+        )
+        .with(
+            step(post("quote", "/carts/{id}/quote", "Asks what it costs, for a while"), OF_QUOTES),
+            paying::quote,
+        )
+        .with(
+            step(
+                post(
+                    "pay",
+                    "/carts/{id}/pay",
+                    "Pays a quote; 202 while the shopper or the bank is waited for",
+                ),
+                OF_PAYING,
+            )
+            .named(Naming::Required)
+            .takes::<paying::PayIn>()
+            .answers::<CheckoutAt>(202),
+            paying::pay,
+        )
+        .with(
+            step(
+                post("abandon_cart", "/carts/{id}/abandon", "Gives it up; what was held is free again"),
+                &[],
+            ),
+            paying::abandon,
+        )
+        .with(
+            get("show_order", "/orders/{id}", "An order, by the token of its cart or its own")
+                .by(Caller::Shopper)
+                .answers::<OrderOut>(200),
+            orders::show,
+        )
+        .with(
+            post("cancel_order", "/orders/{id}/cancel", "Cancels a line, or all that has not left")
+                .by(Caller::Shopper)
+                .named(Naming::Required)
+                .takes::<orders::CancelIn>()
+                .answers::<OrderChanged>(200)
+                .refuses(&[Code::AlreadyShipped, Code::Unbalanced]),
+            orders::cancel,
+        )
 }

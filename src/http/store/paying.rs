@@ -6,8 +6,8 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 use souk_core::checkout::{Checkout, Command, Reply, Step};
 use souk_core::ids::{CheckoutId, QuoteId, StreamId};
 use souk_core::money::Money;
@@ -19,7 +19,7 @@ use crate::http::error::{ApiError, Code};
 use crate::http::idempotency::Named;
 use crate::http::{Services, Shared, wire};
 
-use super::carts::at;
+use super::view::{CheckoutAt, at};
 
 /// How long the state is waited for after a payment was: short, since the request has waited already.
 const READ_PATIENCE: Duration = Duration::from_secs(2);
@@ -37,10 +37,12 @@ pub(super) async fn quote(
     Ok(given.answer(StatusCode::OK, |reply| at(id, &reply)))
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "PayRequest")]
 #[serde(deny_unknown_fields)]
 pub(super) struct PayIn {
     /// The quote that the shopper saw.
+    #[schemars(with = "String")]
     quote: QuoteId,
     /// Its total, as the shopper saw it.
     total_minor: i64,
@@ -50,7 +52,8 @@ pub(super) struct PayIn {
     token: String,
 }
 
-#[derive(Clone, Copy, Serialize, Deserialize)]
+#[derive(Clone, Copy, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "PaymentMethod")]
 #[serde(rename_all = "snake_case")]
 enum MethodIn {
     Card,
@@ -92,8 +95,7 @@ async fn under_way(services: &Services, id: CheckoutId, unknown: ApiError) -> Re
     let read = services.node.handle::<Checkout>().read(stream, READ_PATIENCE).await;
     match read.map(|(state, _)| state.step()) {
         Ok(step @ (Step::Holding | Step::Checking | Step::Paying(_) | Step::Placed)) => {
-            Ok((StatusCode::ACCEPTED, Json(json!({ "id": id.to_string(), "state": wire::step(step) })))
-                .into_response())
+            Ok((StatusCode::ACCEPTED, Json(CheckoutAt::state(id, step.into()))).into_response())
         }
         _ => Err(unknown),
     }

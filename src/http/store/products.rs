@@ -1,42 +1,59 @@
 //! A product, as anybody may see it, with the stock as it is now.
 
+use std::collections::BTreeMap;
+
 use axum::Json;
 use axum::extract::State;
+use schemars::JsonSchema;
 use serde::Serialize;
 use souk_core::ids::{ProductId, SkuId, StreamId};
 use souk_core::market::LocalizedText;
-use souk_core::product::{Condition, Product, Status};
+use souk_core::product::{Product, Status, Variant};
 
 use crate::http::body::Ids;
 use crate::http::error::ApiError;
+use crate::http::wire::ConditionWord;
 use crate::http::{Services, Shared};
 
 /// A product.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Product")]
 pub(super) struct ProductOut {
     id: String,
+    /// By language tag.
+    #[schemars(with = "BTreeMap<String, String>")]
     title: LocalizedText,
+    #[schemars(with = "BTreeMap<String, String>")]
     description: LocalizedText,
     category: String,
     variants: Vec<VariantOut>,
     offers: Vec<OfferOut>,
 }
 
-#[derive(Serialize)]
-struct VariantOut {
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Variant")]
+pub(in crate::http) struct VariantOut {
     id: String,
-    options: std::collections::BTreeMap<String, String>,
+    options: BTreeMap<String, String>,
 }
 
-#[derive(Serialize)]
+impl From<&Variant> for VariantOut {
+    fn from(variant: &Variant) -> Self {
+        VariantOut { id: variant.id.to_string(), options: variant.options.clone() }
+    }
+}
+
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Offer")]
 struct OfferOut {
     sku: String,
     variant: String,
     vendor: String,
-    condition: &'static str,
+    condition: ConditionWord,
     unit_price_minor: i64,
     unit_shipping_minor: i64,
     currency: String,
+    /// Units that can be held now.
     available: i64,
 }
 
@@ -53,33 +70,25 @@ pub(super) async fn show(
             sku: sku.to_string(),
             variant: offer.variant.to_string(),
             vendor: offer.vendor.to_string(),
-            condition: match offer.condition {
-                Condition::New => "new",
-                Condition::Refurbished => "refurbished",
-                Condition::Used => "used",
-            },
+            condition: offer.condition.into(),
             unit_price_minor: price.unit.minor,
             unit_shipping_minor: price.shipping.minor,
             currency: price.unit.currency.to_string(),
             available: available(&services, *sku).await?,
         });
     }
-    let variant = |variant: &souk_core::product::Variant| VariantOut {
-        id: variant.id.to_string(),
-        options: variant.options.clone(),
-    };
     Ok(Json(ProductOut {
         id: id.to_string(),
         title: known.facts.title.clone(),
         description: known.facts.description.clone(),
         category: known.facts.category.clone(),
-        variants: known.variants.values().map(variant).collect(),
+        variants: known.variants.values().map(VariantOut::from).collect(),
         offers,
     }))
 }
 
 /// What the shard last published. One that has not spoken since the start is woken, and speaks then.
-async fn available(services: &Services, sku: SkuId) -> Result<i64, ApiError> {
+pub(in crate::http) async fn available(services: &Services, sku: SkuId) -> Result<i64, ApiError> {
     if let Some(available) = services.node.stock_view().available(sku) {
         return Ok(available);
     }

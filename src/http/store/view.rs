@@ -1,15 +1,18 @@
 //! A checkout as the holder of its token sees it. No name and no street: they stay in the vault.
 
+use schemars::JsonSchema;
 use serde::Serialize;
-use souk_core::checkout::{PayStep, Quote, Stage, State};
+use souk_core::checkout::{PayStep, Quote, Reply, Stage, State};
+use souk_core::ids::CheckoutId;
 
-use crate::http::wire;
+use crate::http::wire::CheckoutState;
 
 /// A checkout.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Cart")]
 pub(super) struct CartOut {
     id: String,
-    state: &'static str,
+    state: CheckoutState,
     market: Option<String>,
     currency: Option<String>,
     lines: Vec<LineOut>,
@@ -21,7 +24,8 @@ pub(super) struct CartOut {
     expires_at_ms: i64,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "CartLine")]
 struct LineOut {
     sku: String,
     product: String,
@@ -29,7 +33,8 @@ struct LineOut {
 }
 
 /// What everything costs.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Quote")]
 struct QuoteOut {
     id: String,
     lines: Vec<QuoteLineOut>,
@@ -42,7 +47,8 @@ struct QuoteOut {
     assisted: bool,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "QuoteLine")]
 struct QuoteLineOut {
     number: u32,
     sku: String,
@@ -53,7 +59,8 @@ struct QuoteLineOut {
     shipping_minor: i64,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Payment")]
 struct PaymentOut {
     id: String,
     /// Where the shopper must act.
@@ -72,7 +79,7 @@ impl CartOut {
         };
         CartOut {
             id: state.id.to_string(),
-            state: wire::step(state.step()),
+            state: state.step().into(),
             market: opening.map(|opening| opening.market.id.0.clone()),
             currency: opening.map(|opening| opening.market.currency.to_string()),
             lines: state
@@ -128,6 +135,72 @@ impl QuoteOut {
             currency: quote.total.currency.to_string(),
             valid_until_ms: quote.valid_until.as_millis(),
             assisted: quote.assisted,
+        }
+    }
+}
+
+/// Where a checkout is after a command. What else there is depends on the state.
+#[derive(Default, Serialize, JsonSchema)]
+pub(in crate::http) struct CheckoutAt {
+    id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    state: Option<CheckoutState>,
+    /// To pay it, name the quote and its total.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    quote: Option<String>,
+    /// The attempt to pay, when its shopper must do something.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    payment: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    order: Option<String>,
+    /// The order's short number, to be read out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    number: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    total_minor: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    currency: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    valid_until_ms: Option<i64>,
+    /// The shopper's token, when somebody else opened the cart.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in crate::http) token: Option<String>,
+}
+
+impl CheckoutAt {
+    pub(super) fn state(id: CheckoutId, state: CheckoutState) -> Self {
+        CheckoutAt { id: id.to_string(), state: Some(state), ..Self::default() }
+    }
+}
+
+/// Where a checkout is after a command, whatever the command was.
+pub(in crate::http) fn at(id: CheckoutId, reply: &Reply) -> CheckoutAt {
+    let at = |state| CheckoutAt::state(id, state);
+    match reply {
+        Reply::At { step } => at((*step).into()),
+        Reply::Quoted { quote, total, valid_until } => CheckoutAt {
+            quote: Some(quote.to_string()),
+            total_minor: Some(total.minor),
+            currency: Some(total.currency.to_string()),
+            valid_until_ms: Some(valid_until.as_millis()),
+            ..at(CheckoutState::Quoted)
+        },
+        Reply::ActionNeeded { payment } => {
+            CheckoutAt { payment: Some(payment.to_string()), ..at(CheckoutState::ActionNeeded) }
+        }
+        Reply::AwaitingPayment { payment } => {
+            CheckoutAt { payment: Some(payment.to_string()), ..at(CheckoutState::AwaitingPayment) }
+        }
+        Reply::Placed { order, total } => CheckoutAt {
+            order: Some(order.to_string()),
+            number: Some(order.number()),
+            total_minor: Some(total.minor),
+            currency: Some(total.currency.to_string()),
+            ..at(CheckoutState::Placed)
+        },
+        // Said between machines only.
+        Reply::Told(_) | Reply::Waiting | Reply::Noted => {
+            CheckoutAt { id: id.to_string(), ..CheckoutAt::default() }
         }
     }
 }

@@ -1,8 +1,10 @@
 //! A vendor's part of an order. The parts of others are not there.
 
+use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use souk_core::ids::{OrderId, ParcelId, StreamId};
 use souk_core::order::{Actor, Command, Order, Scope};
@@ -11,10 +13,41 @@ use crate::http::auth::Seller;
 use crate::http::body::{Body, Ids, NoBody};
 use crate::http::error::ApiError;
 use crate::http::idempotency::Named;
-use crate::http::store::changed;
-use crate::http::wire::Reason;
+use crate::http::lists::{Asked, Listed, page_size, placed_cursor, read_placed_cursor};
+use crate::http::told_orders::{OwnPart, PartItem, changed};
+use crate::http::wire::{OrderState, Reason};
 use crate::http::{Services, Shared};
 use crate::tenants::VendorScope;
+
+/// Which vendor orders.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Filter {
+    state: Option<OrderState>,
+    cursor: Option<String>,
+    /// 1 to 200; 50 when it is left out.
+    limit: Option<u32>,
+}
+
+pub(super) async fn own(
+    State(services): State<Shared>,
+    Seller(vendor): Seller,
+    Asked(filter): Asked<Filter>,
+) -> Result<Json<Listed<PartItem>>, ApiError> {
+    let (state, after) = (filter.state.map(Into::into), read_placed_cursor(filter.cursor.as_deref())?);
+    let page = services.models.vendor_orders(&vendor, state, after, page_size(filter.limit)).await?;
+    let items = page.items.iter().map(PartItem::from).collect();
+    Ok(Json(Listed { items, next_cursor: page.next_cursor.map(placed_cursor) }))
+}
+
+pub(super) async fn show(
+    State(services): State<Shared>,
+    Seller(vendor): Seller,
+    Ids(id): Ids<OrderId>,
+) -> Result<Json<OwnPart>, ApiError> {
+    let (state, _) = services.node.handle::<Order>().read(StreamId::Order(id), services.patience).await?;
+    OwnPart::of(&state, vendor.vendor()).map(Json).ok_or_else(ApiError::not_found)
+}
 
 /// The number of the vendor's part: one of each order at most, and it never changes.
 async fn own_part(services: &Services, vendor: &VendorScope, id: OrderId) -> Result<u32, ApiError> {
@@ -23,7 +56,23 @@ async fn own_part(services: &Services, vendor: &VendorScope, id: OrderId) -> Res
     part.map(|(number, _)| *number).ok_or_else(ApiError::not_found)
 }
 
-#[derive(Serialize, Deserialize)]
+pub(super) async fn accept(
+    State(services): State<Shared>,
+    Seller(vendor): Seller,
+    Ids(id): Ids<OrderId>,
+    named: Named,
+    _: NoBody,
+) -> Result<Response, ApiError> {
+    let vendor_order = own_part(&services, &vendor, id).await?;
+    let stream = StreamId::Order(id);
+    let call = named.about(&services, (vendor.tenant(), vendor.principal()), stream, &())?;
+    let command = Command::Accept { by: Actor::Vendor(vendor.vendor()), vendor_order };
+    let given = call.give::<Order>(&services, stream, command).await?;
+    Ok(given.answer(StatusCode::OK, |reply| changed(id, &reply)))
+}
+
+#[derive(Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Shipment")]
 #[serde(deny_unknown_fields)]
 pub(super) struct ShipIn {
     /// Which lines; all that are left when there is none.
@@ -48,7 +97,7 @@ pub(super) async fn ship(
     let given = call.give::<Order>(&services, stream, command).await?;
     Ok(given.answer(StatusCode::OK, |reply| {
         let mut body = changed(id, &reply);
-        body["parcel"] = parcel.to_string().into();
+        body.parcel = Some(parcel.to_string());
         body
     }))
 }
@@ -68,7 +117,8 @@ pub(super) async fn deliver(
     Ok(given.answer(StatusCode::OK, |reply| changed(id, &reply)))
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "LineCancellation")]
 #[serde(deny_unknown_fields)]
 pub(super) struct CancelIn {
     reason: Reason,
@@ -82,11 +132,33 @@ pub(super) async fn cancel_line(
     Body(cancel): Body<CancelIn>,
 ) -> Result<Response, ApiError> {
     own_part(&services, &vendor, id).await?;
+    let request = (line, &cancel);
+    cancel_within(&services, &vendor, id, named, &request, (Scope::Line(line), cancel.reason)).await
+}
+
+pub(super) async fn cancel(
+    State(services): State<Shared>,
+    Seller(vendor): Seller,
+    Ids(id): Ids<OrderId>,
+    named: Named,
+    Body(cancel): Body<CancelIn>,
+) -> Result<Response, ApiError> {
+    let part = own_part(&services, &vendor, id).await?;
+    cancel_within(&services, &vendor, id, named, &cancel, (Scope::VendorOrder(part), cancel.reason)).await
+}
+
+async fn cancel_within<T: Serialize>(
+    services: &Services,
+    vendor: &VendorScope,
+    id: OrderId,
+    named: Named,
+    request: &T,
+    (scope, reason): (Scope, Reason),
+) -> Result<Response, ApiError> {
     let stream = StreamId::Order(id);
     let who = (vendor.tenant(), vendor.principal());
-    let call = named.required()?.about(&services, who, stream, &(line, &cancel))?;
-    let by = Actor::Vendor(vendor.vendor());
-    let command = Command::Cancel { by, scope: Scope::Line(line), reason: cancel.reason.into() };
-    let given = call.give::<Order>(&services, stream, command).await?;
+    let call = named.required()?.about(services, who, stream, request)?;
+    let command = Command::Cancel { by: Actor::Vendor(vendor.vendor()), scope, reason: reason.into() };
+    let given = call.give::<Order>(services, stream, command).await?;
     Ok(given.answer(StatusCode::OK, |reply| changed(id, &reply)))
 }

@@ -2,30 +2,33 @@
 
 use std::collections::BTreeMap;
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
 use souk_core::ids::{ProductId, SkuId, StreamId, VariantId};
 use souk_core::market::{LocalizedText, MarketId};
 use souk_core::money::Money;
-use souk_core::product::{
-    Actor, Command, Condition, Facts, NewOffer, Price, Product, Reply, Size, VARIANTS_MAX, Variant,
-};
+use souk_core::product::{Actor, Command, Facts, NewOffer, Price, Product, Size, VARIANTS_MAX, Variant};
 
 use crate::http::auth::Seller;
 use crate::http::body::{Body, Ids, NoBody};
 use crate::http::error::{ApiError, Code};
 use crate::http::idempotency::Named;
+use crate::http::told_products::told;
+use crate::http::wire::ConditionWord;
 use crate::http::{Services, Shared, wire};
+use crate::tenants::VendorScope;
 
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "ProductDraft")]
 #[serde(deny_unknown_fields)]
 pub(super) struct ProductIn {
     /// By language tag.
+    #[schemars(with = "BTreeMap<String, String>")]
     title: LocalizedText,
+    #[schemars(with = "BTreeMap<String, String>")]
     #[serde(default)]
     description: LocalizedText,
     category: String,
@@ -33,7 +36,8 @@ pub(super) struct ProductIn {
     variants: Vec<VariantIn>,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "VariantDraft")]
 #[serde(deny_unknown_fields)]
 struct VariantIn {
     #[serde(default)]
@@ -43,7 +47,8 @@ struct VariantIn {
     size: Option<SizeIn>,
 }
 
-#[derive(Clone, Copy, Serialize, Deserialize)]
+#[derive(Clone, Copy, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Size")]
 #[serde(deny_unknown_fields)]
 struct SizeIn {
     length_mm: u32,
@@ -97,61 +102,24 @@ pub(super) async fn create(
     let given = call.give::<Product>(&services, StreamId::Product(id), command).await?;
     Ok(given.answer(StatusCode::CREATED, |reply| {
         let mut body = told(id, &reply);
-        body["variants"] = variants.iter().map(ToString::to_string).collect();
+        body.variants = Some(variants.iter().map(ToString::to_string).collect());
         body
     }))
 }
 
-/// What a command did to a product.
-pub(in crate::http) fn told(id: ProductId, reply: &Reply) -> Value {
-    let id = id.to_string();
-    match reply {
-        Reply::Product { status, version, .. } => {
-            json!({ "id": id, "state": wire::product_status(*status), "version": version })
-        }
-        Reply::Variant { variant, version, .. } => {
-            json!({ "id": id, "variant": variant.to_string(), "version": version })
-        }
-        Reply::Offer { sku, for_sale, version, .. } => {
-            json!({ "id": id, "sku": sku.to_string(), "for_sale": for_sale, "version": version })
-        }
-        // Said between machines only.
-        Reply::Answer(_) | Reply::Noted => json!({ "id": id }),
-    }
-}
-
-pub(super) async fn show(
-    State(services): State<Shared>,
-    Seller(vendor): Seller,
-    Ids(id): Ids<ProductId>,
-) -> Result<Json<Value>, ApiError> {
-    let (state, _) = services.node.handle::<Product>().read(StreamId::Product(id), services.patience).await?;
-    let known = state.known.ok_or_else(ApiError::not_found)?;
-    let own = known.offers.iter().filter(|(_, offer)| offer.vendor == vendor.vendor());
-    let offers: Vec<Value> = own
-        .map(|(sku, offer)| {
-            json!({
-                "sku": sku.to_string(),
-                "variant": offer.variant.to_string(),
-                "code": offer.code,
-                "for_sale": known.is_for_sale(offer),
-                "available": services.node.stock_view().available(*sku),
-            })
-        })
-        .collect();
-    if known.steward != vendor.vendor() && offers.is_empty() {
-        return Err(ApiError::not_found());
-    }
-    Ok(Json(json!({
-        "id": id.to_string(),
-        "state": wire::product_status(known.status),
-        "title": known.facts.title,
-        "category": known.facts.category,
-        "variants": known.variants.keys().map(ToString::to_string).collect::<Vec<_>>(),
-        "offers": offers,
-        "rejected": known.rejected,
-        "version": known.version,
-    })))
+/// A step that needs no more than the product, or its offer.
+async fn step(
+    services: &Services,
+    vendor: &VendorScope,
+    id: ProductId,
+    named: Named,
+    sku: Option<SkuId>,
+    command: Command,
+) -> Result<Response, ApiError> {
+    let stream = StreamId::Product(id);
+    let call = named.about(services, (vendor.tenant(), vendor.principal()), stream, &sku)?;
+    let given = call.give::<Product>(services, stream, command).await?;
+    Ok(given.answer(StatusCode::OK, |reply| told(id, &reply)))
 }
 
 pub(super) async fn submit(
@@ -161,35 +129,74 @@ pub(super) async fn submit(
     named: Named,
     _: NoBody,
 ) -> Result<Response, ApiError> {
-    let stream = StreamId::Product(id);
-    let call = named.about(&services, (vendor.tenant(), vendor.principal()), stream, &())?;
     let command = Command::Submit { by: Actor::Vendor(vendor.vendor()) };
-    let given = call.give::<Product>(&services, stream, command).await?;
-    Ok(given.answer(StatusCode::OK, |reply| told(id, &reply)))
+    step(&services, &vendor, id, named, None, command).await
 }
 
-#[derive(Serialize, Deserialize)]
+pub(super) async fn list(
+    State(services): State<Shared>,
+    Seller(vendor): Seller,
+    Ids(id): Ids<ProductId>,
+    named: Named,
+    _: NoBody,
+) -> Result<Response, ApiError> {
+    let command = Command::List { by: Actor::Vendor(vendor.vendor()) };
+    step(&services, &vendor, id, named, None, command).await
+}
+
+pub(super) async fn archive(
+    State(services): State<Shared>,
+    Seller(vendor): Seller,
+    Ids(id): Ids<ProductId>,
+    named: Named,
+    _: NoBody,
+) -> Result<Response, ApiError> {
+    let command = Command::Archive { by: Actor::Vendor(vendor.vendor()) };
+    step(&services, &vendor, id, named, None, command).await
+}
+
+pub(super) async fn withhold(
+    State(services): State<Shared>,
+    Seller(vendor): Seller,
+    Ids((id, sku)): Ids<(ProductId, SkuId)>,
+    named: Named,
+    _: NoBody,
+) -> Result<Response, ApiError> {
+    let command = Command::Withhold { by: Actor::Vendor(vendor.vendor()), sku };
+    step(&services, &vendor, id, named, Some(sku), command).await
+}
+
+pub(super) async fn resume(
+    State(services): State<Shared>,
+    Seller(vendor): Seller,
+    Ids((id, sku)): Ids<(ProductId, SkuId)>,
+    named: Named,
+    _: NoBody,
+) -> Result<Response, ApiError> {
+    let command = Command::Resume { by: Actor::Vendor(vendor.vendor()), sku };
+    step(&services, &vendor, id, named, Some(sku), command).await
+}
+
+#[derive(Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "OfferDraft")]
 #[serde(deny_unknown_fields)]
 pub(super) struct OfferIn {
+    #[schemars(with = "String")]
     variant: VariantId,
     /// What the vendor calls it.
     code: String,
-    #[serde(default)]
-    condition: ConditionIn,
+    #[serde(default = "as_new")]
+    condition: ConditionWord,
     price: PriceIn,
 }
 
-#[derive(Clone, Copy, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum ConditionIn {
-    #[default]
-    New,
-    Refurbished,
-    Used,
+fn as_new() -> ConditionWord {
+    ConditionWord::New
 }
 
 /// What one unit costs in the main market.
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Price")]
 #[serde(deny_unknown_fields)]
 pub(super) struct PriceIn {
     unit_minor: i64,
@@ -231,11 +238,7 @@ pub(super) async fn offer(
         variant: offer.variant,
         vendor: vendor.vendor(),
         code: offer.code,
-        condition: match offer.condition {
-            ConditionIn::New => Condition::New,
-            ConditionIn::Refurbished => Condition::Refurbished,
-            ConditionIn::Used => Condition::Used,
-        },
+        condition: offer.condition.into(),
         prices: BTreeMap::from([price]),
     };
     let command = Command::AttachOffer { by: Actor::Vendor(vendor.vendor()), offer: new };

@@ -3,8 +3,8 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 use souk_core::ids::{LocationId, MovementId, ProductId, SkuId, StreamId};
 use souk_core::inventory::{Command, Inventory, Movement, Reply};
 use souk_core::product::Product;
@@ -32,6 +32,16 @@ async fn own(
     }
 }
 
+/// What a movement comes to.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Stock")]
+pub(super) struct StockTold {
+    sku: String,
+    /// Units that can be held now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    available: Option<i64>,
+}
+
 async fn moved<T: Serialize>(
     services: &Services,
     vendor: &VendorScope,
@@ -47,15 +57,17 @@ async fn moved<T: Serialize>(
     let command = command(MovementId(call.derive("mov")));
     let given = call.give::<Inventory>(services, stream, command).await?;
     Ok(given.answer(StatusCode::OK, |reply| match reply {
-        Reply::Stock { available } => json!({ "sku": sku.to_string(), "available": available }),
+        Reply::Stock { available } => StockTold { sku: sku.to_string(), available: Some(available) },
         // What a shard says of holds.
-        _ => json!({ "sku": sku.to_string() }),
+        _ => StockTold { sku: sku.to_string(), available: None },
     }))
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Receipt")]
 #[serde(deny_unknown_fields)]
 pub(super) struct ReceiveIn {
+    #[schemars(range(min = 1, max = 1_000_000))]
     quantity: i64,
 }
 
@@ -73,7 +85,8 @@ pub(super) async fn receive(
     .await
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Adjustment")]
 #[serde(deny_unknown_fields)]
 pub(super) struct AdjustIn {
     /// More or fewer units than were counted before.

@@ -21,7 +21,7 @@ use crate::journal::{Database, JournalError, Pool, Set};
 
 pub use ledger::{Balance, PostingRow, account_name};
 pub use orders::{LineRow, OrderRow, OrderRows, ParcelRow, VendorOrderRow};
-pub use products::{OfferRow, ProductFilter, ProductRow, ProductRows};
+pub use products::{OfferFilter, OfferRow, ProductFilter, ProductRow, ProductRows};
 pub use sales::{PlacedCursor, StatementRow};
 pub use vendors::VendorRow;
 

@@ -5,8 +5,8 @@ use souk_core::market::{LocalizedText, MarketId};
 use souk_core::money::Money;
 use souk_core::product::{Price, Status};
 
-use crate::journal::JournalError;
-use crate::tenants::{StoreScope, VendorScope};
+use crate::journal::{JournalError, Pool};
+use crate::tenants::{OperatorScope, StoreScope, VendorScope};
 
 use super::statement::{Statement, values};
 use super::{Page, ReadModels, failed, of_word, on_pool, page_limit, parsed, word};
@@ -18,11 +18,39 @@ const PUT: &str = "INSERT INTO products (id, seq, status, title, category, stewa
 const DROP_OFFERS: &str = "DELETE FROM offers WHERE product = $1";
 const PUT_OFFER: &str = "INSERT INTO offers (sku, market, product, variant, vendor, code, price_minor, \
      shipping_minor, currency, for_sale) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
-const LISTED: &str = "SELECT id, seq, status, title, category, steward, version FROM products \
-     WHERE status = 'listed' AND id > $1 AND (CAST($2 AS TEXT) IS NULL OR category = $2) \
-     AND (CAST($3 AS TEXT) IS NULL OR EXISTS \
-     (SELECT 1 FROM offers WHERE offers.product = products.id AND offers.vendor = $3 AND for_sale = 1)) \
-     ORDER BY id LIMIT $4";
+/// An offer that the filter of a list means: price, vendor and market must be those of one and the same.
+macro_rules! offer_is_meant {
+    () => {
+        "offers.market = $1 AND for_sale = 1 AND (CAST($2 AS TEXT) IS NULL OR offers.vendor = $2) \
+         AND (CAST($3 AS BIGINT) IS NULL OR price_minor >= $3) AND (CAST($4 AS BIGINT) IS NULL OR price_minor <= $4)"
+    };
+}
+
+const LISTED: &str = concat!(
+    "SELECT id, seq, status, title, category, steward, version FROM products \
+     WHERE status = 'listed' AND id > $5 AND (CAST($6 AS TEXT) IS NULL OR category = $6) \
+     AND (CAST($7 AS BIGINT) = 0 OR EXISTS (SELECT 1 FROM offers WHERE offers.product = products.id AND ",
+    offer_is_meant!(),
+    ")) ORDER BY id LIMIT $8"
+);
+const MEANT_SQLITE: &str = concat!(
+    "SELECT sku, market, product, variant, vendor, code, price_minor, shipping_minor, currency, for_sale \
+     FROM offers WHERE ",
+    offer_is_meant!(),
+    " AND product IN (SELECT value FROM json_each($5)) ORDER BY sku"
+);
+const MEANT_POSTGRES: &str = concat!(
+    "SELECT sku, market, product, variant, vendor, code, price_minor, shipping_minor, currency, for_sale \
+     FROM offers WHERE ",
+    offer_is_meant!(),
+    " AND product = ANY($5) ORDER BY sku"
+);
+const ALL: &str = "SELECT id, seq, status, title, category, steward, version FROM products \
+     WHERE id > $1 AND (CAST($2 AS TEXT) IS NULL OR status = $2) ORDER BY id LIMIT $3";
+/// Those whose facts it keeps, and those it has an offer on.
+const OF_VENDOR: &str = "SELECT id, seq, status, title, category, steward, version FROM products \
+     WHERE id > $1 AND (CAST($2 AS TEXT) IS NULL OR status = $2) AND (steward = $3 OR EXISTS \
+     (SELECT 1 FROM offers WHERE offers.product = products.id AND offers.vendor = $3)) ORDER BY id LIMIT $4";
 const ONE_LISTED: &str = "SELECT id, seq, status, title, category, steward, version FROM products \
      WHERE status = 'listed' AND id = $1";
 const OFFERS_FOR_SALE: &str = "SELECT sku, market, product, variant, vendor, code, price_minor, shipping_minor, \
@@ -87,13 +115,41 @@ pub struct ProductRows {
     pub offers: Vec<OfferRow>,
 }
 
-/// Which products are meant.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
+/// Which products of the store are meant.
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ProductFilter {
     /// Those of this category.
     pub category: Option<String>,
-    /// Those that this vendor has for sale.
+    /// The market in which offers count.
+    pub market: MarketId,
+    /// Those that have such an offer for sale.
+    pub offers: OfferFilter,
+}
+
+impl ProductFilter {
+    /// All that is listed.
+    pub fn all(market: MarketId) -> Self {
+        ProductFilter { category: None, market, offers: OfferFilter::default() }
+    }
+}
+
+/// Which offers are meant. All that is said must be true of one and the same.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct OfferFilter {
+    /// Those of this vendor.
     pub vendor: Option<VendorId>,
+    /// Those whose unit costs at least so much, in minor units.
+    pub price_min: Option<i64>,
+    /// Those whose unit costs at most so much, in minor units.
+    pub price_max: Option<i64>,
+    /// Whether products without any offer are left out even if nothing else is said.
+    pub must_exist: bool,
+}
+
+impl OfferFilter {
+    fn narrows(&self) -> bool {
+        self.must_exist || self.vendor.is_some() || self.price_min.is_some() || self.price_max.is_some()
+    }
 }
 
 pub(super) fn put(rows: ProductRows) -> Result<Statement, JournalError> {
@@ -175,16 +231,91 @@ impl ReadModels {
         after: Option<ProductId>,
         limit: u32,
     ) -> Result<Page<ProductRow, ProductId>, JournalError> {
-        let after = after.map_or_else(String::new, |id| id.to_string());
-        let vendor = filter.vendor.map(|vendor| vendor.to_string());
+        let OfferFilter { vendor, price_min, price_max, .. } = filter.offers;
         let rows: Vec<Columns> = on_pool!(&self.reads, pool => sqlx::query_as(LISTED)
-            .bind(after)
+            .bind(&filter.market.0)
+            .bind(vendor.map(|vendor| vendor.to_string()))
+            .bind(price_min)
+            .bind(price_max)
+            .bind(after.map_or_else(String::new, |id| id.to_string()))
             .bind(&filter.category)
-            .bind(vendor)
+            .bind(i64::from(filter.offers.narrows()))
             .bind(page_limit(limit))
             .fetch_all(pool)
             .await)
         .map_err(failed("list products"))?;
+        let items = rows.into_iter().map(row).collect::<Result<_, _>>()?;
+        Ok(Page::of(items, limit, |row: &ProductRow| row.id))
+    }
+
+    /// The offers on these products that are for sale and meant by the filter.
+    ///
+    /// # Errors
+    /// As [`ReadModels::products`].
+    pub async fn offers_for_sale(
+        &self,
+        _: &StoreScope,
+        filter: &ProductFilter,
+        products: &[ProductId],
+    ) -> Result<Vec<OfferRow>, JournalError> {
+        let OfferFilter { vendor, price_min, price_max, .. } = filter.offers;
+        let (market, vendor) = (filter.market.0.as_str(), vendor.map(|vendor| vendor.to_string()));
+        let ids: Vec<String> = products.iter().map(ToString::to_string).collect();
+        let rows: Result<Vec<OfferColumns>, sqlx::Error> = match &self.reads {
+            Pool::Sqlite(pool) => {
+                let query = sqlx::query_as(MEANT_SQLITE).bind(market).bind(vendor).bind(price_min);
+                // Ids have no letter that JSON escapes.
+                query.bind(price_max).bind(format!("{ids:?}")).fetch_all(pool).await
+            }
+            Pool::Postgres(pool) => {
+                let query = sqlx::query_as(MEANT_POSTGRES).bind(market).bind(vendor).bind(price_min);
+                query.bind(price_max).bind(ids).fetch_all(pool).await
+            }
+        };
+        rows.map_err(failed("read products' offers"))?.into_iter().map(offer).collect()
+    }
+
+    /// Every product by id, behind the one named, wherever it stands or in one state.
+    ///
+    /// # Errors
+    /// As [`ReadModels::products`].
+    pub async fn all_products(
+        &self,
+        _: &OperatorScope,
+        status: Option<Status>,
+        after: Option<ProductId>,
+        limit: u32,
+    ) -> Result<Page<ProductRow, ProductId>, JournalError> {
+        let rows: Vec<Columns> = on_pool!(&self.reads, pool => sqlx::query_as(ALL)
+            .bind(after.map_or_else(String::new, |id| id.to_string()))
+            .bind(status.map(|status| word(STATUSES, &status)))
+            .bind(page_limit(limit))
+            .fetch_all(pool)
+            .await)
+        .map_err(failed("list all products"))?;
+        let items = rows.into_iter().map(row).collect::<Result<_, _>>()?;
+        Ok(Page::of(items, limit, |row: &ProductRow| row.id))
+    }
+
+    /// Products whose facts a vendor keeps or on which it has an offer, by id, behind the one named.
+    ///
+    /// # Errors
+    /// As [`ReadModels::products`].
+    pub async fn own_products(
+        &self,
+        scope: &VendorScope,
+        status: Option<Status>,
+        after: Option<ProductId>,
+        limit: u32,
+    ) -> Result<Page<ProductRow, ProductId>, JournalError> {
+        let rows: Vec<Columns> = on_pool!(&self.reads, pool => sqlx::query_as(OF_VENDOR)
+            .bind(after.map_or_else(String::new, |id| id.to_string()))
+            .bind(status.map(|status| word(STATUSES, &status)))
+            .bind(scope.vendor().to_string())
+            .bind(page_limit(limit))
+            .fetch_all(pool)
+            .await)
+        .map_err(failed("list a vendor's products"))?;
         let items = rows.into_iter().map(row).collect::<Result<_, _>>()?;
         Ok(Page::of(items, limit, |row: &ProductRow| row.id))
     }

@@ -3,14 +3,14 @@
 use souk_core::ids::OrderId;
 use souk_core::market::MarketId;
 use souk_core::money::{Currency, Money};
-use souk_core::order::LineStage;
+use souk_core::order::{LineStage, Status};
 use souk_core::time::Timestamp;
 
 use crate::journal::JournalError;
 use crate::tenants::{BuyerScope, OperatorScope, VendorScope};
 
 use super::orders::{LineRow, OrderRow, OrderRows, ParcelRow, STATUSES, VendorOrderRow};
-use super::{Page, ReadModels, failed, of_word, on_pool, page_limit, parsed, parsed_if};
+use super::{Page, ReadModels, failed, of_word, on_pool, page_limit, parsed, parsed_if, word};
 
 /// The columns of an order, spelled out in each text so that the texts stay constant.
 macro_rules! select_orders {
@@ -44,7 +44,8 @@ const PARTS: &str = select_vendor_orders!("WHERE order_id = $1 ORDER BY number")
 const PARCELS: &str = "SELECT id, number, vendor_order, tracking, shipped_at, delivered_at FROM parcels \
      WHERE order_id = $1 ORDER BY number";
 const OF_VENDOR: &str = select_vendor_orders!(
-    "WHERE vendor = $1 AND (placed_at, order_id) < ($2, $3) ORDER BY placed_at DESC, order_id DESC LIMIT $4"
+    "WHERE vendor = $1 AND (placed_at, order_id) < ($2, $3) AND (CAST($4 AS TEXT) IS NULL OR status = $4) \
+     ORDER BY placed_at DESC, order_id DESC LIMIT $5"
 );
 const STATEMENT: &str = "SELECT currency, COUNT(*), CAST(SUM(goods_minor) AS BIGINT), \
      CAST(SUM(freight_minor) AS BIGINT), CAST(SUM(commission_minor) AS BIGINT), \
@@ -253,13 +254,15 @@ impl ReadModels {
         }))
     }
 
-    /// A vendor's own vendor orders, the latest first, behind the one named. A vendor has at most one of an order.
+    /// A vendor's own vendor orders, the latest first, behind the one named, in one state or any. A vendor has at
+    /// most one of an order.
     ///
     /// # Errors
     /// As [`ReadModels::orders`].
     pub async fn vendor_orders(
         &self,
         scope: &VendorScope,
+        status: Option<Status>,
         after: Option<PlacedCursor>,
         limit: u32,
     ) -> Result<Page<VendorOrderRow, PlacedCursor>, JournalError> {
@@ -268,6 +271,7 @@ impl ReadModels {
             .bind(scope.vendor().to_string())
             .bind(placed_at)
             .bind(id)
+            .bind(status.map(|status| word(STATUSES, &status)))
             .bind(page_limit(limit))
             .fetch_all(pool)
             .await)

@@ -13,8 +13,8 @@ use super::{Page, ReadModels, failed, of_word, on_pool, page_limit, parsed, word
 const PUT: &str = "INSERT INTO vendors (id, name, status, commission_bps, version) VALUES ($1, $2, $3, $4, $5) \
      ON CONFLICT (id) DO UPDATE SET name = excluded.name, status = excluded.status, \
      commission_bps = excluded.commission_bps, version = excluded.version WHERE vendors.version < excluded.version";
-const LIST: &str =
-    "SELECT id, name, status, commission_bps, version FROM vendors WHERE id > $1 ORDER BY id LIMIT $2";
+const LIST: &str = "SELECT id, name, status, commission_bps, version FROM vendors \
+     WHERE id > $1 AND (CAST($2 AS TEXT) IS NULL OR status = $2) ORDER BY id LIMIT $3";
 
 const STATUSES: &[(Status, &str)] = &[
     (Status::Applied, "applied"),
@@ -57,19 +57,21 @@ fn row((id, name, status, commission, version): Columns) -> Result<VendorRow, Jo
 }
 
 impl ReadModels {
-    /// Vendors by id, behind the one named.
+    /// Vendors by id, behind the one named, wherever they stand or in one state.
     ///
     /// # Errors
     /// When the database does not answer or a row was damaged.
     pub async fn vendors(
         &self,
         _: &OperatorScope,
+        status: Option<Status>,
         after: Option<VendorId>,
         limit: u32,
     ) -> Result<Page<VendorRow, VendorId>, JournalError> {
         let after = after.map_or_else(String::new, |id| id.to_string());
         let rows: Vec<Columns> = on_pool!(&self.reads, pool => {
-            sqlx::query_as(LIST).bind(after).bind(page_limit(limit)).fetch_all(pool).await
+            let query = sqlx::query_as(LIST).bind(after).bind(status.map(|status| word(STATUSES, &status)));
+            query.bind(page_limit(limit)).fetch_all(pool).await
         })
         .map_err(failed("list vendors"))?;
         let items = rows.into_iter().map(row).collect::<Result<_, _>>()?;

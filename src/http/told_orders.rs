@@ -1,0 +1,260 @@
+//! Orders as they are told: whole to their shopper, the own part to a vendor, a row to an operator.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+use souk_core::ids::{OrderId, VendorId};
+use souk_core::order::{OrderLine, Parcel, Reply, State, VendorOrderSummary, summary};
+
+use crate::store::read::{OrderRow, VendorOrderRow};
+
+use super::wire::{LineState, OrderState};
+
+/// An order as its shopper sees it.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Order")]
+pub(super) struct OrderOut {
+    id: String,
+    number: String,
+    state: OrderState,
+    placed_at_ms: i64,
+    currency: String,
+    charged_minor: i64,
+    refund_pending_minor: i64,
+    refunded_minor: i64,
+    lines: Vec<LineOut>,
+    vendor_orders: Vec<PartOut>,
+    parcels: Vec<ParcelOut>,
+}
+
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "OrderLine")]
+struct LineOut {
+    number: u32,
+    sku: String,
+    product: String,
+    vendor: String,
+    quantity: u32,
+    unit_price_minor: i64,
+    shipping_minor: i64,
+    state: LineState,
+}
+
+impl LineOut {
+    fn of(state: &State, line: &OrderLine) -> Self {
+        LineOut {
+            number: line.number,
+            sku: line.sku.to_string(),
+            product: line.product.to_string(),
+            vendor: line.vendor.to_string(),
+            quantity: line.quantity,
+            unit_price_minor: line.unit_price.minor,
+            shipping_minor: line.shipping.minor,
+            state: state.lines.get(&line.number).map_or(LineState::Open, |known| known.stage.into()),
+        }
+    }
+}
+
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "OrderPart")]
+struct PartOut {
+    number: u32,
+    vendor: String,
+    state: OrderState,
+}
+
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Parcel")]
+struct ParcelOut {
+    id: String,
+    number: u32,
+    lines: Vec<u32>,
+    tracking: Option<String>,
+    shipped_at_ms: i64,
+    delivered_at_ms: Option<i64>,
+}
+
+fn parcels(state: &State, with: impl Fn(&Parcel) -> bool) -> Vec<ParcelOut> {
+    let of = |(id, parcel): (&souk_core::ids::ParcelId, &Parcel)| ParcelOut {
+        id: id.to_string(),
+        number: parcel.number,
+        lines: parcel.lines.clone(),
+        tracking: parcel.tracking.clone(),
+        shipped_at_ms: parcel.shipped_at.as_millis(),
+        delivered_at_ms: parcel.delivered_at.map(|at| at.as_millis()),
+    };
+    let mut parcels: Vec<_> = state.parcels.iter().filter(|(_, parcel)| with(parcel)).map(of).collect();
+    parcels.sort_by_key(|parcel| parcel.number);
+    parcels
+}
+
+impl OrderOut {
+    /// `None` when there is no such order.
+    pub(super) fn of(state: &State) -> Option<Self> {
+        let placed = state.placed.as_ref()?;
+        let summary = summary(state)?;
+        let part = |part: &VendorOrderSummary| PartOut {
+            number: part.number,
+            vendor: part.vendor.to_string(),
+            state: part.status.into(),
+        };
+        Some(OrderOut {
+            id: placed.id().to_string(),
+            number: placed.number.clone(),
+            state: summary.status.into(),
+            placed_at_ms: state.placed_at.as_millis(),
+            currency: placed.currency.to_string(),
+            charged_minor: summary.charged.minor,
+            refund_pending_minor: summary.refund_pending.minor,
+            refunded_minor: summary.refunded.minor,
+            lines: placed.lines.iter().map(|line| LineOut::of(state, line)).collect(),
+            vendor_orders: summary.vendor_orders.iter().map(part).collect(),
+            parcels: parcels(state, |_| true),
+        })
+    }
+}
+
+/// A vendor's part of an order, with what it must send.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "VendorOrder")]
+pub(super) struct OwnPart {
+    order: String,
+    /// The order's short number, to be read out.
+    order_number: String,
+    number: u32,
+    state: OrderState,
+    placed_at_ms: i64,
+    currency: String,
+    lines: Vec<LineOut>,
+    parcels: Vec<ParcelOut>,
+}
+
+impl OwnPart {
+    /// `None` when the vendor has no part in it, or there is no such order.
+    pub(super) fn of(state: &State, vendor: VendorId) -> Option<Self> {
+        let placed = state.placed.as_ref()?;
+        let summary = summary(state)?;
+        let part = summary.vendor_orders.iter().find(|part| part.vendor == vendor)?;
+        let own = placed.lines.iter().filter(|line| line.vendor == vendor);
+        Some(OwnPart {
+            order: placed.id().to_string(),
+            order_number: placed.number.clone(),
+            number: part.number,
+            state: part.status.into(),
+            placed_at_ms: state.placed_at.as_millis(),
+            currency: placed.currency.to_string(),
+            lines: own.map(|line| LineOut::of(state, line)).collect(),
+            parcels: parcels(state, |parcel| parcel.vendor_order == part.number),
+        })
+    }
+}
+
+/// A vendor order in a list. Amounts are as placed; what cancellations took back of the payable stands beside them.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "VendorOrderItem")]
+pub(super) struct PartItem {
+    order: String,
+    number: u32,
+    state: OrderState,
+    placed_at_ms: i64,
+    currency: String,
+    goods_minor: i64,
+    shipping_minor: i64,
+    commission_minor: i64,
+    payable_minor: i64,
+    reversed_minor: i64,
+}
+
+impl From<&VendorOrderRow> for PartItem {
+    fn from(row: &VendorOrderRow) -> Self {
+        PartItem {
+            order: row.order.to_string(),
+            number: row.number,
+            state: row.status.into(),
+            placed_at_ms: row.placed_at.as_millis(),
+            currency: row.goods.currency.to_string(),
+            goods_minor: row.goods.minor,
+            shipping_minor: row.freight.minor,
+            commission_minor: row.commission.minor,
+            payable_minor: row.payable.minor,
+            reversed_minor: row.reversed.minor,
+        }
+    }
+}
+
+/// An order in the operator's list.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "OrderItem")]
+pub(super) struct OrderItem {
+    id: String,
+    number: String,
+    state: OrderState,
+    placed_at_ms: i64,
+    currency: String,
+    charged_minor: i64,
+    refunded_minor: i64,
+    /// Whether an operator wrote the quote.
+    assisted: bool,
+    /// What its source calls it, when it came from elsewhere.
+    reference: Option<String>,
+    /// Whether a person must look at it.
+    flagged: bool,
+}
+
+impl From<&OrderRow> for OrderItem {
+    fn from(row: &OrderRow) -> Self {
+        OrderItem {
+            id: row.id.to_string(),
+            number: row.number.clone(),
+            state: row.status.into(),
+            placed_at_ms: row.placed_at.as_millis(),
+            currency: row.charged.currency.to_string(),
+            charged_minor: row.charged.minor,
+            refunded_minor: row.refunded.minor,
+            assisted: row.assisted,
+            reference: row.reference.clone(),
+            flagged: row.flagged,
+        }
+    }
+}
+
+/// What a command did to an order.
+#[derive(Default, Serialize, JsonSchema)]
+pub(super) struct OrderChanged {
+    id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    state: Option<OrderState>,
+    /// The parcel that was sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) parcel: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parcel_number: Option<u32>,
+    /// The lines that it was about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lines: Option<Vec<u32>>,
+    /// What goes back because of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refunded_minor: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    currency: Option<String>,
+}
+
+pub(super) fn changed(id: OrderId, reply: &Reply) -> OrderChanged {
+    let now = |state| OrderChanged { id: id.to_string(), state, ..OrderChanged::default() };
+    match reply {
+        Reply::Accepted => now(Some(OrderState::Accepted)),
+        Reply::Shipped { number, lines } => OrderChanged {
+            parcel_number: Some(*number),
+            lines: Some(lines.clone()),
+            ..now(Some(OrderState::Shipped))
+        },
+        Reply::Delivered => now(Some(OrderState::Delivered)),
+        Reply::Cancelled { lines, refunded } => OrderChanged {
+            lines: Some(lines.clone()),
+            refunded_minor: Some(refunded.minor),
+            currency: Some(refunded.currency.to_string()),
+            ..now(Some(OrderState::Cancelled))
+        },
+        // Said between machines only.
+        Reply::Noted => now(None),
+    }
+}

@@ -1,0 +1,88 @@
+//! ETags and compression.
+
+use serde_json::json;
+use souk::tenants::Role;
+
+use super::rig::{Cart, PRODUCTS, Server, approved_vendor, draft, open_stall};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_known_is_not_sent_again_until_it_changes() {
+    let server = Server::start().await;
+    let operator = server.key(Role::Operator).await;
+    let stall = open_stall(&server, &operator, 1, 5).await;
+    let cart = Cart::open(&server).await;
+    let product = format!("/v1/store/products/{}", stall.product);
+    for (who, path) in [
+        ("", product.as_str()),
+        ("", "/v1/store/products"),
+        (&cart.token, &cart.path),
+        (&operator, "/v1/operator/ledger"),
+    ] {
+        let first = server.get(who, path).await;
+        let tag = first.header("etag").unwrap_or_else(|| panic!("no ETag: {first:?}")).to_owned();
+        assert!(tag.starts_with('"') && tag.ends_with('"'), "{tag}");
+        let expected = if who.is_empty() { "no-cache" } else { "private, no-cache" };
+        assert_eq!(first.header("cache-control"), Some(expected));
+        for known in [tag.clone(), format!("\"x\", W/{tag}"), "*".to_owned()] {
+            let again = server.get_with(who, path, &[("if-none-match", &known)]).await;
+            assert_eq!((again.status, again.body.as_str()), (304, ""), "{path} {known}");
+            assert_eq!(again.header("etag"), Some(tag.as_str()));
+        }
+        let other = server.get_with(who, path, &[("if-none-match", "\"x\"")]).await;
+        assert_eq!((other.status, &other.body), (200, &first.body));
+    }
+    // The stock has changed, and so has the product; the cart has changed, and so has its version.
+    let before = server.get("", &product).await;
+    let of_cart = server.get(&cart.token, &cart.path).await;
+    server.post(&stall.key, "more", &stall.offer("receive"), json!({ "quantity": 1 })).await.ok();
+    cart.line(&server, &stall, 1).await.ok();
+    for (who, path, before) in [("", product.as_str(), before), (&cart.token, &cart.path, of_cart)] {
+        let tag = before.header("etag").expect("a tag").to_owned();
+        let now = server.get_with(who, path, &[("if-none-match", &tag)]).await;
+        assert_eq!(now.status, 200, "{now:?}");
+        assert_ne!(now.header("etag"), Some(tag.as_str()));
+    }
+    // A refusal is no version of anything.
+    assert_eq!(
+        server.get("", "/v1/store/products/prd_00000000000000000000000001").await.header("etag"),
+        None
+    );
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_large_is_compressed_as_the_client_accepts_and_what_is_small_is_not() {
+    let server = Server::start().await;
+    let operator = server.key(Role::Operator).await;
+    let stall = draft(&server, approved_vendor(&server, &operator, 1).await, "things", 1_999).await;
+    let long = "clay and glaze, ".repeat(200).trim_end().to_owned();
+    let body = json!({ "title": { "en": "Bowl" }, "description": { "en": long }, "category": "bowls" });
+    let made = server.post(&stall.key, "long", PRODUCTS, body).await.ok();
+    let path = format!("{PRODUCTS}/{}", made["id"].as_str().expect("an id"));
+    let plain = server.get(&stall.key, &path).await;
+    assert_eq!(plain.header("content-encoding"), None);
+    assert!(plain.bytes.len() > 2_000, "{}", plain.bytes.len());
+    let tag = plain.header("etag").expect("a tag").trim_matches('"').to_owned();
+    let magic: [(&str, &[u8]); 3] =
+        [("gzip", &[0x1f, 0x8b]), ("zstd", &[0x28, 0xb5, 0x2f, 0xfd]), ("br", &[])];
+    for (encoding, magic) in magic {
+        let small = server.get_with(&stall.key, &path, &[("accept-encoding", encoding)]).await;
+        assert_eq!((small.status, small.header("content-encoding")), (200, Some(encoding)), "{small:?}");
+        assert!(small.head.contains("accept-encoding"), "caches must tell them apart: {small:?}");
+        assert!(small.bytes.len() < plain.bytes.len() / 2, "{encoding}: {}", small.bytes.len());
+        // The body is chunked: its first chunk follows the line of its size.
+        let start = small.bytes.windows(2).position(|end| end == b"\r\n").map_or(0, |end| end + 2);
+        let bytes =
+            if small.header("transfer-encoding").is_some() { &small.bytes[start..] } else { &small.bytes };
+        assert!(bytes.starts_with(magic), "{encoding}");
+        let named = format!("\"{tag}-{encoding}\"");
+        assert_eq!(small.header("etag"), Some(named.as_str()), "two encodings are two strong tags");
+        let headers = [("accept-encoding", encoding), ("if-none-match", named.as_str())];
+        assert_eq!(server.get_with(&stall.key, &path, &headers).await.status, 304);
+    }
+    let cart = Cart::open(&server).await;
+    let small = server.get_with(&cart.token, &cart.path, &[("accept-encoding", "gzip, br, zstd")]).await;
+    assert!(small.bytes.len() < 1_024);
+    assert_eq!(small.header("content-encoding"), None);
+    server.stop().await;
+}

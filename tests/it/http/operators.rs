@@ -1,0 +1,118 @@
+//! What an operator does: who may sell, what is shown, what could not be sent.
+
+use serde_json::json;
+use souk::tenants::Role;
+use souk_core::ids::{PARTITIONS, Partition};
+use souk_core::time::Timestamp;
+
+use super::rig::{Cart, Server, approved_vendor, draft, open_stall, put_on_sale, text, until};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_suspended_vendor_sells_nothing_until_it_is_reinstated() {
+    let server = Server::start().await;
+    let operator = server.key(Role::Operator).await;
+    let stall = open_stall(&server, &operator, 1, 5).await;
+    let vendor = |rest: &str| format!("/v1/operator/vendors/{}/{rest}", stall.vendor);
+    let cart = Cart::open(&server).await;
+    cart.line(&server, &stall, 1).await.ok();
+    cart.to_quote(&server).await;
+
+    let why = json!({ "reason": "papers are missing" });
+    let suspended = server.post(&operator, "s", &vendor("suspend"), why.clone()).await;
+    assert_eq!(text(&suspended.ok(), "state"), "suspended");
+    server.post(&operator, "s", &vendor("suspend"), why).await.repeats(&suspended);
+    let shown = server.get(&operator, vendor("").trim_end_matches('/')).await.ok();
+    assert_eq!(
+        (text(&shown, "state"), text(&shown, "reason")),
+        ("suspended".into(), "papers are missing".into())
+    );
+    cart.post(&server, "q2", "quote", json!({})).await.is(409, "not_for_sale");
+
+    let back = server.post(&operator, "r", &vendor("reinstate"), json!({})).await;
+    assert_eq!(text(&back.ok(), "state"), "active");
+    cart.post(&server, "q3", "quote", json!({})).await.ok();
+    // A vendor that was never approved cannot be reinstated.
+    let made = server.post(&operator, "apply", "/v1/operator/vendors", super::rig::application(7)).await.ok();
+    let early = format!("/v1/operator/vendors/{}/reinstate", text(&made, "id"));
+    server.post(&operator, "r", &early, json!({})).await.is(409, "wrong_state");
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_product_is_rejected_with_a_reason_its_vendor_reads() {
+    let server = Server::start().await;
+    let operator = server.key(Role::Operator).await;
+    let stall = draft(&server, approved_vendor(&server, &operator, 1).await, "things", 1_999).await;
+    let judge = |verdict: &str| format!("/v1/operator/products/{}/{verdict}", stall.product);
+    let why = json!({ "reason": "the picture shows something else" });
+    server.post(&operator, "early", &judge("reject"), why.clone()).await.is(409, "wrong_state");
+    server.post(&stall.key, "submit-1", &stall.path("submit"), json!({})).await.ok();
+    let rejected = server.post(&operator, "r", &judge("reject"), why.clone()).await;
+    assert_eq!(text(&rejected.ok(), "state"), "draft");
+    server.post(&operator, "r", &judge("reject"), why).await.repeats(&rejected);
+    let own = server.get(&stall.key, stall.path("").trim_end_matches('/')).await.ok();
+    assert_eq!(
+        (text(&own, "state"), text(&own, "rejected")),
+        ("draft".into(), "the picture shows something else".into())
+    );
+    let public = format!("/v1/store/products/{}", stall.product);
+    server.get("", &public).await.is(404, "not_found");
+    put_on_sale(&server, &operator, &stall, 2).await;
+    server.get("", &public).await.ok();
+    server.stop().await;
+}
+
+/// A letter that cannot be sent is given up, listed, and sent after all when somebody has looked.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_dead_letter_is_listed_and_tried_again() {
+    let server = Server::start().await;
+    let operator = server.key(Role::Operator).await;
+    let stall = open_stall(&server, &operator, 1, 5).await;
+    // Letters go into a folder of this name; a file in its place stops them.
+    let folder = server.data_dir().join("outbox");
+    std::fs::write(&folder, "in the way").expect("written");
+    let order = Cart::open(&server).await.buy(&server, &stall, 1).await;
+    let journal = server.services.node.journal();
+    let list = "/v1/operator/dead-letters";
+    assert_eq!(server.get(&operator, list).await.ok()["items"], json!([]));
+    // It is tried every minute, ten times; that the last one failed is told in its place.
+    let everywhere: Vec<Partition> = (0..PARTITIONS).map(Partition).collect();
+    let later = Timestamp::from_millis(i64::MAX);
+    let letter = until("tried", async || {
+        let waiting = journal.reader().open_effects("mail", &everywhere, later, 10).await.expect("read");
+        match waiting.as_slice() {
+            [letter] if letter.attempts == 1 => Ok(letter.id),
+            other => Err(format!("{other:?}")),
+        }
+    })
+    .await;
+    assert!(order.ends_with(letter.stream.to_string().trim_start_matches("chk")), "{letter:?} {order}");
+    let given_up = journal.writer().note_failure(letter, "the folder is a file", Timestamp::ZERO, true).await;
+    given_up.expect("noted");
+    let dead = until("given up", async || {
+        let dead = server.get(&operator, list).await.ok();
+        if dead["items"].as_array().is_some_and(|items| !items.is_empty()) {
+            Ok(dead)
+        } else {
+            Err(dead.to_string())
+        }
+    })
+    .await;
+    assert_eq!(dead["items"].as_array().map(Vec::len), Some(1), "{dead}");
+    assert_eq!(text(&dead["items"][0], "last_error"), "the folder is a file");
+    assert!(!dead.to_string().contains("Ada"), "{dead}");
+    server.get(&stall.key, list).await.is(403, "wrong_role");
+
+    std::fs::remove_file(&folder).expect("removed");
+    let retry = format!("{list}/{}/retry", text(&dead["items"][0], "id"));
+    let revived = server.post(&operator, "r", &retry, json!({})).await.ok();
+    assert_eq!(text(&revived, "state"), "waiting");
+    server.post(&operator, "r2", &retry, json!({})).await.is(404, "not_found");
+    assert_eq!(server.get(&operator, list).await.ok()["items"], json!([]));
+    until("sent", async || match std::fs::read_dir(&folder).map(Iterator::count) {
+        Ok(1) => Ok(()),
+        other => Err(format!("{other:?}")),
+    })
+    .await;
+    server.stop().await;
+}

@@ -1,0 +1,131 @@
+//! When it takes long, when there is too much, and when a part is out of service.
+
+use std::time::Duration;
+
+use serde_json::json;
+use souk::tenants::Role;
+use tokio::time::Instant;
+
+use super::rig::{Cart, Server, open_stall, pay_body, text, until};
+
+/// How long the bank thinks, where a payment must still be under way while a test looks.
+const BANK_DELAY_MS: u64 = 2_500;
+/// How soon a refusal for load must come.
+const TOLD_WITHIN: Duration = Duration::from_millis(20);
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_payment_that_takes_long_is_told_202_and_its_repeat_409_until_it_is_known() {
+    let server = Server::start_with(&[
+        ("payments.test_bank_delay_ms", &BANK_DELAY_MS),
+        ("payments.notice_delay_ms", &BANK_DELAY_MS),
+        ("checkout.pay_answer_ms", &100),
+    ])
+    .await;
+    let operator = server.key(Role::Operator).await;
+    let stall = open_stall(&server, &operator, 1, 5).await;
+    let cart = Cart::open(&server).await;
+    cart.line(&server, &stall, 1).await.ok();
+    let quote = cart.to_quote(&server).await;
+    let pay = pay_body(&quote, "card_success");
+    let told = cart.post(&server, "pay", "pay", pay.clone()).await;
+    assert_eq!((told.status, text(&told.ok(), "state").as_str()), (202, "authorising"));
+    assert!(!told.is_repeat());
+    let before = server.ends().await;
+    let repeat = cart.post(&server, "pay", "pay", pay.clone()).await;
+    repeat.is(409, "request_in_flight");
+    assert!(repeat.header("retry-after").is_some(), "{repeat:?}");
+    cart.post(&server, "pay-2", "pay", pay.clone()).await.is(409, "payment_in_progress");
+    let mut other = pay.clone();
+    other["token"] = json!("card_declined");
+    cart.post(&server, "pay", "pay", other).await.is(422, "idempotency_key_reused");
+    assert_eq!(server.ends().await, before, "a repeat started something");
+
+    let placed = until("known", async || {
+        let repeat = cart.post(&server, "pay", "pay", pay.clone()).await;
+        if repeat.status == 200 { Ok(repeat) } else { Err(repeat.body) }
+    })
+    .await;
+    assert!(placed.is_repeat(), "{placed:?}");
+    assert_eq!(text(&placed.json(), "state"), "placed");
+    let server = server.restart().await;
+    let again = cart.post(&server, "pay", "pay", pay).await;
+    assert!(again.is_repeat() && again.bytes == placed.bytes, "{again:?}");
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn too_much_is_refused_at_once_and_what_was_begun_is_finished() {
+    const ADMITTED: usize = 3;
+    let server = Server::start_with(&[
+        ("payments.test_bank_delay_ms", &BANK_DELAY_MS),
+        ("payments.notice_delay_ms", &BANK_DELAY_MS),
+        ("checkout.pay_answer_ms", &100),
+        ("engine.admission", &ADMITTED),
+    ])
+    .await;
+    let operator = server.key(Role::Operator).await;
+    let stall = open_stall(&server, &operator, 1, 5).await;
+    let mut carts = Vec::new();
+    for _ in 0..=ADMITTED {
+        let cart = Cart::open(&server).await;
+        cart.line(&server, &stall, 1).await.ok();
+        let quote = cart.to_quote(&server).await;
+        carts.push((cart, quote));
+    }
+    let (last, quote) = carts.pop().expect("one more than are admitted");
+    for (cart, quote) in &carts {
+        let told = cart.post(&server, "pay", "pay", pay_body(quote, "card_success")).await;
+        assert_eq!(told.status, 202, "{told:?}");
+    }
+    // The best of some tries: the machine may have other things to do.
+    let mut quickest = Duration::MAX;
+    for n in 0..10 {
+        let asked = Instant::now();
+        let refused = last.post(&server, &format!("pay-{n}"), "pay", pay_body(&quote, "card_success")).await;
+        quickest = quickest.min(asked.elapsed());
+        refused.is(429, "overloaded");
+        assert!(refused.header("retry-after").is_some(), "{refused:?}");
+    }
+    assert!(quickest < TOLD_WITHIN, "a refusal took {quickest:?}");
+    // Reading needs no permit, and neither does what was admitted: it is paid, committed and placed.
+    for (cart, _) in &carts {
+        cart.is_in(&server, "placed").await;
+    }
+    let paid = until("admitted again", async || {
+        let paid = last.post(&server, "pay-z", "pay", pay_body(&quote, "card_success")).await;
+        if paid.status == 429 { Err(paid.body) } else { Ok(paid) }
+    })
+    .await;
+    assert_eq!(paid.status, 202, "{paid:?}");
+    last.is_in(&server, "placed").await;
+    server.stop().await;
+}
+
+/// A cart that keeps failing is kept apart, told so, and harms nobody else.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[cfg(debug_assertions)]
+async fn what_keeps_failing_is_kept_apart_and_said_so() {
+    use souk_core::checkout::Checkout;
+    use souk_core::ids::StreamId;
+
+    let server = Server::start().await;
+    let operator = server.key(Role::Operator).await;
+    let stall = open_stall(&server, &operator, 1, 5).await;
+    let (cart, other) = (Cart::open(&server).await, Cart::open(&server).await);
+    let stream: StreamId = cart.path.rsplit('/').next().expect("an id").parse().expect("an id");
+    until("kept apart", async || {
+        server.services.node.handle::<Checkout>().panic(stream);
+        let ready = server.get("", "/readyz").await;
+        if ready.json()["quarantined"] == json!([stream.to_string()]) { Ok(()) } else { Err(ready.body) }
+    })
+    .await;
+    let refused = cart.line(&server, &stall, 1).await;
+    refused.is(503, "quarantined");
+    assert!(refused.header("retry-after").is_some(), "{refused:?}");
+    server.get(&cart.token, &cart.path).await.is(503, "quarantined");
+    let seen = server.get(&operator, "/v1/operator/actors").await.ok();
+    assert!(seen["quarantined"].to_string().contains(&stream.to_string()), "{seen}");
+    assert!(server.get("", "/metrics").await.body.contains("souk_streams_quarantined 1"));
+    other.buy(&server, &stall, 1).await;
+    server.stop().await;
+}
