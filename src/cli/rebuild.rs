@@ -9,7 +9,7 @@ use crate::actors::projectors::Projector;
 use crate::journal::{Reader, migrate};
 use crate::store::read::{Projection, ReadModels};
 
-use super::database::DatabaseArgument;
+use super::settings::SettingsArgument;
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
@@ -17,7 +17,7 @@ pub(super) struct Arguments {
     #[arg(value_name = "NAME|all")]
     name: Which,
     #[command(flatten)]
-    database: DatabaseArgument,
+    settings: SettingsArgument,
     /// Print the result as JSON
     #[arg(long)]
     json: bool,
@@ -45,7 +45,8 @@ struct Filled {
 }
 
 pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
-    let database = arguments.database.database();
+    let settings = arguments.settings.load()?;
+    let database = settings.database()?;
     // Says that there is no journal before a migration makes an empty one.
     let reader = Reader::open(&database, 2).await?;
     migrate::run(&database).await?;

@@ -16,7 +16,7 @@ use crate::replay::olist::plan::{Plan, Selection};
 use crate::replay::olist::scarcity::Scarcity;
 use crate::replay::olist::{decimal, read};
 
-use super::database::DatabaseArgument;
+use super::settings::SettingsArgument;
 
 /// What can be replayed.
 #[derive(clap::Subcommand)]
@@ -30,7 +30,7 @@ pub(super) struct Arguments {
     /// The directory; files end in .csv or .csv.zst
     dir: PathBuf,
     #[command(flatten)]
-    database: DatabaseArgument,
+    settings: SettingsArgument,
     /// Only the first so many orders, by time of purchase
     #[arg(long)]
     orders: Option<usize>,
@@ -66,7 +66,8 @@ pub(super) async fn run(source: Source) -> anyhow::Result<ExitCode> {
         }
     };
     // Nobody reads letters about orders of years ago.
-    let shop = arguments.database.open(ShopOptions { letters: false, ..ShopOptions::default() }).await?;
+    let settings = arguments.settings.load()?;
+    let shop = settings.open_shop(ShopOptions { letters: false, ..ShopOptions::default() }).await?;
     let progress = Arc::new(Progress::default());
     let bar = std::io::stderr().is_terminal().then(|| tokio::spawn(show(Arc::clone(&progress))));
     let options = Options { concurrency: usize::from(arguments.concurrency), commission, acks };
