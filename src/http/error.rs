@@ -97,6 +97,7 @@ codes! {
     NoAnswer = "no_answer", SERVICE_UNAVAILABLE, "A part of the shop did not answer in time";
     OutcomeUnknown = "outcome_unknown", SERVICE_UNAVAILABLE, "It is not known yet whether this happened";
     Unavailable = "unavailable", SERVICE_UNAVAILABLE, "The database does not answer";
+    NotReady = "not_ready", SERVICE_UNAVAILABLE, "This server does not serve yet";
     Timeout = "request_timeout", GATEWAY_TIMEOUT, "The request took too long";
 }
 

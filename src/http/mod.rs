@@ -10,6 +10,7 @@ mod auth;
 mod body;
 pub mod error;
 mod idempotency;
+mod opening;
 mod operator;
 mod ops;
 mod refusals;
@@ -39,8 +40,9 @@ use crate::tenants::ServerKey;
 
 use error::{ApiError, Code};
 
+pub use opening::Opening;
 pub use ops::Counters;
-pub use server::{ServerLimits, serve};
+pub use server::{ServerLimits, serve, serve_while_opening};
 
 /// Everything that handlers use.
 #[derive(Debug)]

@@ -5,6 +5,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Router;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -15,6 +16,7 @@ use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
 
 use super::error::{ApiError, Code};
+use super::opening::{self, Opening};
 use super::{Services, router};
 
 /// The pause after a connection could not be taken (no file descriptors left): trying at once would only spin.
@@ -40,7 +42,39 @@ pub async fn serve(
     limits: ServerLimits,
     stop: impl Future<Output = ()>,
 ) {
-    let app = TowerToHyperService::new(router(services, &limits));
+    let connections = take_connections(&listener, router(services, &limits), &limits, stop).await;
+    drop(listener);
+    if tokio::time::timeout(limits.drain_timeout, connections.shutdown()).await.is_err() {
+        tracing::warn!("some requests did not end in time; their clients must ask again");
+    }
+}
+
+/// Says that there is no shop yet, until `opened` is over, and returns what came of it. Connections are closed then,
+/// so that the next request of their clients finds the shop; the listener is the same.
+pub async fn serve_while_opening<T>(
+    listener: &TcpListener,
+    opening: Opening,
+    limits: &ServerLimits,
+    opened: impl Future<Output = T>,
+) -> T {
+    let mut outcome = None;
+    let over = async { outcome = Some(opened.await) };
+    let connections = take_connections(listener, opening::router(opening), limits, over).await;
+    tokio::spawn(connections.shutdown());
+    match outcome {
+        Some(outcome) => outcome,
+        None => unreachable!("connections are taken until there is an outcome"),
+    }
+}
+
+/// Takes connections until `stop` is over, and returns those that are open.
+async fn take_connections(
+    listener: &TcpListener,
+    app: Router,
+    limits: &ServerLimits,
+    stop: impl Future<Output = ()>,
+) -> GracefulShutdown {
+    let app = TowerToHyperService::new(app);
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(limits.header_timeout);
     let connections = GracefulShutdown::new();
@@ -64,10 +98,7 @@ pub async fn serve(
             Err(error) => refused(&error).await,
         }
     }
-    drop(listener);
-    if tokio::time::timeout(limits.drain_timeout, connections.shutdown()).await.is_err() {
-        tracing::warn!("some requests did not end in time; their clients must ask again");
-    }
+    connections
 }
 
 async fn refused(error: &io::Error) {

@@ -4,6 +4,8 @@
 
 mod actors;
 mod architecture;
+mod cli;
+mod cli_serve;
 mod http;
 mod journal;
 mod killed;
