@@ -1,6 +1,8 @@
 //! Puts the parts together: database, vault, provider, mails, actors.
 
+mod backup;
 mod doors;
+mod dump;
 mod serve;
 
 use std::path::{Path, PathBuf};
@@ -19,6 +21,7 @@ use crate::journal::{Database, Journal, Settings};
 use crate::store::read::ReadModels;
 use crate::store::vault::{Vault, VaultKeys};
 
+pub use backup::{Backup, BackupFile, back_up};
 pub use doors::Doors;
 pub use serve::serve;
 

@@ -1,5 +1,6 @@
 //! The command line: parses, calls, prints. Exit codes stand in `failure.rs` and under every `--help`.
 
+mod backup;
 mod completions;
 mod config;
 mod drive;
@@ -46,6 +47,8 @@ enum Command {
     Verify(verify::Arguments),
     /// Drop a read model and fill it from the journal again
     Rebuild(rebuild::Arguments),
+    /// Copy what cannot be made again, while the shop may run
+    Backup(backup::Arguments),
     /// Replay a real marketplace's orders through this one
     #[command(subcommand)]
     Replay(replay::Source),
@@ -74,6 +77,7 @@ pub fn run() -> ExitCode {
             Command::Migrate(arguments) => migrate::run(arguments).await,
             Command::Verify(arguments) => verify::run(arguments).await,
             Command::Rebuild(arguments) => rebuild::run(arguments).await,
+            Command::Backup(arguments) => backup::run(arguments).await,
             Command::Replay(source) => replay::run(source).await,
             Command::Completions(arguments) => completions::run(&arguments),
             Command::Drive(arguments) => drive::run(arguments).await,

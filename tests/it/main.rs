@@ -4,6 +4,7 @@
 
 mod actors;
 mod architecture;
+mod backup;
 mod cli;
 mod cli_serve;
 mod http;
