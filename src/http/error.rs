@@ -71,6 +71,7 @@ codes! {
     CheckoutAbandoned = "checkout_abandoned", CONFLICT, "The shopper gave up meanwhile";
     CheckoutFailed = "checkout_failed", CONFLICT, "The sale could not be completed";
     PaymentTimedOut = "payment_timed_out", CONFLICT, "The payment took too long";
+    SecretShown = "secret_already_shown", CONFLICT, "The secret was shown before and cannot be shown again";
     Incomplete = "checkout_incomplete", CONFLICT, "Something is missing before this step";
     EmptyCart = "empty_cart", CONFLICT, "The cart is empty";
     AlreadyShipped = "already_shipped", CONFLICT, "The line has left already";

@@ -2,6 +2,8 @@
 
 mod assisted;
 mod engine;
+mod keys;
+mod orders;
 mod products;
 mod vendors;
 
@@ -17,6 +19,8 @@ pub(super) fn routes() -> Router<Shared> {
         .route("/vendors/{id}/approve", post(vendors::approve))
         .route("/vendors/{id}/suspend", post(vendors::suspend))
         .route("/vendors/{id}/reinstate", post(vendors::reinstate))
+        .route("/vendors/{id}/keys", post(keys::create))
+        .route("/orders/{id}", get(orders::show))
         .route("/products/{id}/approve", post(products::approve))
         .route("/products/{id}/reject", post(products::reject))
         .route("/assisted-orders", post(assisted::create))

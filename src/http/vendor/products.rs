@@ -127,15 +127,23 @@ pub(super) async fn show(
 ) -> Result<Json<Value>, ApiError> {
     let (state, _) = services.node.handle::<Product>().read(StreamId::Product(id), services.patience).await?;
     let known = state.known.ok_or_else(ApiError::not_found)?;
-    let own = known.offers.iter().filter(|(_, offer)| offer.vendor == vendor.vendor());
+    let own: Vec<_> = known.offers.iter().filter(|(_, offer)| offer.vendor == vendor.vendor()).collect();
+    // A shard that has not spoken since the start is woken, and speaks then.
+    let view = services.node.stock_view();
+    for (sku, _) in own.iter().filter(|(sku, _)| view.is_open(**sku).is_none()) {
+        services.node.stock().read(StreamId::Stock(sku.shard()), services.patience).await?;
+    }
     let offers: Vec<Value> = own
+        .into_iter()
         .map(|(sku, offer)| {
             json!({
                 "sku": sku.to_string(),
                 "variant": offer.variant.to_string(),
                 "code": offer.code,
                 "for_sale": known.is_for_sale(offer),
-                "available": services.node.stock_view().available(*sku),
+                "available": view.available(*sku),
+                // Whether it can be held by now: the shard hears of an offer a moment after its product.
+                "open": view.is_open(*sku).unwrap_or(false),
             })
         })
         .collect();
