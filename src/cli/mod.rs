@@ -7,6 +7,7 @@ mod drive;
 mod failure;
 mod keys;
 mod migrate;
+mod progress;
 mod rebuild;
 mod replay;
 mod serve;

@@ -9,6 +9,7 @@ use crate::actors::projectors::Projector;
 use crate::journal::{Reader, migrate};
 use crate::store::read::{Projection, ReadModels};
 
+use super::progress;
 use super::settings::SettingsArgument;
 
 #[derive(clap::Args)]
@@ -55,7 +56,11 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     for projection in arguments.name.0 {
         let mut projector = Projector::new(projection, reader.clone(), models.clone());
         projector.reset().await?;
-        while projector.step().await.with_context(|| format!("{projection} could not be filled"))? {}
+        let bar = progress::counting("pages of events");
+        while projector.step().await.with_context(|| format!("{projection} could not be filled"))? {
+            bar.add(1);
+        }
+        drop(bar);
         for (table, rows) in models.counts(projection).await? {
             filled.push(Filled { projection: projection.name(), table, rows });
         }

@@ -14,6 +14,7 @@ use crate::journal::audit::{self, Snapshots};
 use crate::journal::{Database, JournalError, Reader};
 use crate::store::read;
 
+use super::progress;
 use super::settings::SettingsArgument;
 
 #[derive(clap::Args)]
@@ -35,13 +36,16 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     // What stands beside the events first: events only grow, so whatever belongs to one finds it afterwards.
     let mut snapshots = Snapshots::read(&database).await?;
     let mut damage = beside(&database, &mut verifier).await?;
+    let bar = progress::counting("events");
     let damaged_events = audit::read(&database, |recorded, _| {
+        bar.add(1);
         verifier.event(recorded);
         if let Some(matches) = snapshots.event(recorded) {
             verifier.snapshot(recorded.stream, recorded.seq, matches);
         }
     })
     .await?;
+    drop(bar);
     damage.extend(damaged_events);
     for (stream, seq) in snapshots.beyond_the_journal() {
         verifier.snapshot(stream, seq, false);

@@ -287,7 +287,8 @@ mod tests {
     #[test]
     fn a_key_with_a_name_is_made_the_same_again_and_by_this_server_only() {
         let server = ServerKey::from_bytes([1; 32]);
-        let issue = |server: &ServerKey, id| server.issue(id, Role::Operator, "till", Timestamp::ZERO).unwrap();
+        let issue =
+            |server: &ServerKey, id| server.issue(id, Role::Operator, "till", Timestamp::ZERO).unwrap();
         let (text, record) = issue(&server, 7);
         let (again, same) = issue(&server, 7);
         assert_eq!((text.expose(), &record), (again.expose(), &same));
