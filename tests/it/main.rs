@@ -6,6 +6,7 @@ mod actors;
 mod architecture;
 mod backup;
 mod cli;
+mod cli_replay;
 mod cli_serve;
 mod http;
 mod journal;
