@@ -30,7 +30,8 @@ pub async fn serve(
     let mut stop = pin!(stop);
     let mut is_told = false;
     let opens = async {
-        let mut doors = pin!(Doors::open_with(config, clock, options));
+        // A large future, and one that is gone long before the server ends.
+        let mut doors = Box::pin(Doors::open_with(config, clock, options));
         tokio::select! {
             doors = &mut doors => return doors.map(Some),
             () = &mut stop => is_told = true,

@@ -22,7 +22,7 @@ pub(super) struct WrongUsage(pub(super) String);
 
 impl WrongUsage {
     /// Ready to be returned.
-    pub(super) fn new(what: impl Into<String>) -> anyhow::Error {
+    pub(super) fn error(what: impl Into<String>) -> anyhow::Error {
         WrongUsage(what.into()).into()
     }
 

@@ -84,10 +84,10 @@ async fn create(operator: &OperatorScope, arguments: Create) -> anyhow::Result<E
         (RoleArgument::Operator, None) => Role::Operator,
         (RoleArgument::Vendor, Some(vendor)) => Role::Vendor(vendor),
         (RoleArgument::Operator, Some(_)) => {
-            return Err(WrongUsage::new("--vendor is for --role vendor only: leave it out"));
+            return Err(WrongUsage::error("--vendor is for --role vendor only: leave it out"));
         }
         (RoleArgument::Vendor, None) => {
-            return Err(WrongUsage::new("--role vendor needs --vendor and the vendor's id"));
+            return Err(WrongUsage::error("--role vendor needs --vendor and the vendor's id"));
         }
     };
     let settings = arguments.settings.load()?;

@@ -1,6 +1,6 @@
 //! `souk replay`: sells a real marketplace's orders through this one, and holds the books against the source's.
 
-mod into;
+mod destination;
 
 use std::fs::File;
 use std::path::PathBuf;
@@ -21,7 +21,7 @@ use crate::replay::olist::{CURRENCY, decimal};
 use super::WrongUsage;
 use super::progress;
 use super::settings::{Manner, Settings, SettingsArgument};
-use into::Into;
+use destination::Destination;
 
 /// What can be replayed.
 #[derive(clap::Subcommand)]
@@ -89,12 +89,12 @@ pub(super) async fn run(source: Source) -> anyhow::Result<ExitCode> {
         WrongUsage(format!("--commission {:?} {error}, such as 10.00", arguments.commission))
     })?;
     if arguments.through == Through::Actors && arguments.url.is_some() {
-        return Err(WrongUsage::new(
+        return Err(WrongUsage::error(
             "--url is for --through http: a running server's actors cannot be reached",
         ));
     }
     let settings = settings(&arguments)?;
-    let into = Into::of(&arguments)?;
+    let into = Destination::of(&arguments)?;
     let source = read::read(&arguments.dir)?;
     let terms = Terms {
         source: run::hash(&source),
@@ -143,7 +143,7 @@ fn settings(arguments: &Arguments) -> anyhow::Result<Settings> {
 async fn replay(
     arguments: &Arguments,
     settings: &Settings,
-    into: Into,
+    into: Destination,
     plan: Plan,
     commission: Rate,
 ) -> anyhow::Result<Outcomes> {

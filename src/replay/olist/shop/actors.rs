@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use souk_core::checkout::{self, CartLine, Checkout, Limits, Opening, Rejection};
+use souk_core::checkout::{self, CartLine, Checkout, Limits, Opening};
 use souk_core::host::Answer;
 use souk_core::ids::{
     BuyerId, CheckoutId, LocationId, MovementId, OrderId, ParcelId, Principal, ProductId, SkuId, StreamId,
@@ -31,9 +31,10 @@ use crate::tenants::{IdempotencyKey, KeyId, ServerKey, Tenant, derived_id};
 
 use super::super::CURRENCY;
 use super::super::plan::{Offer, Order, Product, Vendor};
+use super::refusals::refused;
 use super::{
-    CARD, COUNTRY, Cart, CartAccess, Figures, Quoted, Refused, SHIPPING, Seller, SellerAccess, Told, Wanted,
-    address, code, key, numbered,
+    CARD, COUNTRY, Cart, CartAccess, Figures, Quoted, SHIPPING, Seller, SellerAccess, Told, Wanted, address,
+    code, key, numbered,
 };
 
 /// How long one command may take before it is given again under the same name.
@@ -405,37 +406,4 @@ fn quoted(outcome: Outcome<Checkout>) -> Told<Quoted> {
         Ok(other) => bail!("a quote was told {other:?}"),
         Err(rejection) => Ok(Err(refused(&rejection))),
     }
-}
-
-/// The code that the API tells for a refusal.
-fn refused(rejection: &Rejection) -> Refused {
-    let code = match rejection {
-        Rejection::UnknownCheckout => "not_found",
-        Rejection::AlreadyOpen => "already_exists",
-        Rejection::Placed { .. } => "checkout_placed",
-        Rejection::Ended => "checkout_ended",
-        Rejection::PaymentInProgress => "payment_in_progress",
-        Rejection::QuoteInProgress => "quote_in_progress",
-        Rejection::EmptyCart => "empty_cart",
-        Rejection::TooManyLines => "too_many",
-        Rejection::InvalidQuantity => "invalid_quantity",
-        Rejection::CountryNotServed => "country_not_served",
-        Rejection::InvalidText => "invalid_value",
-        Rejection::Incomplete { .. } => "checkout_incomplete",
-        Rejection::QuoteMismatch => "quote_mismatch",
-        Rejection::NotForSale { .. } => "not_for_sale",
-        Rejection::TooLarge => "amount_too_large",
-        Rejection::NoAnswer => "no_answer",
-        Rejection::QuoteDropped => "quote_dropped",
-        Rejection::NoQuote => "no_quote",
-        Rejection::QuoteChanged { .. } => "quote_changed",
-        Rejection::NothingToPay => "nothing_to_pay",
-        Rejection::OutOfStock { .. } => "out_of_stock",
-        Rejection::PaymentFailed { .. } => "payment_declined",
-        Rejection::TimedOut => "payment_timed_out",
-        Rejection::Abandoned => "checkout_abandoned",
-        Rejection::Failed => "checkout_failed",
-        Rejection::Stale => "superseded",
-    };
-    Refused(code.to_owned())
 }

@@ -7,7 +7,9 @@ mod actors;
 mod client;
 mod figures;
 mod http;
+mod refusals;
 mod secrets;
+mod wire;
 
 use std::fmt::Display;
 

@@ -1,4 +1,4 @@
-//! Into which shop a replay goes: a server of its own, one that runs, or actors without doors.
+//! Destination which shop a replay goes: a server of its own, one that runs, or actors without doors.
 
 use std::sync::Arc;
 
@@ -19,11 +19,19 @@ use super::super::WrongUsage;
 use super::super::settings::Settings;
 use super::{Arguments, Through};
 
-/// Into which shop.
-pub(super) enum Into {
+/// Destination which shop.
+pub(super) enum Destination {
     OwnServer,
-    Server { client: Client, url: String, key: String, id: PresentedKey },
+    Server(Box<RunningServer>),
     Actors,
+}
+
+/// A server that somebody else started.
+pub(super) struct RunningServer {
+    client: Client,
+    url: String,
+    key: String,
+    id: PresentedKey,
 }
 
 /// What must be closed after the replay.
@@ -33,23 +41,24 @@ pub(super) enum Open {
     Actors(Box<app::Shop>),
 }
 
-impl Into {
-    pub(super) fn of(arguments: &Arguments) -> anyhow::Result<Into> {
+impl Destination {
+    pub(super) fn of(arguments: &Arguments) -> anyhow::Result<Destination> {
         match (arguments.through, &arguments.url, &arguments.key) {
-            (Through::Actors, ..) => Ok(Into::Actors),
+            (Through::Actors, ..) => Ok(Destination::Actors),
             (Through::Http, Some(url), Some(key)) => {
                 let client = Client::new(url).map_err(|error| WrongUsage(format!("--url: {error:#}")))?;
                 let id = key.parse().map_err(|error| WrongUsage(format!("--key: {error}")))?;
-                Ok(Into::Server { client, url: url.clone(), key: key.clone(), id })
+                let server = RunningServer { client, url: url.clone(), key: key.clone(), id };
+                Ok(Destination::Server(Box::new(server)))
             }
-            (Through::Http, ..) => Ok(Into::OwnServer),
+            (Through::Http, ..) => Ok(Destination::OwnServer),
         }
     }
 
     /// Where it is, as the terms of the replay remember it.
     pub(super) fn place(&self, settings: &Settings) -> anyhow::Result<String> {
-        if let Into::Server { url, .. } = self {
-            return Ok(url.clone());
+        if let Destination::Server(server) = self {
+            return Ok(server.url.clone());
         }
         Ok(match settings.database()? {
             Database::Sqlite { dir } if dir == settings.data_dir() => "the data directory".to_owned(),
@@ -61,19 +70,20 @@ impl Into {
 
     pub(super) fn key_id(&self) -> Option<String> {
         match self {
-            Into::Server { id, .. } => Some(id.id().to_string()),
-            Into::OwnServer | Into::Actors => None,
+            Destination::Server(server) => Some(server.id.id().to_string()),
+            Destination::OwnServer | Destination::Actors => None,
         }
     }
 
     pub(super) async fn open(self, settings: &Settings) -> anyhow::Result<(Shop, Open)> {
         match self {
-            Into::Server { client, key, .. } => {
+            Destination::Server(server) => {
+                let RunningServer { client, key, .. } = *server;
                 let vendor_keys = VendorKeys::open(settings.data_dir())?;
                 Ok((Shop::Http(HttpShop::new(client, key, vendor_keys)), Open::Server))
             }
-            Into::OwnServer => own_server(settings).await,
-            Into::Actors => actors(settings).await,
+            Destination::OwnServer => own_server(settings).await,
+            Destination::Actors => actors(settings).await,
         }
     }
 }
