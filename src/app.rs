@@ -1,6 +1,9 @@
 //! Puts the parts together: database, vault, provider, mails, actors.
 
+mod backup;
 mod doors;
+mod dump;
+mod serve;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,11 +16,14 @@ use crate::adapters::mail::Mailer;
 use crate::adapters::payments::Provider;
 use crate::adapters::payments::test_bank::{Settings as BankSettings, TestBank};
 use crate::clock::Clock;
+use crate::http::Opening;
 use crate::journal::{Database, Journal, Settings};
 use crate::store::read::ReadModels;
 use crate::store::vault::{Vault, VaultKeys};
 
+pub use backup::{Backup, BackupFile, back_up};
 pub use doors::Doors;
+pub use serve::serve;
 
 /// The file that opens the vault, in the data directory.
 const VAULT_KEY_FILE: &str = "vault.key";
@@ -44,6 +50,8 @@ pub struct ShopOptions {
     pub journal: Settings,
     /// The vault's keys, when they are not in the data directory.
     pub vault_key_file: Option<PathBuf>,
+    /// Is told when the shop has to wait for another server's leases.
+    pub opening: Opening,
 }
 
 impl Default for ShopOptions {
@@ -55,6 +63,7 @@ impl Default for ShopOptions {
             projectors: true,
             journal: Settings::default(),
             vault_key_file: None,
+            opening: Opening::default(),
         }
     }
 }
@@ -90,10 +99,12 @@ impl Shop {
             .with_context(|| format!("cannot create the data directory {}", data_dir.display()))?;
         let journal = Journal::open_with(database, options.journal).await?;
         if !journal.lease().is_owner() {
-            eprintln!(
+            tracing::warn!(
                 "another server holds the leases, or ended without giving them up; waiting for them to lapse"
             );
+            options.opening.stands_by();
             journal.lease().wait_until_owner().await;
+            options.opening.takes_over();
         }
         let key_file = options.vault_key_file.unwrap_or_else(|| data_dir.join(VAULT_KEY_FILE));
         let keys = VaultKeys::load_or_create(&key_file)?;

@@ -58,6 +58,16 @@ impl ShopOptions {
     }
 }
 
+/// How much a client may take, as the settings say.
+pub(super) fn limits(config: &Config) -> ServerLimits {
+    ServerLimits {
+        header_timeout: config.server.header_timeout_ms.duration(),
+        request_timeout: config.server.request_timeout_ms.duration(),
+        body_bytes: config.server.body_limit_bytes as usize,
+        drain_timeout: config.server.drain_timeout_ms.duration(),
+    }
+}
+
 impl Doors {
     /// Opens the shop and what its doors need.
     ///
@@ -99,13 +109,7 @@ impl Doors {
                 config.limits.burst,
             ),
         };
-        let limits = ServerLimits {
-            header_timeout: config.server.header_timeout_ms.duration(),
-            request_timeout,
-            body_bytes: config.server.body_limit_bytes as usize,
-            drain_timeout: config.server.drain_timeout_ms.duration(),
-        };
-        Ok(Doors { services: Arc::new(services), limits, shop })
+        Ok(Doors { services: Arc::new(services), limits: limits(config), shop })
     }
 
     /// Ends everything in order. Requests must have ended before.

@@ -22,12 +22,12 @@ use crate::actors::{CallError, Handle};
 use crate::app::ShopOptions;
 use crate::clock::Clock;
 
-use super::database::DatabaseArgument;
+use super::settings::SettingsArgument;
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
     #[command(flatten)]
-    database: DatabaseArgument,
+    settings: SettingsArgument,
     /// Clients at the same time
     #[arg(long, default_value_t = 64)]
     clients: u32,
@@ -59,7 +59,7 @@ struct Drive {
 }
 
 pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
-    let shop = arguments.database.open(ShopOptions::default()).await?;
+    let shop = arguments.settings.load()?.open_shop(ShopOptions::default()).await?;
     let node = &shop.node;
     let acks = match &arguments.acks {
         None => None,

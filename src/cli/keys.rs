@@ -12,7 +12,8 @@ use crate::store::keys::{self, Revocation};
 use crate::tenants::keys::issue;
 use crate::tenants::{KeyId, KeyRecord, OperatorScope, Role};
 
-use super::database::DatabaseArgument;
+use super::WrongUsage;
+use super::settings::SettingsArgument;
 
 #[derive(clap::Subcommand)]
 pub(super) enum Action {
@@ -27,7 +28,7 @@ pub(super) enum Action {
 #[derive(clap::Args)]
 pub(super) struct Create {
     #[command(flatten)]
-    database: DatabaseArgument,
+    settings: SettingsArgument,
     /// Whose key it is
     #[arg(long, value_enum)]
     role: RoleArgument,
@@ -51,7 +52,7 @@ enum RoleArgument {
 #[derive(clap::Args)]
 pub(super) struct List {
     #[command(flatten)]
-    database: DatabaseArgument,
+    settings: SettingsArgument,
     /// Print the result as JSON
     #[arg(long)]
     json: bool,
@@ -60,10 +61,13 @@ pub(super) struct List {
 #[derive(clap::Args)]
 pub(super) struct Revoke {
     #[command(flatten)]
-    database: DatabaseArgument,
+    settings: SettingsArgument,
     /// The key's id, as `souk keys list` shows it
     #[arg(value_name = "key_…")]
     id: KeyId,
+    /// Print the result as JSON
+    #[arg(long)]
+    json: bool,
 }
 
 pub(super) async fn run(action: Action) -> anyhow::Result<ExitCode> {
@@ -79,11 +83,16 @@ async fn create(operator: &OperatorScope, arguments: Create) -> anyhow::Result<E
     let role = match (arguments.role, arguments.vendor) {
         (RoleArgument::Operator, None) => Role::Operator,
         (RoleArgument::Vendor, Some(vendor)) => Role::Vendor(vendor),
-        (RoleArgument::Operator, Some(_)) => bail!("--vendor is for --role vendor only: leave it out"),
-        (RoleArgument::Vendor, None) => bail!("--role vendor needs --vendor and the vendor's id"),
+        (RoleArgument::Operator, Some(_)) => {
+            return Err(WrongUsage::error("--vendor is for --role vendor only: leave it out"));
+        }
+        (RoleArgument::Vendor, None) => {
+            return Err(WrongUsage::error("--role vendor needs --vendor and the vendor's id"));
+        }
     };
+    let settings = arguments.settings.load()?;
     let (text, record) = issue(role, &arguments.name, Clock::system().now())?;
-    let database = arguments.database.database();
+    let database = settings.database()?;
     migrate::run(&database).await?;
     let pool = keys::open(&database).await?;
     let stored = keys::create(&pool, operator, &record).await;
@@ -99,7 +108,8 @@ async fn create(operator: &OperatorScope, arguments: Create) -> anyhow::Result<E
 }
 
 async fn list(operator: &OperatorScope, arguments: List) -> anyhow::Result<ExitCode> {
-    let pool = keys::open(&arguments.database.database()).await?;
+    let settings = arguments.settings.load()?;
+    let pool = keys::open(&settings.database()?).await?;
     let mut all: Vec<KeyRecord> = Vec::new();
     loop {
         let after = all.last().map(|key| (key.created_at, key.id));
@@ -140,12 +150,18 @@ fn shown(key: &KeyRecord) -> serde_json::Value {
 }
 
 async fn revoke(operator: &OperatorScope, arguments: Revoke) -> anyhow::Result<ExitCode> {
-    let pool = keys::open(&arguments.database.database()).await.context("cannot open the keys")?;
+    let settings = arguments.settings.load()?;
+    let pool = keys::open(&settings.database()?).await.context("cannot open the keys")?;
     let revoked = keys::revoke(&pool, operator, arguments.id, Clock::system().now()).await;
     pool.close().await;
     match revoked? {
-        Revocation::Since(_) => {
-            println!("{} is revoked", arguments.id);
+        Revocation::Since(at) => {
+            if arguments.json {
+                let id = arguments.id.to_string();
+                println!("{}", json!({ "id": id, "revoked_at_ms": at.as_millis() }));
+            } else {
+                println!("{} is revoked", arguments.id);
+            }
             Ok(ExitCode::SUCCESS)
         }
         Revocation::Unknown => bail!("there is no key {}: see `souk keys list`", arguments.id),

@@ -2,17 +2,30 @@
 
 use std::process::ExitCode;
 
-use super::database::DatabaseArgument;
+use serde_json::json;
+
+use crate::journal::migrate;
+
+use super::settings::SettingsArgument;
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
     #[command(flatten)]
-    database: DatabaseArgument,
+    settings: SettingsArgument,
+    /// Print the result as JSON
+    #[arg(long)]
+    json: bool,
 }
 
 pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
-    let database = arguments.database.database();
-    crate::journal::migrate::run(&database).await?;
-    println!("{database} is up to date");
+    let settings = arguments.settings.load()?;
+    let database = settings.database()?;
+    migrate::run(&database).await?;
+    let newest = migrate::MIGRATIONS.last().map(|file| file.number);
+    if arguments.json {
+        println!("{}", json!({ "database": database.to_string(), "migration": newest }));
+    } else {
+        println!("{database} is up to date");
+    }
     Ok(ExitCode::SUCCESS)
 }

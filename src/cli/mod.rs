@@ -1,22 +1,33 @@
-//! The command line: parses, calls, prints. Exit codes: 0 done, 1 not as it should be (a violated invariant, a
-//! failed run), 2 wrong usage.
+//! The command line: parses, calls, prints. Exit codes stand in `failure.rs` and under every `--help`.
 
-mod database;
+mod backup;
+mod completions;
+mod config;
 mod drive;
+mod failure;
 mod keys;
 mod migrate;
 mod openapi;
+mod progress;
 mod rebuild;
 mod replay;
 mod serve;
+mod settings;
 mod verify;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use failure::WrongUsage;
+
 #[derive(Parser)]
-#[command(name = "souk", version, about = "A marketplace server: many vendors, one storefront, one till")]
+#[command(
+    name = "souk",
+    version,
+    about = "A marketplace server: many vendors, one storefront, one till",
+    after_help = failure::EXIT_CODES
+)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -26,6 +37,9 @@ struct Cli {
 enum Command {
     /// Open the shop: serve the API
     Serve(serve::Arguments),
+    /// Show or check the settings
+    #[command(subcommand)]
+    Config(config::Action),
     /// Make, list and revoke API keys
     #[command(subcommand)]
     Keys(keys::Action),
@@ -37,9 +51,13 @@ enum Command {
     Rebuild(rebuild::Arguments),
     /// Print the description of the API: OpenAPI 3.1
     Openapi,
+    /// Copy what cannot be made again, while the shop may run
+    Backup(backup::Arguments),
     /// Replay a real marketplace's orders through this one
     #[command(subcommand)]
     Replay(replay::Source),
+    /// Print what a shell needs to complete commands and flags
+    Completions(completions::Arguments),
     /// Drive a stock shard with an in-process load client
     #[command(hide = true)]
     Drive(drive::Arguments),
@@ -48,7 +66,6 @@ enum Command {
 /// Runs the program.
 pub fn run() -> ExitCode {
     let cli = Cli::parse();
-    start_logging();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -59,26 +76,17 @@ pub fn run() -> ExitCode {
     let outcome = runtime.block_on(async {
         match cli.command {
             Command::Serve(arguments) => serve::run(arguments).await,
+            Command::Config(action) => config::run(action),
             Command::Keys(action) => keys::run(action).await,
             Command::Migrate(arguments) => migrate::run(arguments).await,
             Command::Verify(arguments) => verify::run(arguments).await,
             Command::Rebuild(arguments) => rebuild::run(arguments).await,
             Command::Openapi => openapi::run(),
+            Command::Backup(arguments) => backup::run(arguments).await,
             Command::Replay(source) => replay::run(source).await,
+            Command::Completions(arguments) => completions::run(&arguments),
             Command::Drive(arguments) => drive::run(arguments).await,
         }
     });
-    match outcome {
-        Ok(code) => code,
-        Err(error) => {
-            eprintln!("error: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
-}
-
-fn start_logging() {
-    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    outcome.unwrap_or_else(|error| failure::told(&error))
 }

@@ -9,7 +9,8 @@ use crate::actors::projectors::Projector;
 use crate::journal::{Reader, migrate};
 use crate::store::read::{Projection, ReadModels};
 
-use super::database::DatabaseArgument;
+use super::progress;
+use super::settings::SettingsArgument;
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
@@ -17,7 +18,7 @@ pub(super) struct Arguments {
     #[arg(value_name = "NAME|all")]
     name: Which,
     #[command(flatten)]
-    database: DatabaseArgument,
+    settings: SettingsArgument,
     /// Print the result as JSON
     #[arg(long)]
     json: bool,
@@ -45,7 +46,8 @@ struct Filled {
 }
 
 pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
-    let database = arguments.database.database();
+    let settings = arguments.settings.load()?;
+    let database = settings.database()?;
     // Says that there is no journal before a migration makes an empty one.
     let reader = Reader::open(&database, 2).await?;
     migrate::run(&database).await?;
@@ -54,7 +56,11 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     for projection in arguments.name.0 {
         let mut projector = Projector::new(projection, reader.clone(), models.clone());
         projector.reset().await?;
-        while projector.step().await.with_context(|| format!("{projection} could not be filled"))? {}
+        let bar = progress::counting("pages of events");
+        while projector.step().await.with_context(|| format!("{projection} could not be filled"))? {
+            bar.add(1);
+        }
+        drop(bar);
         for (table, rows) in models.counts(projection).await? {
             filled.push(Filled { projection: projection.name(), table, rows });
         }

@@ -14,12 +14,13 @@ use crate::journal::audit::{self, Snapshots};
 use crate::journal::{Database, JournalError, Reader};
 use crate::store::read;
 
-use super::database::DatabaseArgument;
+use super::progress;
+use super::settings::SettingsArgument;
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
     #[command(flatten)]
-    database: DatabaseArgument,
+    settings: SettingsArgument,
     /// A client's log of what it was told, one fact a line; each must be in the journal
     #[arg(long, value_name = "FILE")]
     acks: Option<PathBuf>,
@@ -29,18 +30,22 @@ pub(super) struct Arguments {
 }
 
 pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
-    let database = arguments.database.database();
+    let settings = arguments.settings.load()?;
+    let database = settings.database()?;
     let mut verifier = Verifier::new();
     // What stands beside the events first: events only grow, so whatever belongs to one finds it afterwards.
     let mut snapshots = Snapshots::read(&database).await?;
     let mut damage = beside(&database, &mut verifier).await?;
+    let bar = progress::counting("events");
     let damaged_events = audit::read(&database, |recorded, _| {
+        bar.add(1);
         verifier.event(recorded);
         if let Some(matches) = snapshots.event(recorded) {
             verifier.snapshot(recorded.stream, recorded.seq, matches);
         }
     })
     .await?;
+    drop(bar);
     damage.extend(damaged_events);
     for (stream, seq) in snapshots.beyond_the_journal() {
         verifier.snapshot(stream, seq, false);

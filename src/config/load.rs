@@ -26,6 +26,18 @@ pub struct Sources {
     pub env: Vec<(String, String)>,
     /// Flags of the command line that stand for a key.
     pub flags: Vec<Flag>,
+    /// What a command does by default otherwise than a server: above the defaults, below everything that somebody
+    /// gave.
+    pub presets: Vec<Preset>,
+}
+
+/// A default of one command.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Preset {
+    /// The key: `telemetry.log`.
+    pub key: &'static str,
+    /// What it is for this command.
+    pub value: String,
 }
 
 /// A flag of the command line that stands for a key.
@@ -44,7 +56,8 @@ impl Sources {
     pub fn of_process(file: Option<PathBuf>, flags: Vec<Flag>) -> Self {
         let text = |text: std::ffi::OsString| text.to_string_lossy().into_owned();
         let env = std::env::vars_os().map(|(name, value)| (text(name), text(value)));
-        Sources { file, env: env.filter(|(name, _)| name.starts_with(ENV_PREFIX)).collect(), flags }
+        let env = env.filter(|(name, _)| name.starts_with(ENV_PREFIX)).collect();
+        Sources { file, env, flags, presets: Vec::new() }
     }
 }
 
@@ -82,6 +95,9 @@ impl Loaded {
 pub(super) fn load(sources: Sources) -> Result<Loaded, ConfigErrors> {
     let mut layers = Layers::default();
     layers.defaults();
+    for Preset { key, value } in sources.presets {
+        layers.lay_text(key, &value, Origin::Command);
+    }
     if let Some(path) = &sources.file {
         layers.file(path);
     }

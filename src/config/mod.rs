@@ -1,7 +1,7 @@
 //! Settings: typed, checked as a whole, each with its origin.
 //!
-//! Four layers, later wins: `config/default.toml` (compiled in), the file of `--config`, the environment
-//! (`SOUK_SECTION__KEY`), flags. The default file is the manual and the list of known keys; what is not in it
+//! Five layers, later wins: `config/default.toml` (compiled in), what the command does by default otherwise than a
+//! server, the file of `--config`, the environment (`SOUK_SECTION__KEY`), flags. The default file is the manual and the list of known keys; what is not in it
 //! is refused with the nearest key that is.
 //!
 //! The layers are laid by hand over TOML's parse tree, not by a layering crate: faults can then name the line
@@ -23,7 +23,7 @@ use std::path::{Path, PathBuf};
 
 pub use fault::{ConfigErrors, Fault};
 pub use form::Millis;
-pub use load::{Flag, Loaded, Setting, Sources};
+pub use load::{Flag, Loaded, Preset, Setting, Sources};
 pub use secret::Secret;
 pub use sections::{
     Checkout, Database, Engine, Limits, LogFormat, Market, Payments, Provider, Server, Telemetry, Vault,

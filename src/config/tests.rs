@@ -106,6 +106,17 @@ fn later_layers_win_and_every_value_knows_its_origin() {
 }
 
 #[test]
+fn a_command_s_own_default_gives_way_to_whatever_was_given() {
+    let preset = |value: &str| vec![Preset { key: "telemetry.log", value: value.to_owned() }];
+    let loaded = Config::load(Sources { presets: preset("warn"), ..Sources::default() }).unwrap();
+    assert_eq!(loaded.config.telemetry.log, "warn");
+    assert_eq!(loaded.origin("telemetry.log"), Some(&Origin::Command));
+    let given = env(&[("SOUK_TELEMETRY__LOG", "info")]);
+    let loaded = Config::load(Sources { presets: preset("warn"), ..given }).unwrap();
+    assert_eq!(loaded.config.telemetry.log, "info");
+}
+
+#[test]
 fn all_faults_are_told_at_once_with_place_and_cure() {
     let (_dir, path) = file(
         "[server]\nadr = \"x\"\naddr = \"localhost:8080\"\nbody_limit_bytes = \"1 MB\"\n[chekout]\n[market]\ncurrency = \"eur\"\n",

@@ -8,6 +8,8 @@ use std::path::PathBuf;
 pub enum Origin {
     /// `config/default.toml`.
     Default,
+    /// The command that runs: what it does by default otherwise than a server.
+    Command,
     /// The file of `--config`.
     File {
         /// Which file.
@@ -25,6 +27,7 @@ impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Origin::Default => f.write_str("default"),
+            Origin::Command => f.write_str("default of this command"),
             Origin::File { path, line } => write!(f, "{} line {line}", path.display()),
             Origin::Env(name) => write!(f, "env {name}"),
             Origin::Flag(flag) => write!(f, "flag {flag}"),

@@ -72,6 +72,7 @@ codes! {
     CheckoutAbandoned = "checkout_abandoned", CONFLICT, "The shopper gave up meanwhile";
     CheckoutFailed = "checkout_failed", CONFLICT, "The sale could not be completed";
     PaymentTimedOut = "payment_timed_out", CONFLICT, "The payment took too long";
+    SecretShown = "secret_already_shown", CONFLICT, "The secret was shown before and cannot be shown again";
     Incomplete = "checkout_incomplete", CONFLICT, "Something is missing before this step";
     EmptyCart = "empty_cart", CONFLICT, "The cart is empty";
     AlreadyShipped = "already_shipped", CONFLICT, "The line has left already";
@@ -99,6 +100,7 @@ codes! {
     NoAnswer = "no_answer", SERVICE_UNAVAILABLE, "A part of the shop did not answer in time";
     OutcomeUnknown = "outcome_unknown", SERVICE_UNAVAILABLE, "It is not known yet whether this happened";
     Unavailable = "unavailable", SERVICE_UNAVAILABLE, "The database does not answer";
+    NotReady = "not_ready", SERVICE_UNAVAILABLE, "This server does not serve yet";
     Timeout = "request_timeout", GATEWAY_TIMEOUT, "The request took too long";
 }
 

@@ -13,6 +13,7 @@ pub mod error;
 mod idempotency;
 mod lists;
 mod openapi;
+mod opening;
 mod operator;
 mod ops;
 mod positions;
@@ -52,9 +53,10 @@ use crate::tenants::ServerKey;
 use error::{ApiError, Code};
 use routes::Routes;
 
+pub use opening::Opening;
 pub use ops::Counters;
 pub use rate_limits::RateLimits;
-pub use server::{ServerLimits, serve};
+pub use server::{ServerLimits, serve, serve_while_opening};
 
 /// Everything that handlers use.
 #[derive(Debug)]

@@ -60,6 +60,8 @@ pub(super) struct Operation {
     pub(super) caller: Caller,
     pub(super) naming: Naming,
     pub(super) body: Option<SchemaOf>,
+    /// Whether it may be left out.
+    pub(super) body_optional: bool,
     pub(super) query: Option<SchemaOf>,
     /// Read models that the answer comes from; a reader may wait for them.
     pub(super) reads: &'static [Projection],
@@ -77,6 +79,7 @@ fn operation(method: Method, name: &'static str, path: &'static str, summary: &'
         caller: Caller::Anybody,
         naming: Naming::None,
         body: None,
+        body_optional: false,
         query: None,
         reads: &[],
         answers: Vec::new(),
@@ -121,6 +124,12 @@ impl Operation {
     pub(super) fn takes<T: JsonSchema>(mut self) -> Self {
         self.body = Some(SchemaGenerator::subschema_for::<T>);
         self
+    }
+
+    /// A body that may be left out.
+    pub(super) fn may_take<T: JsonSchema>(mut self) -> Self {
+        self.body_optional = true;
+        self.takes::<T>()
     }
 
     /// The query it takes. The schema of the type itself, since its fields become parameters.

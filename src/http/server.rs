@@ -5,6 +5,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Router;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -18,7 +19,8 @@ use tokio::net::TcpListener;
 use tokio::time::MissedTickBehavior;
 
 use super::error::{ApiError, Code};
-use super::rate_limits::{self, Peer};
+use super::opening::{self, Opening};
+use super::rate_limits::{self, Peer, RateLimits};
 use super::{Services, router};
 
 /// The pause after a connection could not be taken (no file descriptors left): trying at once would only spin.
@@ -44,7 +46,42 @@ pub async fn serve(
     limits: ServerLimits,
     stop: impl Future<Output = ()>,
 ) {
-    let app = TowerToHyperService::new(router(Arc::clone(&services), &limits));
+    let app = router(Arc::clone(&services), &limits);
+    let connections = take_connections(&listener, app, &limits, Some(&services.rate_limits), stop).await;
+    drop(listener);
+    drop(services);
+    if tokio::time::timeout(limits.drain_timeout, connections.shutdown()).await.is_err() {
+        tracing::warn!("some requests did not end in time; their clients must ask again");
+    }
+}
+
+/// Says that there is no shop yet, until `opened` is over, and returns what came of it. Connections are closed then,
+/// so that the next request of their clients finds the shop; the listener is the same.
+pub async fn serve_while_opening<T>(
+    listener: &TcpListener,
+    opening: Opening,
+    limits: &ServerLimits,
+    opened: impl Future<Output = T>,
+) -> T {
+    let mut outcome = None;
+    let over = async { outcome = Some(opened.await) };
+    let connections = take_connections(listener, opening::router(opening), limits, None, over).await;
+    tokio::spawn(connections.shutdown());
+    match outcome {
+        Some(outcome) => outcome,
+        None => unreachable!("connections are taken until there is an outcome"),
+    }
+}
+
+/// Takes connections until `stop` is over, and returns those that are open.
+async fn take_connections(
+    listener: &TcpListener,
+    app: Router,
+    limits: &ServerLimits,
+    rates: Option<&RateLimits>,
+    stop: impl Future<Output = ()>,
+) -> GracefulShutdown {
+    let app = TowerToHyperService::new(app);
     let mut sweep = tokio::time::interval(rate_limits::SWEEP_EVERY);
     sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut http = http1::Builder::new();
@@ -56,7 +93,9 @@ pub async fn serve(
             accepted = listener.accept() => accepted,
             () = &mut stop => break,
             _ = sweep.tick() => {
-                services.rate_limits.sweep();
+                if let Some(rates) = rates {
+                    rates.sweep();
+                }
                 continue;
             }
         };
@@ -79,11 +118,7 @@ pub async fn serve(
             Err(error) => refused(&error).await,
         }
     }
-    drop(listener);
-    drop(services);
-    if tokio::time::timeout(limits.drain_timeout, connections.shutdown()).await.is_err() {
-        tracing::warn!("some requests did not end in time; their clients must ask again");
-    }
+    connections
 }
 
 async fn refused(error: &io::Error) {

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 use souk_core::ids::{OrderId, VendorId};
-use souk_core::order::{OrderLine, Parcel, Reply, State, VendorOrderSummary, summary};
+use souk_core::order::{OrderLine, Parcel, RefundStage, Reply, State, VendorOrderSummary, summary};
 
 use crate::store::read::{OrderRow, VendorOrderRow};
 
@@ -36,6 +36,9 @@ struct LineOut {
     quantity: u32,
     unit_price_minor: i64,
     shipping_minor: i64,
+    /// What the marketplace keeps of it; not told to shoppers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    commission_minor: Option<i64>,
     state: LineState,
 }
 
@@ -49,6 +52,7 @@ impl LineOut {
             quantity: line.quantity,
             unit_price_minor: line.unit_price.minor,
             shipping_minor: line.shipping.minor,
+            commission_minor: None,
             state: state.lines.get(&line.number).map_or(LineState::Open, |known| known.stage.into()),
         }
     }
@@ -67,6 +71,8 @@ struct PartOut {
 struct ParcelOut {
     id: String,
     number: u32,
+    /// The vendor's part of the order that it belongs to.
+    vendor_order: u32,
     lines: Vec<u32>,
     tracking: Option<String>,
     shipped_at_ms: i64,
@@ -77,6 +83,7 @@ fn parcels(state: &State, with: impl Fn(&Parcel) -> bool) -> Vec<ParcelOut> {
     let of = |(id, parcel): (&souk_core::ids::ParcelId, &Parcel)| ParcelOut {
         id: id.to_string(),
         number: parcel.number,
+        vendor_order: parcel.vendor_order,
         lines: parcel.lines.clone(),
         tracking: parcel.tracking.clone(),
         shipped_at_ms: parcel.shipped_at.as_millis(),
@@ -109,6 +116,41 @@ impl OrderOut {
             lines: placed.lines.iter().map(|line| LineOut::of(state, line)).collect(),
             vendor_orders: summary.vendor_orders.iter().map(part).collect(),
             parcels: parcels(state, |_| true),
+        })
+    }
+}
+
+/// An order with everything that the marketplace knows of it.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "WholeOrder")]
+pub(super) struct WholeOrder {
+    #[serde(flatten)]
+    order: OrderOut,
+    /// What whoever placed it calls it.
+    reference: Option<String>,
+    /// Whether an operator priced it.
+    assisted: bool,
+    /// Whether everything that the order asked of stock and payments has been answered.
+    settled: bool,
+    /// Whether somebody must look at it.
+    flagged: bool,
+}
+
+impl WholeOrder {
+    /// `None` when there is no such order.
+    pub(super) fn of(state: &State) -> Option<Self> {
+        let placed = state.placed.as_ref()?;
+        let mut order = OrderOut::of(state)?;
+        for (out, line) in order.lines.iter_mut().zip(&placed.lines) {
+            out.commission_minor = Some(line.commission.amount.minor);
+        }
+        let pending = state.refunds.values().any(|refund| refund.stage == RefundStage::Pending);
+        Some(WholeOrder {
+            order,
+            reference: placed.reference.clone(),
+            assisted: placed.assisted,
+            settled: state.asks.is_empty() && !pending,
+            flagged: summary(state)?.flagged,
         })
     }
 }

@@ -115,6 +115,8 @@ pub(super) struct WorkOffer {
     for_sale: bool,
     /// Units that can be held now.
     pub(super) available: i64,
+    /// Whether its stock shard sells it by now: the shard hears of an offer a moment after the product.
+    pub(super) open: bool,
 }
 
 impl WorkProduct {
@@ -133,6 +135,7 @@ impl WorkProduct {
                 currency: price.map(|price| price.unit.currency.to_string()),
                 for_sale: known.is_for_sale(offer),
                 available: 0,
+                open: false,
             }
         };
         let shown =

@@ -53,7 +53,8 @@ impl Meta {
     }
 }
 
-fn is_missing_table(error: &sqlx::Error) -> bool {
+/// Whether the tables are not there at all: nobody has migrated, or somebody has dropped them.
+pub(crate) fn is_missing_table(error: &sqlx::Error) -> bool {
     let Some(error) = error.as_database_error() else { return false };
     error.code().as_deref() == Some("42P01") || error.message().contains("no such table")
 }

@@ -11,6 +11,7 @@
 
 pub mod audit;
 mod backend;
+pub mod backup;
 pub mod checksum;
 mod database;
 mod encode;
@@ -46,6 +47,7 @@ pub use encode::{EncodedAppend, EventRow, OutboxRow, ReplyRow};
 pub use error::JournalError;
 pub use lease::Lease;
 pub use meta::Meta;
+pub(crate) use meta::is_missing_table;
 pub use pages::StoredSnapshot;
 pub use read::{DueWake, EventPages, Reader};
 pub use stored::{StoredEffect, StoredEvent, StoredReply};

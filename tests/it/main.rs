@@ -4,6 +4,10 @@
 
 mod actors;
 mod architecture;
+mod backup;
+mod cli;
+mod cli_replay;
+mod cli_serve;
 mod http;
 mod journal;
 mod killed;

@@ -2,7 +2,9 @@
 
 mod assisted;
 mod engine;
+mod keys;
 mod money;
+mod orders;
 mod products;
 mod vendors;
 
@@ -12,7 +14,7 @@ use super::error::Code;
 use super::lists::Listed;
 use super::routes::{Caller, Naming, Operation, Routes, get, post};
 use super::store::CheckoutAt;
-use super::told_orders::OrderItem;
+use super::told_orders::{OrderItem, WholeOrder};
 use super::told_products::{ProductChanged, WorkItem, WorkProduct};
 
 /// A step of a vendor.
@@ -61,6 +63,15 @@ fn vendor_routes(routes: Routes) -> Routes {
         .with(
             of_vendor(post("reinstate_vendor", "/vendors/{id}/reinstate", "Lets it sell again"), 200),
             vendors::reinstate,
+        )
+        .with(
+            post("make_vendor_key", "/vendors/{id}/keys", "Makes an API key for a vendor")
+                .by(Caller::Operator)
+                .named(Naming::Required)
+                .takes::<keys::KeyIn>()
+                .answers::<keys::KeyMade>(201)
+                .refuses(&[Code::InvalidValue, Code::SecretShown]),
+            keys::create,
         )
 }
 
@@ -120,6 +131,12 @@ pub(super) fn routes() -> Routes {
                 .reads(&[Projection::Orders])
                 .answers::<Listed<OrderItem>>(200),
             money::orders,
+        )
+        .with(
+            get("show_whole_order", "/orders/{id}", "An order with everything that is known of it")
+                .by(Caller::Operator)
+                .answers::<WholeOrder>(200),
+            orders::show,
         )
         .with(
             post("assist_order", "/assisted-orders", "Prices a cart for a shopper, who then pays it")

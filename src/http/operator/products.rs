@@ -55,6 +55,7 @@ pub(super) async fn show(
     let mut shown = WorkProduct::of(id, &known, &services.market.id, None);
     for (offer, sku) in shown.offers.iter_mut().zip(skus) {
         offer.available = available(&services, sku).await?;
+        offer.open = services.node.stock_view().is_open(sku).unwrap_or(false);
     }
     Ok(Json(shown))
 }

@@ -11,7 +11,7 @@ use souk_core::ids::{BuyerId, CheckoutId, Principal, ProductId, SkuId, StreamId,
 use souk_core::product::{Product, Status};
 
 use crate::http::auth::Shopper;
-use crate::http::body::{Body, Ids, NoBody};
+use crate::http::body::{Body, Ids, MaybeBody, NoBody};
 use crate::http::error::{ApiError, Code};
 use crate::http::idempotency::Named;
 use crate::http::{Services, Shared, caching, wire};
@@ -31,15 +31,23 @@ pub(super) struct CartOpened {
     token: String,
 }
 
+#[derive(Default, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "CartDraft")]
+#[serde(deny_unknown_fields)]
+pub(super) struct CartIn {
+    /// What the shopper's own system calls it; the order keeps it.
+    reference: Option<String>,
+}
+
 pub(super) async fn create(
     State(services): State<Shared>,
     named: Named,
-    _: NoBody,
+    MaybeBody(cart): MaybeBody<CartIn>,
 ) -> Result<Response, ApiError> {
-    let call = named.creating_for_nobody(&services, &())?;
+    let call = named.creating_for_nobody(&services, &cart)?;
     let (id, buyer) = (CheckoutId(call.derive("chk")), BuyerId(call.derive("buy")));
     let call = call.on_behalf_of(Principal::Buyer(buyer.0));
-    let command = Command::Open(opening(&services, buyer, None));
+    let command = Command::Open(opening(&services, buyer, cart.reference));
     let given = call.give::<Checkout>(&services, StreamId::Checkout(id), command).await?;
     let token = services.server_key.cart_token(id, buyer);
     Ok(given

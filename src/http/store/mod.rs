@@ -71,6 +71,7 @@ pub(super) fn routes() -> Routes {
         )
         .with(
             post("open_cart", "/carts", "Opens a cart and tells its token")
+                .may_take::<carts::CartIn>()
                 .answers::<carts::CartOpened>(201)
                 .refuses(&[Code::AlreadyExists, Code::InvalidValue]),
             carts::create,

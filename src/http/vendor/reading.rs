@@ -58,6 +58,7 @@ pub(super) async fn product(
     let mut shown = WorkProduct::of(id, &known, &services.market.id, Some(vendor.vendor()));
     for (offer, sku) in shown.offers.iter_mut().zip(own) {
         offer.available = available(&services, sku).await?;
+        offer.open = services.node.stock_view().is_open(sku).unwrap_or(false);
     }
     Ok(Json(shown))
 }

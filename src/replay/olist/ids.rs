@@ -1,8 +1,8 @@
-//! Ids of everything in a plan, each a function of what the source calls it.
+//! Ids of everything in a plan, each a function of what the source calls it. They name requests; the shop gives the
+//! things that come of them ids of its own.
 
 use sha2::{Digest, Sha256};
-use souk_core::ids::{CheckoutId, MovementId, ParcelId, ProductId, SkuId, StreamId, VariantId, VendorId};
-use souk_core::machine::CommandId;
+use souk_core::ids::{CheckoutId, ProductId, SkuId, VendorId};
 
 /// The vendor of this seller.
 pub fn vendor(seller: &str) -> VendorId {
@@ -19,35 +19,20 @@ pub fn product(product: &str) -> ProductId {
     ProductId(hash("product", product))
 }
 
-/// The one form that the product comes in.
-pub fn variant(product: &str) -> VariantId {
-    VariantId(hash("variant", product))
-}
-
 /// The vendor's offer of the product.
 pub fn sku(product: ProductId, vendor: VendorId) -> SkuId {
     // Of ids, not of what the source says: those all have the same length, so no two pairs read the same.
     SkuId(hash("sku", &format!("{product}/{vendor}")))
 }
 
-/// The one receipt of all the stock that the plan has of an offer.
-pub fn receipt(sku: SkuId) -> MovementId {
-    MovementId(hash("receipt", &sku.to_string()))
-}
-
-/// The checkout (and the order) of this order, for whoever may choose it.
+/// This order, and the cart that it is bought with.
 pub fn checkout(order: &str) -> CheckoutId {
     CheckoutId(hash("order", order))
 }
 
-/// Names a command, so that a resumed replay gives the same one again.
-pub fn command(stream: StreamId, step: &str) -> CommandId {
-    CommandId(hash("command", &format!("{stream}/{step}")))
-}
-
-/// The one parcel in which the vendor sends its part of this order.
-pub fn parcel(order: &str, vendor: VendorId) -> ParcelId {
-    ParcelId(hash("parcel", &format!("{vendor}/{order}")))
+/// The operator of a replay into a server of its own.
+pub fn operator_key() -> u128 {
+    hash("operator", "")
 }
 
 /// 128 bits of a hash without a key: the same on every machine, and nobody can make two things collide.
@@ -65,12 +50,10 @@ mod tests {
         // sha256 of "olist/seller/a", the first 16 bytes. Another value would make a resumed replay sell twice.
         assert_eq!(vendor("a").0, VENDOR_A);
         assert_ne!(vendor("a").0, product("a").0);
-        assert_ne!(product("a").0, variant("a").0);
         assert_ne!(vendor("a"), keeper());
         assert_ne!(vendor(""), keeper());
         assert_ne!(sku(product("a"), vendor("b")), sku(product("b"), vendor("a")));
-        assert_ne!(parcel("o", vendor("a")), parcel("o", vendor("b")));
-        assert_ne!(receipt(sku(product("a"), vendor("b"))).0, sku(product("a"), vendor("b")).0);
+        assert_ne!(operator_key(), keeper().0);
         assert_eq!(checkout("o"), checkout("o"));
     }
 

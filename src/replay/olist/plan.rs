@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use souk_core::ids::{CheckoutId, MovementId, ParcelId, ProductId, SkuId, VariantId, VendorId};
+use souk_core::ids::{CheckoutId, ProductId, SkuId, VendorId};
 use souk_core::money::{Money, MoneyError};
 
 use super::ids;
@@ -50,8 +50,6 @@ pub struct Vendor {
 pub struct Product {
     /// Names it.
     pub id: ProductId,
-    /// The one form it comes in.
-    pub variant: VariantId,
     /// What the source calls it.
     pub source: String,
     /// Category and short id.
@@ -80,8 +78,6 @@ pub struct Offer {
     pub needed: u32,
     /// Units that are received: all of them, or less when stock is scarce. Nothing is received when it is 0.
     pub received: u32,
-    /// Names the receipt.
-    pub receipt: MovementId,
 }
 
 /// An order to offer.
@@ -89,7 +85,7 @@ pub struct Offer {
 pub struct Order {
     /// What the source calls it.
     pub source: String,
-    /// Names its checkout, where the driver may choose that.
+    /// Names it, and the cart that it is bought with.
     pub checkout: CheckoutId,
     /// When it was bought: a reference, not the time of anything that souk does.
     pub purchased_at: SourceTime,
@@ -209,11 +205,6 @@ impl Order {
         self.lines.iter().map(|line| line.vendor).collect()
     }
 
-    /// Names the parcel in which this vendor sends its part.
-    pub fn parcel(&self, vendor: VendorId) -> ParcelId {
-        ids::parcel(&self.source, vendor)
-    }
-
     /// What the shopper pays for it.
     ///
     /// # Errors
@@ -253,8 +244,7 @@ fn offers<'a>(
             let vendor = ids::vendor(&unit.seller);
             let sku = ids::sku(ids::product(&unit.product), vendor);
             let (unit_price, unit_shipping) = (unit.price, unit.freight);
-            let receipt = ids::receipt(sku);
-            (n, Offer { sku, vendor, unit_price, unit_shipping, needed: 0, received: 0, receipt })
+            (n, Offer { sku, vendor, unit_price, unit_shipping, needed: 0, received: 0 })
         });
         offer.needed += 1;
         offer.received += u32::from(scarcity.receives(n));
@@ -355,7 +345,6 @@ fn products(
         offers.sort_by_key(|(first_sale, _)| *first_sale);
         products.push(Product {
             id: ids::product(id),
-            variant: ids::variant(id),
             source: id.to_owned(),
             title: names::title(category, id),
             category: names::category_code(category),

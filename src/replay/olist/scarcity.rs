@@ -1,5 +1,6 @@
 //! How much of what the orders need is received at all.
 
+use std::fmt;
 use std::str::FromStr;
 
 use super::decimal::{self, DecimalError};
@@ -34,6 +35,17 @@ impl Default for Scarcity {
     }
 }
 
+/// The share that is received, as [`FromStr`] reads it.
+impl fmt::Display for Scarcity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match WHOLE - self.missing {
+            WHOLE => f.write_str("1"),
+            0 => f.write_str("0"),
+            received => f.write_str(format!("0.{received:09}").trim_end_matches('0')),
+        }
+    }
+}
+
 impl FromStr for Scarcity {
     type Err = DecimalError;
     /// From the share that is received: 0 to 1.
@@ -65,6 +77,15 @@ mod tests {
         assert_eq!(missing("1.000", 100), [0; 0]);
         assert_eq!(missing("0", 3), [1, 2, 3]);
         assert_eq!(Scarcity::default(), "1".parse().expect("a share"));
+    }
+
+    #[test]
+    fn a_share_is_written_as_it_is_read() {
+        for (text, written) in [("0.90", "0.9"), ("1.0", "1"), ("0", "0"), ("0.000000001", "0.000000001")] {
+            let scarcity: Scarcity = text.parse().expect("a share");
+            assert_eq!(scarcity.to_string(), written);
+            assert_eq!(written.parse(), Ok(scarcity));
+        }
     }
 
     #[test]

@@ -17,7 +17,7 @@ use souk_core::ids::Partition;
 use sqlx::postgres::PgPoolOptions;
 use sqlx::sqlite::{SqlitePoolOptions, SqliteSynchronous};
 
-use crate::journal::{Database, JournalError, Pool, Set};
+use crate::journal::{Database, JournalError, Pool, Set, is_missing_table};
 
 pub use ledger::{Balance, PostingRow, account_name};
 pub use orders::{LineRow, OrderRow, OrderRows, ParcelRow, VendorOrderRow};
@@ -306,8 +306,13 @@ impl ReadModels {
 pub async fn all_cursors(database: &Database) -> Result<Vec<(String, Cursor)>, JournalError> {
     let pool = database.read_pool(Set::Read, 1).await?;
     let rows: Vec<(String, i64, String, i64)> =
-        on_pool!(&pool, pool => sqlx::query_as(ALL_CURSORS).fetch_all(pool).await)
-            .map_err(failed("read the projections' cursors"))?;
+        on_pool!(&pool, pool => sqlx::query_as(ALL_CURSORS).fetch_all(pool).await).map_err(|error| {
+            // Dropped, or not restored: as when the file is not there.
+            if is_missing_table(&error) {
+                return JournalError::Absent;
+            }
+            failed("read the projections' cursors")(error)
+        })?;
     pool.close().await;
     Ok(rows
         .into_iter()

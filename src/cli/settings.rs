@@ -1,0 +1,101 @@
+//! `--config`, `--database` and `--data`: the same for every command that opens a shop's data, on top of the
+//! settings' other layers.
+
+use std::path::{Path, PathBuf};
+
+use crate::app::{Shop, ShopOptions};
+use crate::clock::Clock;
+use crate::config::{Config, Flag, Loaded, LogFormat, Preset, Sources};
+use crate::journal::Database;
+use crate::telemetry::{self, Telemetry};
+
+use super::WrongUsage;
+
+/// Wins over `telemetry.log`, as in every program that logs this way.
+const LOG_VARIABLE: &str = "RUST_LOG";
+
+/// Which data, and where the other settings stand.
+#[derive(clap::Args, Clone, Debug, Default)]
+pub(super) struct SettingsArgument {
+    /// A file of settings; see `souk config show`
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Where the data lives: sqlite:DIRECTORY or postgres://USER:PASSWORD@HOST:PORT/DATABASE
+    #[arg(long, value_name = "URL")]
+    database: Option<String>,
+    /// The data directory: keys, the test bank's log, letters, and the database when none is named
+    #[arg(long, value_name = "DIR")]
+    data: Option<String>,
+}
+
+/// How a command behaves where nobody said otherwise.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Manner {
+    /// Does one thing, prints what came of it, and ends: logs warnings only.
+    Once,
+    /// Runs until it is told to stop, and logs what it does.
+    Server,
+}
+
+/// Settings that are good, with the logging that they ask for.
+#[derive(Debug)]
+pub(super) struct Settings {
+    pub(super) config: Config,
+    _telemetry: Telemetry,
+}
+
+impl SettingsArgument {
+    /// Every layer, with these flags and `more` of a command's own on top.
+    pub(super) fn sources(&self, manner: Manner, more: Vec<Flag>) -> Sources {
+        let own =
+            [("--database", "database.url", &self.database), ("--data", "database.data_dir", &self.data)];
+        let given = own.into_iter().filter_map(|(flag, key, value)| {
+            value.as_ref().map(|value| Flag { flag, key, value: value.clone() })
+        });
+        let flags = given.chain(more).collect();
+        let presets = match manner {
+            Manner::Once => vec![Preset { key: "telemetry.log", value: "warn".to_owned() }],
+            Manner::Server => Vec::new(),
+        };
+        Sources { presets, ..Sources::of_process(self.config.clone(), flags) }
+    }
+
+    /// Reads the settings of a command that does one thing, and starts logging.
+    ///
+    /// # Errors
+    /// When a setting is wrong: all faults at once.
+    pub(super) fn load(&self) -> anyhow::Result<Settings> {
+        Settings::of(self.sources(Manner::Once, Vec::new()))
+    }
+}
+
+impl Settings {
+    /// Reads the settings and starts the logging that they ask for.
+    pub(super) fn of(sources: Sources) -> anyhow::Result<Settings> {
+        let Loaded { config, .. } = Config::load(sources)?;
+        let given = std::env::var(LOG_VARIABLE).ok().filter(|filter| !filter.is_empty());
+        let options = telemetry::Options {
+            filter: given.as_deref().unwrap_or(&config.telemetry.log),
+            json: config.telemetry.log_format == LogFormat::Json,
+        };
+        // The settings' own filter was checked with them, so a wrong one is the variable's.
+        let started = telemetry::start(&options);
+        let _telemetry = started.map_err(|error| WrongUsage(format!("{LOG_VARIABLE}: {error}")))?;
+        Ok(Settings { config, _telemetry })
+    }
+
+    /// The database that they name.
+    pub(super) fn database(&self) -> anyhow::Result<Database> {
+        self.config.database_address().expose().parse().map_err(|error| WrongUsage::of(&error).into())
+    }
+
+    /// The directory of this server's files.
+    pub(super) fn data_dir(&self) -> &Path {
+        &self.config.database.data_dir
+    }
+
+    /// Opens the whole shop on it.
+    pub(super) async fn open_shop(&self, options: ShopOptions) -> anyhow::Result<Shop> {
+        Shop::open(&self.database()?, self.data_dir(), Clock::system(), options).await
+    }
+}
