@@ -9,6 +9,7 @@
 //! knowing that they did, leases lapse, groups are refused, rolled back, or lost at COMMIT. Then there are none,
 //! and everything that was promised for later must come to pass.
 
+mod bank;
 mod database;
 mod failure;
 mod kind;
@@ -18,14 +19,18 @@ mod people;
 mod plan;
 mod rng;
 mod schedule;
+mod shop;
 mod stats;
+mod steps;
 mod world;
 
 pub use failure::Failure;
 pub use options::Options;
 pub use plan::Plan;
 pub use souk_core::planted::Bug;
+pub use shop::Shop;
 pub use stats::{Situation, Stats};
+pub use steps::{Moment, Step};
 
 use world::World;
 

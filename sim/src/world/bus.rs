@@ -16,6 +16,8 @@ pub(crate) enum Message {
     Ask(Ask),
     /// The answer to such an order, and the event of the other stream it rests on.
     AskAnswer(AskId, AskAnswer, (StreamId, u64)),
+    /// The bank's notice of this number.
+    Notice(usize),
 }
 
 impl World {
@@ -47,12 +49,12 @@ impl World {
         self.schedule.push(at, Happening::Answer(client, number, said));
     }
 
-    fn is_lost(&mut self) -> bool {
-        !self.healed && self.rng.chance(self.plan.lose)
+    pub(super) fn is_lost(&mut self) -> bool {
+        !self.is_calm() && self.rng.chance(self.plan.lose)
     }
 
     fn is_doubled(&mut self) -> bool {
-        !self.healed && self.rng.chance(self.plan.double)
+        !self.is_calm() && self.rng.chance(self.plan.double)
     }
 
     pub(super) fn lost(&mut self, message: &Message) {
@@ -62,6 +64,7 @@ impl World {
     /// Asks and their answers leave one stream for another. Where the other one lives the sender does not know for
     /// sure: all streams live with the owner of their partitions, so it tries at home.
     pub(super) fn route_ask(&mut self, from: usize, ask: Ask) {
+        self.oracle.ask_leaves(&ask, &self.database);
         self.send(from, Message::Ask(ask));
     }
 
@@ -74,7 +77,10 @@ impl World {
     ) {
         match self.spokesmen.get(&id.stream).copied() {
             Some(client) => self.client_asked(client, id, answer, rests_on.1),
-            None => self.send(from, Message::AskAnswer(id, answer, rests_on)),
+            None => {
+                self.oracle.answer_leaves(id, &answer, rests_on, &self.database);
+                self.send(from, Message::AskAnswer(id, answer, rests_on));
+            }
         }
     }
 }
