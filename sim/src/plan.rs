@@ -97,7 +97,7 @@ impl Plan {
             pauses,
             lease,
             idle_in_transaction: rng.pick(&[lease * 2 / 5, lease * 3]),
-            skew_max_ms: rng.pick(&[0, 5, 300]),
+            skew_max_ms: rng.pick(&[0, 5, 300, 2_000]),
             sleep_after: rng.pick(&[20, 200, 1_000, 100_000]) * MS,
             load_max: rng.pick(&[1, 10, 100]) * MS,
             wakes_every: rng.pick(&[10, 50, 200]) * MS,

@@ -79,7 +79,9 @@ impl Shop {
         });
         let goods = goods.collect();
         let tax = rng.chance(500).then(|| TaxRule { jurisdiction: "BR".to_owned(), rate: Rate(725) });
-        let card_ms = rng.range(600, 6_000) as i64;
+        // Where everything is tight, whatever takes long comes too late.
+        let long = rng.pick(&[500, 2_000, 8_000]);
+        let card_ms = rng.range(100, long) as i64;
         Shop {
             goods,
             vendors,
@@ -92,12 +94,12 @@ impl Shop {
                 tax,
             },
             limits: Limits {
-                cart_ttl_ms: rng.pick(&[2_000, 20_000]),
-                quote_ttl_ms: rng.range(1_000, 8_000) as i64,
-                hold_ttl_ms: rng.range(700, 4_000) as i64,
+                cart_ttl_ms: rng.pick(&[800, 3_000, 20_000]),
+                quote_ttl_ms: rng.range(200, long) as i64,
+                hold_ttl_ms: rng.range(150, long) as i64,
                 card_ms,
                 instant_ms: card_ms,
-                pay_later_ms: rng.range(1_000, 10_000) as i64,
+                pay_later_ms: rng.range(200, 2 * long) as i64,
                 look_up_every_ms: rng.range(50, 800) as i64,
             },
             calm_opening: rng.chance(800),
@@ -107,7 +109,7 @@ impl Shop {
             rows_every: rng.pick(&[50, 200, 1_000]) * MS,
             call_patience: rng.range(20, 500) * MS,
             late_max: rng.pick(&[100, 2_000, 8_000]) * MS,
-            crash_at_step: rng.pick(&[0, 5, 20, 60]),
+            crash_at_step: rng.pick(&[0, 10, 40, 100]),
             meddling: rng.range(0, 5),
             cancels: rng.pick(&[0, 200, 500]),
         }

@@ -140,6 +140,8 @@ situations! {
     RefundedByItself,
     /// An order was placed.
     Placed,
+    /// An operator priced a cart that was sold.
+    Assisted,
     /// An order had lines of two vendors.
     OrderOfTwoVendors,
     /// A parcel left.
@@ -175,7 +177,14 @@ pub struct Stats {
 impl Default for Stats {
     fn default() -> Self {
         let counts = vec![0; Situation::ALL.len()];
-        Stats { counts, crashes: Crashes::default(), runs: 0, events: 0, steps: 0, digest: 0xcbf2_9ce4_8422_2325 }
+        Stats {
+            counts,
+            crashes: Crashes::default(),
+            runs: 0,
+            events: 0,
+            steps: 0,
+            digest: 0xcbf2_9ce4_8422_2325,
+        }
     }
 }
 

@@ -103,7 +103,8 @@ impl Oracle {
             self.event(event);
         }
         let Some(state) = self.folds.get(&append.stream) else { return };
-        let (deadline, waits) = (state.next_deadline(), state.open_asks().is_some_and(|asks| !asks.is_empty()));
+        let (deadline, waits) =
+            (state.next_deadline(), state.open_asks().is_some_and(|asks| !asks.is_empty()));
         self.demand(!waits || wake.is_some(), || {
             format!("wakes: {} waits for answers and has no row", append.stream)
         });

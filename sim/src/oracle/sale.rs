@@ -67,7 +67,8 @@ impl Oracle {
 
     /// Faults are off, and nothing is under way: every sale has come to an end, and every cent is somewhere.
     pub(super) fn sales_have_ended(&mut self, bank: &Bank) {
-        let ends: Vec<String> = self.folds.iter().filter_map(|(stream, state)| open_end(*stream, state)).collect();
+        let ends: Vec<String> =
+            self.folds.iter().filter_map(|(stream, state)| open_end(*stream, state)).collect();
         if let Some(open) = ends.first() {
             self.complain(|| format!("quiet: {open}"));
         }

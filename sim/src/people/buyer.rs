@@ -4,7 +4,9 @@
 use std::collections::VecDeque;
 
 use souk_core::any::AnyOutcome;
-use souk_core::checkout::{self, Address, CartLine, Command, Opening, PayStep, Rejection, Reply, Stage, State};
+use souk_core::checkout::{
+    self, Address, CartLine, Command, Opening, PayStep, Rejection, Reply, Stage, State, WrittenLine,
+};
 use souk_core::ids::{CheckoutId, OrderId, PaymentId, QuoteId, StreamId, SubjectId};
 use souk_core::money::Money;
 use souk_core::order::{self, CancelReason, Scope};
@@ -47,6 +49,8 @@ pub(super) struct Buyer {
     doing: Doing,
     /// How often it still tries to pay.
     tries: u64,
+    /// An operator prices its cart.
+    assisted: bool,
     /// The payment it has been to the bank for.
     acted: Option<PaymentId>,
     /// The order it was told of.
@@ -68,6 +72,7 @@ impl Buyer {
             lines,
             doing: Doing::Shopping,
             tries: shop.tries,
+            assisted: rng.chance(100),
             acted: None,
             placed: None,
             rested: false,
@@ -93,6 +98,16 @@ impl Buyer {
     fn give(&self, command: Command) -> Next {
         let (to, command) = (StreamId::Checkout(self.checkout), AnyCommand::Checkout(command));
         Next::Want(Errand::Give { to, command })
+    }
+
+    /// What the operator writes for the cart as it is now.
+    fn written(&self, rng: &mut Rng) -> Vec<WrittenLine> {
+        let line = |line: &CartLine| WrittenLine {
+            sku: line.sku,
+            unit_price: brl(rng.range(1, 9_000) as i64),
+            unit_shipping: brl(rng.range(0, 99) as i64),
+        };
+        self.lines.iter().map(line).collect()
     }
 
     fn cancel(&self, to: StreamId, rng: &mut Rng) -> Errand {
@@ -140,7 +155,9 @@ impl Buyer {
         rng: &mut Rng,
     ) -> Result<(), String> {
         match outcome {
-            Ok(Reply::Placed { order, .. }) | Err(Rejection::Placed { order }) => self.is_placed(*order, rng)?,
+            Ok(Reply::Placed { order, .. }) | Err(Rejection::Placed { order }) => {
+                self.is_placed(*order, rng)?
+            }
             _ if self.placed.is_some() => {
                 return Err(format!("was told of {:?} and now {outcome:?}", self.placed));
             }
@@ -174,6 +191,11 @@ impl Buyer {
                 } else {
                     self.do_without(lines);
                 }
+            }
+            // The operator does not know that lines it takes for gone are still in the cart.
+            Rejection::QuoteMismatch if self.assisted => {
+                self.assisted = false;
+                self.doing = Doing::Quote;
             }
             Rejection::QuoteChanged { quote, total } => self.doing = Doing::Pay(*quote, *total),
             Rejection::NoAnswer | Rejection::QuoteDropped | Rejection::NoQuote => self.doing = Doing::Quote,
@@ -260,6 +282,7 @@ impl Person for Buyer {
                     Next::Rest(MS)
                 }
             },
+            Doing::Quote if self.assisted => self.give(Command::WriteQuote { lines: self.written(rng) }),
             Doing::Quote => self.give(Command::RequestQuote),
             Doing::Pay(..) if self.tries == 0 => {
                 self.doing = Doing::GiveUp;

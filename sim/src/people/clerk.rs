@@ -37,7 +37,7 @@ impl Clerk {
         Clerk { vendor, cancels: shop.cancels, seen: 0, acts: VecDeque::new() }
     }
 
-    fn plan_work(&mut self, order: OrderId, number: u32, rng: &mut Rng) {
+    fn plan_work(&mut self, order: OrderId, number: u32, lines: &[u32], rng: &mut Rng) {
         let by = Actor::Vendor(self.vendor);
         let give = |command| Act::Give(order, command);
         let wait = |rng: &mut Rng| Act::Wait(rng.range(1, 400) * MS);
@@ -49,10 +49,16 @@ impl Clerk {
             let reason = CancelReason::NotAvailable;
             self.acts.push_back(give(Command::Cancel { by, scope: Scope::VendorOrder(number), reason }));
         }
-        if rng.chance(800) {
-            let parcel = ParcelId(order.0 << 8 | u128::from(number));
+        // Mostly everything in one parcel; now and then each line by itself.
+        let parcels: Vec<Option<Vec<u32>>> = match rng.below(10) {
+            0 | 1 => Vec::new(),
+            2..5 => lines.iter().map(|line| Some(vec![*line])).collect(),
+            _ => vec![None],
+        };
+        for (n, lines) in (0..).zip(parcels) {
+            let parcel = ParcelId(order.0 << 16 | u128::from(number) << 8 | n);
             let tracking = rng.chance(500).then(|| "T 1".to_owned());
-            let ship = Command::Ship { by, vendor_order: number, parcel, lines: None, tracking };
+            let ship = Command::Ship { by, vendor_order: number, parcel, lines, tracking };
             self.acts.push_back(give(ship));
             self.acts.push_back(wait(rng));
             if rng.chance(700) {
@@ -74,9 +80,9 @@ impl Person for Clerk {
         }
         let Some(sold) = scene.sold.get(self.seen) else { return Next::Idle(LOOK_EVERY) };
         self.seen += 1;
-        let number = (1..).zip(&sold.vendors).find(|(_, vendor)| **vendor == self.vendor);
-        if let Some((number, _)) = number {
-            self.plan_work(sold.order, number, rng);
+        let own = (1..).zip(&sold.vendor_orders).find(|(_, (vendor, _))| *vendor == self.vendor);
+        if let Some((number, (_, lines))) = own {
+            self.plan_work(sold.order, number, lines, rng);
         }
         Next::Rest(1)
     }

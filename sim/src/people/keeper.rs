@@ -160,8 +160,8 @@ impl Keeper {
         }
         let sold = &scene.sold[rng.below(scene.sold.len() as u64) as usize];
         let scope = match rng.below(3) {
-            0 => Scope::Line(rng.range(1, u64::from(sold.lines)) as u32),
-            1 => Scope::VendorOrder(rng.range(1, sold.vendors.len() as u64) as u32),
+            0 => Scope::Line(1),
+            1 => Scope::VendorOrder(rng.range(1, sold.vendor_orders.len() as u64) as u32),
             _ => Scope::Order,
         };
         let reason = CancelReason::SuspectedFraud;

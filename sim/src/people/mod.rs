@@ -81,9 +81,8 @@ pub(crate) struct Scene<'a> {
 #[derive(Clone, Debug)]
 pub(crate) struct Sold {
     pub order: OrderId,
-    /// The vendor of each vendor order, from number 1.
-    pub vendors: Vec<VendorId>,
-    pub lines: u32,
+    /// The vendor and the lines of each vendor order, from number 1.
+    pub vendor_orders: Vec<(VendorId, Vec<u32>)>,
 }
 
 /// Somebody with a plan.

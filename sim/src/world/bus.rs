@@ -26,8 +26,10 @@ impl World {
             return self.lost(&message);
         }
         if self.is_doubled() {
-            let at = self.now + self.within(self.plan.delay_max);
-            self.schedule.push(at, Happening::Arrival(node, message.clone()));
+            // The copy may take another way, and meet whoever owns the stream by then.
+            let at = self.now + self.within(4 * self.plan.delay_max);
+            let way = self.rng.below(2) as usize;
+            self.schedule.push(at, Happening::Arrival(way, message.clone()));
         }
         let at = self.now + self.within(self.plan.delay_max);
         self.schedule.push(at, Happening::Arrival(node, message));

@@ -38,12 +38,7 @@ impl World {
     }
 
     /// Of a step that is durable nobody has been told yet: now and then nobody will be.
-    pub(super) fn ends_before_answer(
-        &mut self,
-        node: usize,
-        incarnation: Incarnation,
-        ordinal: u64,
-    ) -> bool {
+    pub(super) fn ends_before_answer(&mut self, node: usize, incarnation: Incarnation, ordinal: u64) -> bool {
         let durable = AppendId { incarnation, ordinal: 0 }..=AppendId { incarnation, ordinal };
         let chance = self.plan.shop.as_ref().map_or(0, |shop| shop.crash_at_step);
         let ends = self.nodes[node].steps.range(durable).next().is_some()

@@ -185,7 +185,9 @@ impl World {
         ordinal: u64,
         position: u64,
     ) {
-        if self.live(node, stream, incarnation).is_some() && !self.ends_before_answer(node, incarnation, ordinal) {
+        if self.live(node, stream, incarnation).is_some()
+            && !self.ends_before_answer(node, incarnation, ordinal)
+        {
             self.step(node, stream, AnyInput::Durable(ordinal, position));
         }
     }

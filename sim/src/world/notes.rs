@@ -1,8 +1,10 @@
 //! What came to pass, as the durable history tells it.
 
+use std::collections::BTreeMap;
+
 use souk_core::any::AnyEvent;
 use souk_core::checkout::{self, AttemptEnded};
-use souk_core::ids::StreamId;
+use souk_core::ids::{StreamId, VendorId};
 use souk_core::{inventory, order, payment, product, vendor};
 
 use super::World;
@@ -17,13 +19,17 @@ impl World {
             if let (AnyEvent::Order(order::Event::Placed(placed)), StreamId::Order(order)) =
                 (&event.event, event.stream)
             {
-                let mut vendors: Vec<_> = placed.lines.iter().map(|line| line.vendor).collect();
-                vendors.sort_unstable();
-                vendors.dedup();
-                if vendors.len() > 1 {
+                let mut lines: BTreeMap<VendorId, Vec<u32>> = BTreeMap::new();
+                for line in &placed.lines {
+                    lines.entry(line.vendor).or_default().push(line.number);
+                }
+                if placed.assisted {
+                    self.saw(Situation::Assisted);
+                }
+                if lines.len() > 1 {
                     self.saw(Situation::OrderOfTwoVendors);
                 }
-                self.sold.push(Sold { order, vendors, lines: placed.lines.len() as u32 });
+                self.sold.push(Sold { order, vendor_orders: lines.into_iter().collect() });
             }
             if let Some(situation) = situation(&event.event) {
                 self.saw(situation);

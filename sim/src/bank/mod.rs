@@ -4,6 +4,10 @@
 //! It keeps a log of its deeds, and it is strict: whoever uses a key for something else, asks for the same money
 //! under two keys, or gives back what was never taken has made a mistake, and the history ends.
 
+mod habit;
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use souk_core::ids::PaymentId;
@@ -12,72 +16,7 @@ use souk_core::payment::{CallKind, Method, Operation, ProviderCall, ProviderFact
 use crate::rng::Rng;
 use crate::schedule::Micros;
 
-/// What the bank thinks of a card.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Verdict {
-    /// Good.
-    Yes,
-    /// No.
-    No,
-    /// The shopper is asked first.
-    Ask,
-    /// Reserves and refuses to take.
-    NoCapture,
-    /// A slip that can be paid even after it was let go.
-    DespiteVoid,
-    /// Reserves, and takes by itself some time later, whatever was said meanwhile.
-    Takes,
-}
-
-/// How words get lost between the bank and its callers.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Delivery {
-    /// They do not.
-    Plain,
-    /// It is done and nobody is told: only a look-up tells.
-    Silent,
-    /// The first call of each key is never heard.
-    Deaf,
-    /// It is done later, and told by a notice.
-    Late,
-    /// Each notice comes twice, the second late and behind newer ones.
-    Twice,
-}
-
-/// What a token makes the bank do.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Habit {
-    verdict: Verdict,
-    delivery: Delivery,
-}
-
-impl Habit {
-    /// Of `method:verdict:delivery`.
-    fn of(token: &str) -> Self {
-        let mut words = token.split(':').skip(1);
-        let verdict = match words.next() {
-            Some("no") => Verdict::No,
-            Some("ask") => Verdict::Ask,
-            Some("no_capture") => Verdict::NoCapture,
-            Some("despite_void") => Verdict::DespiteVoid,
-            Some("takes") => Verdict::Takes,
-            _ => Verdict::Yes,
-        };
-        let delivery = match words.next() {
-            Some("silent") => Delivery::Silent,
-            Some("deaf") => Delivery::Deaf,
-            Some("late") => Delivery::Late,
-            Some("twice") => Delivery::Twice,
-            _ => Delivery::Plain,
-        };
-        Habit { verdict, delivery }
-    }
-
-    /// What was not done is always said: no look-up could tell it.
-    fn answers(self, fact: &ProviderFact) -> bool {
-        self.delivery != Delivery::Silent || matches!(fact, ProviderFact::Failed { .. })
-    }
-}
+use habit::{Delivery, Habit, Verdict};
 
 /// Where a payment stands at the bank.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -256,7 +195,7 @@ impl Bank {
             return Some(self.look_up(call.payment, of));
         }
         let habit = match &call.operation {
-            Operation::Authorise { method, .. } => Habit::of(token(method)),
+            Operation::Authorise { method, .. } => Habit::of(method),
             _ => match self.habit(call.payment) {
                 Some(habit) => habit,
                 None => return Some(ProviderFact::Nothing),
@@ -316,7 +255,7 @@ impl Bank {
             self.mistake = Some(format!("{} is asked for a second time, by {}", call.payment, call.key));
             return (failed("payment_exists"), None);
         }
-        let habit = Habit::of(token(method));
+        let habit = Habit::of(method);
         let (stands, deed) = match (habit.verdict, method) {
             (Verdict::No, _) => (Stands::Declined, None),
             (_, Method::PayLater { .. }) => (Stands::Awaiting, None),
@@ -361,7 +300,9 @@ impl Bank {
     }
 
     fn refund(&mut self, call: &ProviderCall, amount: i64) -> Done {
-        let Some(account) = self.accounts.get_mut(&call.payment) else { return (ProviderFact::Nothing, None) };
+        let Some(account) = self.accounts.get_mut(&call.payment) else {
+            return (ProviderFact::Nothing, None);
+        };
         if amount <= 0 || amount > account.kept() {
             let kept = account.kept();
             self.mistake = Some(format!("{} gives back {amount}, the bank keeps {kept}", call.key));
@@ -421,10 +362,4 @@ type Done = (ProviderFact, Option<&'static str>);
 
 fn failed(reason: &str) -> ProviderFact {
     ProviderFact::Failed { reason: reason.to_owned() }
-}
-
-fn token(method: &Method) -> &str {
-    match method {
-        Method::Card { token } | Method::Instant { token } | Method::PayLater { token } => token,
-    }
 }
