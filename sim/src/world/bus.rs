@@ -22,14 +22,14 @@ pub(crate) enum Message {
 
 impl World {
     pub(super) fn send(&mut self, node: usize, message: Message) {
-        if self.is_lost() {
-            return self.lost(&message);
-        }
         if self.is_doubled() {
             // The copy may take another way, and meet whoever owns the stream by then.
             let at = self.now + self.within(4 * self.plan.delay_max);
             let way = self.rng.below(2) as usize;
             self.schedule.push(at, Happening::Arrival(way, message.clone()));
+        }
+        if self.is_lost() {
+            return self.lost(&message);
         }
         let at = self.now + self.within(self.plan.delay_max);
         self.schedule.push(at, Happening::Arrival(node, message));
