@@ -3,7 +3,7 @@
 use souk_sim::{Moment, Options, Situation, Step, run, seeds};
 
 /// Enough for every situation to come up, and for a process to end at every step of a sale, in a few seconds.
-const SEEDS: u64 = 2_000;
+const SEEDS: u64 = 4_000;
 
 #[test]
 fn no_history_breaks_a_promise_and_every_situation_occurs() {

@@ -97,7 +97,7 @@ impl Buyer {
 
     fn give(&self, command: Command) -> Next {
         let (to, command) = (StreamId::Checkout(self.checkout), AnyCommand::Checkout(command));
-        Next::Want(Errand::Give { to, command })
+        Next::give(to, command)
     }
 
     /// What the operator writes for the cart as it is now.
@@ -309,7 +309,7 @@ impl Person for Buyer {
             }
             Doing::Watch if self.rested => {
                 self.rested = false;
-                Next::Want(Errand::Look(StreamId::Checkout(self.checkout)))
+                Next::want(Errand::Look(StreamId::Checkout(self.checkout)))
             }
             Doing::Watch => {
                 self.rested = true;
@@ -319,11 +319,11 @@ impl Person for Buyer {
             Doing::Peek => {
                 self.doing = Doing::Watch;
                 let order = StreamId::Order(OrderId(self.checkout.0));
-                Next::Want(if rng.chance(500) { Errand::Look(order) } else { self.cancel(order, rng) })
+                Next::want(if rng.chance(500) { Errand::Look(order) } else { self.cancel(order, rng) })
             }
             Doing::Cancel(order) => {
                 self.doing = Doing::Nothing;
-                Next::Want(self.cancel(StreamId::Order(order), rng))
+                Next::want(self.cancel(StreamId::Order(order), rng))
             }
             Doing::GiveUp => {
                 self.doing = Doing::Nothing;

@@ -74,7 +74,7 @@ impl Person for Clerk {
             Some(Act::Wait(pause)) => return Next::Rest(pause),
             Some(Act::Give(order, command)) => {
                 let (to, command) = (StreamId::Order(order), AnyCommand::Order(command));
-                return Next::Want(Errand::Give { to, command });
+                return Next::give(to, command);
             }
             None => {}
         }

@@ -241,7 +241,7 @@ impl Person for Holder {
         }
         match self.acts.pop_front() {
             Some(Act::Wait(pause)) => Next::Rest(pause),
-            Some(act) => Next::Want(self.errand(act, now, plan, rng)),
+            Some(act) => Next::want(self.errand(act, now, plan, rng)),
             None if self.rounds == 0 => Next::Content,
             None => {
                 self.rounds -= 1;

@@ -20,6 +20,7 @@ use crate::shop::{Goods, Shop, brl};
 use super::{Errand, Next, Outcome, Person, Scene};
 
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "a dozen of them per history")]
 enum Act {
     Give(StreamId, AnyCommand),
     Wait(Micros),
@@ -166,7 +167,7 @@ impl Keeper {
         };
         let reason = CancelReason::SuspectedFraud;
         let command = order::Command::Cancel { by: order::Actor::Operator, scope, reason };
-        Next::Want(Errand::Give { to: StreamId::Order(sold.order), command: AnyCommand::Order(command) })
+        Next::give(StreamId::Order(sold.order), AnyCommand::Order(command))
     }
 }
 
@@ -176,7 +177,7 @@ impl Person for Keeper {
             None => Next::Content,
             Some(Act::Wait(pause)) => Next::Rest(pause),
             Some(Act::Cancel) => self.cancel(scene, rng),
-            Some(Act::Give(to, command)) => Next::Want(Errand::Give { to, command }),
+            Some(Act::Give(to, command)) => Next::give(to, command),
             Some(Act::Ready) => Next::Rest(1),
         }
     }

@@ -46,12 +46,23 @@ pub(crate) enum Errand {
 #[derive(Debug)]
 pub(crate) enum Next {
     Rest(Micros),
-    Want(Errand),
+    Want(Box<Errand>),
     /// Does at the bank's what this payment waits for, or fails to.
     AtTheBank(PaymentId, bool),
     /// Has nothing to do unless something new comes up.
     Idle(Micros),
     Content,
+}
+
+impl Next {
+    /// Gives this command to this machine.
+    fn give(to: StreamId, command: AnyCommand) -> Self {
+        Next::want(Errand::Give { to, command })
+    }
+
+    fn want(errand: Errand) -> Self {
+        Next::Want(Box::new(errand))
+    }
 }
 
 /// What came of an errand.

@@ -92,7 +92,7 @@ impl World {
                 self.schedule.push(self.now + pause.max(1), Happening::Go(client));
             }
             Next::Content => {}
-            Next::Want(errand) => self.want(client, errand),
+            Next::Want(errand) => self.want(client, *errand),
             Next::AtTheBank(payment, ok) => {
                 self.trace(|| format!("client {client} is at the bank for {payment}: {ok}"));
                 self.bank.shopper_acts(payment, ok, self.now, &mut self.rng);

@@ -15,6 +15,7 @@ use crate::stats::Situation;
 
 /// What waits for the writer.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "nearly all of them are appends")]
 pub(crate) enum Item {
     Append(Append),
     Snapshot(AnySnapshot),
