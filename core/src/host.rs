@@ -571,7 +571,11 @@ impl<M: Machine, P> Host<M, P> {
         actions: &mut Vec<Action<M, P>>,
     ) {
         for (id, effect) in effects {
-            self.emit(Action::Effect(id, effect), actions);
+            if planted::is(Bug::CallBeforeKey) {
+                actions.push(Action::Effect(id, effect));
+            } else {
+                self.emit(Action::Effect(id, effect), actions);
+            }
         }
         let asks: Vec<Ask> = M::open_asks(&self.state)
             .map(|asks| asks.iter().filter(|ask| ask.id.seq > before).cloned().collect())

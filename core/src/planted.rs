@@ -22,11 +22,21 @@ pub enum Bug {
     DoubleRelease,
     /// A yes leaves the host before its events are durable.
     ReplyBeforeCommit,
+    /// The provider is called before the call's key is durable.
+    CallBeforeKey,
+    /// A refund that is repeated gets another key.
+    RefundKeyRegenerated,
+    /// An attempt that takes too long releases its holds before the money was let go.
+    ReleaseBeforeVoid,
+    /// The money is taken as soon as the first of several holds is committed.
+    CaptureBeforeCommit,
+    /// Money that comes after a payment was over is overlooked.
+    LateMoneyOverlooked,
 }
 
 impl Bug {
     /// All of them.
-    pub const ALL: [Bug; 8] = [
+    pub const ALL: [Bug; 13] = [
         Bug::EarlyRefusal,
         Bug::StaleIncarnation,
         Bug::EarlyView,
@@ -35,6 +45,11 @@ impl Bug {
         Bug::EpochWithoutLock,
         Bug::DoubleRelease,
         Bug::ReplyBeforeCommit,
+        Bug::CallBeforeKey,
+        Bug::RefundKeyRegenerated,
+        Bug::ReleaseBeforeVoid,
+        Bug::CaptureBeforeCommit,
+        Bug::LateMoneyOverlooked,
     ];
 }
 

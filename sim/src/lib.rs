@@ -1,7 +1,8 @@
 //! Deterministic simulation of core machines and hosts under seeded faults.
 //!
-//! A seed is a whole history: two nodes, a model of the journal's database, a bus that loses, doubles and delays,
-//! and people who fight over the last unit. No thread, no clock, no await: everything happens in virtual time, so
+//! A seed is a whole history: two nodes, a model of the journal's database, a bus that loses, doubles and delays, a
+//! bank with habits, and people who fight over the last unit. In half of them people deal with shards directly, in
+//! the other half whole sales are made: quoted, held, paid, placed, sent, cancelled and given back. No thread, no clock, no await: everything happens in virtual time, so
 //! the same seed gives the same history, and a failure prints the command that replays it. The hosts, the machines
 //! and the sequencer are the very code that production runs; the verifier is the one behind `souk verify`.
 //!
@@ -9,6 +10,7 @@
 //! knowing that they did, leases lapse, groups are refused, rolled back, or lost at COMMIT. Then there are none,
 //! and everything that was promised for later must come to pass.
 
+mod bank;
 mod database;
 mod failure;
 mod kind;
@@ -18,14 +20,18 @@ mod people;
 mod plan;
 mod rng;
 mod schedule;
+mod shop;
 mod stats;
+mod steps;
 mod world;
 
 pub use failure::Failure;
 pub use options::Options;
 pub use plan::Plan;
+pub use shop::Shop;
 pub use souk_core::planted::Bug;
 pub use stats::{Situation, Stats};
+pub use steps::{Crashes, Moment, Step};
 
 use world::World;
 

@@ -4,6 +4,7 @@ use souk_core::ids::{LocationId, SkuId, StreamId};
 
 use crate::rng::Rng;
 use crate::schedule::{MS, Micros};
+use crate::shop::Shop;
 
 /// The conditions of one history. Every probability is per mille.
 #[derive(Clone, Debug)]
@@ -62,6 +63,8 @@ pub struct Plan {
     pub ttl_max_ms: u64,
     /// How many extra movements of stock the operator makes.
     pub movements: u64,
+    /// What is special when whole sales are made; without it people deal with shards directly.
+    pub shop: Option<Shop>,
 }
 
 impl Plan {
@@ -76,8 +79,10 @@ impl Plan {
         let panic = strength(&[2, 10, 40]);
         let lease = rng.range(100, 1_000) * MS;
         let skus = rng.pick(&[1, 1, 2, 3, 4]);
+        let skus: Vec<SkuId> = (0..skus).map(|n| nth_sku(n, rng.chance(400))).collect();
+        let shop = rng.chance(500).then(|| Shop::draw(rng, &skus));
         Plan {
-            troubled_until: rng.range(1_000, 8_000) * MS,
+            troubled_until: rng.range(1_000, if shop.is_some() { 15_000 } else { 8_000 }) * MS,
             lose,
             double,
             delay_max: rng.pick(&[1, 5, 50, 400]) * MS,
@@ -92,18 +97,19 @@ impl Plan {
             pauses,
             lease,
             idle_in_transaction: rng.pick(&[lease * 2 / 5, lease * 3]),
-            skew_max_ms: rng.pick(&[0, 5, 300]),
+            skew_max_ms: rng.pick(&[0, 5, 300, 2_000]),
             sleep_after: rng.pick(&[20, 200, 1_000, 100_000]) * MS,
             load_max: rng.pick(&[1, 10, 100]) * MS,
             wakes_every: rng.pick(&[10, 50, 200]) * MS,
             snapshots_every: rng.pick(&[1, 3, 8, 1_000]),
             handler_looks_first: rng.chance(500),
-            skus: (0..skus).map(|n| nth_sku(n, rng.chance(400))).collect(),
-            units: rng.pick(&[1, 1, 2, 3, 8]),
+            skus,
+            units: rng.pick(if shop.is_some() { &[1, 2, 3, 8, 20] } else { &[1, 1, 2, 3, 8] }),
             shoppers: rng.range(2, 10) as usize,
             rounds: rng.range(1, 5),
             ttl_max_ms: rng.pick(&[300, 2_000, 6_000]),
             movements: rng.range(0, 8),
+            shop,
         }
     }
 

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::steps::Crashes;
+
 macro_rules! situations {
     ($($(#[$doc:meta])* $name:ident),+ $(,)?) => {
         /// A situation that the histories of a test run must contain.
@@ -84,12 +86,84 @@ situations! {
     ZombieSilent,
     /// A node's clock went back.
     ClockWentBack,
+    /// A host was started before its stream was created, and closed by the creation.
+    StartedTooEarly,
+    /// An ask brought a stream back that slept.
+    AskWokeSleeper,
+    /// A request came again while its first try had no answer.
+    RequestInFlight,
+    /// An open row of the outbox was read again.
+    RowReadAgain,
+    /// The bank heard a call that it had carried out before.
+    CalledAgain,
+    /// The bank told something again.
+    NoticeRepeated,
+    /// A shard followed its product.
+    SkuFollowed,
+    /// A vendor was suspended.
+    VendorSuspended,
+    /// A quote could not be, or ran out.
+    QuoteDropped,
+    /// A cart was forgotten.
+    CartForgotten,
+    /// A round of holds found too few units.
+    RoundOutOfStock,
+    /// A round of holds took too long.
+    RoundTimedOut,
+    /// The bank said no.
+    PaymentFailed,
+    /// The shopper had to act at the bank's.
+    ShopperChallenged,
+    /// The shopper had a slip to pay.
+    PaidLater,
+    /// The money came at once, before anything was committed.
+    CapturedBeforeCommit,
+    /// The money came while holds were being committed.
+    CapturedWhileCommitting,
+    /// An attempt took too long.
+    AttemptTimedOut,
+    /// A shopper gave up while paying.
+    AbandonedWhilePaying,
+    /// A call ended without an answer.
+    OutcomeUnknown,
+    /// The bank was asked what had become of a call.
+    LookedUp,
+    /// A call that had not happened was made again.
+    CallRepeated,
+    /// The bank had never heard of a payment.
+    NeverReached,
+    /// The bank would not take what it had reserved.
+    CaptureRefused,
+    /// Money was let go.
+    Voided,
+    /// Money came that nobody wanted any more, and went back.
+    RefundedByItself,
+    /// An order was placed.
+    Placed,
+    /// An operator priced a cart that was sold.
+    Assisted,
+    /// An order had lines of two vendors.
+    OrderOfTwoVendors,
+    /// A parcel left.
+    Shipped,
+    /// A parcel arrived.
+    Delivered,
+    /// A shopper cancelled.
+    CancelledByBuyer,
+    /// A vendor cancelled.
+    CancelledByVendor,
+    /// The operator cancelled.
+    CancelledByOperator,
+    /// An order's money went back.
+    RefundedForOrder,
 }
 
 /// Counts of one run or of many.
 #[derive(Clone, Debug)]
 pub struct Stats {
     counts: Vec<u64>,
+    /// Where in a sale processes ended.
+    pub crashes: Crashes,
     /// Histories.
     pub runs: u64,
     /// Durable events.
@@ -103,7 +177,14 @@ pub struct Stats {
 impl Default for Stats {
     fn default() -> Self {
         let counts = vec![0; Situation::ALL.len()];
-        Stats { counts, runs: 0, events: 0, steps: 0, digest: 0xcbf2_9ce4_8422_2325 }
+        Stats {
+            counts,
+            crashes: Crashes::default(),
+            runs: 0,
+            events: 0,
+            steps: 0,
+            digest: 0xcbf2_9ce4_8422_2325,
+        }
     }
 }
 
@@ -132,6 +213,7 @@ impl Stats {
         for (mine, theirs) in self.counts.iter_mut().zip(&other.counts) {
             *mine += theirs;
         }
+        self.crashes.add(&other.crashes);
         self.runs += other.runs;
         self.events += other.events;
         self.steps += other.steps;
@@ -149,6 +231,6 @@ impl fmt::Display for Stats {
         for situation in Situation::ALL {
             writeln!(f, "{:>10}  {situation:?}", self.count(*situation))?;
         }
-        Ok(())
+        self.crashes.fmt(f)
     }
 }

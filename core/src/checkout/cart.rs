@@ -2,6 +2,7 @@
 
 use crate::inventory;
 use crate::machine::{Ctx, Decision, Due, EventMeta};
+use crate::planted::{self, Bug};
 use crate::text;
 
 use super::decide::{Decided, editable, happened};
@@ -38,6 +39,9 @@ fn next_due(state: &State, ctx: &Ctx) -> Option<Decision<Checkout>> {
         Stage::Quoted => dropped(QuoteDropped::Expired, Rejection::NoQuote),
         Stage::Paying(attempt) if attempt.step == PayStep::Holding => {
             paying::ended(state, AttemptEnded::HoldsTimedOut, Reply::Noted)
+        }
+        Stage::Paying(_) if planted::is(Bug::ReleaseBeforeVoid) => {
+            paying::ended(state, AttemptEnded::TimedOut, Reply::Noted)
         }
         // Nothing is released before the provider has let the money go.
         Stage::Paying(_) => Decision::of(vec![Event::VoidAsked { why: VoidReason::TimedOut }], Reply::Noted),

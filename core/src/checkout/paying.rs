@@ -6,6 +6,7 @@ use crate::inventory::{self, HOLD_TTL_MAX_MS};
 use crate::machine::{Ctx, Decision};
 use crate::money::Money;
 use crate::payment::{self, Intent, Method};
+use crate::planted::{self, Bug};
 
 use super::decide::{Decided, happened, named, noted, parked};
 use super::{
@@ -133,7 +134,8 @@ pub(super) fn committed(state: &State, ask: AskId, hold: HoldId, answer: &AskAns
         return Ok(commit_refused(state, attempt));
     }
     let done = |other: &super::RoundHold| matches!(other.stage, HoldStage::Committed(_));
-    let last = attempt.holds.iter().all(|other| other.hold == hold || done(other));
+    let last = planted::is(Bug::CaptureBeforeCommit)
+        || attempt.holds.iter().all(|other| other.hold == hold || done(other));
     Ok(match (last, attempt.captured) {
         (false, _) => Decision::of(vec![Event::LineCommitted { ask, hold }], Reply::Noted),
         (true, false) => Decision::of(vec![Event::CaptureAsked { ask, hold }], Reply::Noted),

@@ -137,8 +137,9 @@ fn about_hold(state: &State, asked: u64, request: &Request, ctx: &Ctx) -> Decide
             let event = match hold.map(|hold| hold.state) {
                 Some(HoldState::Held | HoldState::Pinned(_)) => Event::Released { hold: id },
                 Some(HoldState::Allocated) => Event::Deallocated { hold: id },
-                // After its deadline it would be refused anyway.
-                None if *deadline < ctx.now => return Ok(Decision::unchanged(Reply::Undone)),
+                // Should the hold still come, it is refused by its deadline. Only what is recorded says so for ever:
+                // the next owner's clock may be behind.
+                None if *deadline < state.last_at => return Ok(Decision::unchanged(Reply::Undone)),
                 None => Event::Barred { hold: id, until: *deadline },
             };
             Ok(Decision::of(vec![event], Reply::Undone))

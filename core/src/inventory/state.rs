@@ -23,6 +23,9 @@ pub struct State {
     pub ended: BTreeMap<HoldId, Ended>,
     /// The same, by when they may be forgotten.
     pub forget: BTreeSet<(Timestamp, HoldId)>,
+    /// When the last event happened. However often the shard moves, and whatever its next owner's clock says, time
+    /// never goes back behind this; behind a later time that left no event it may.
+    pub last_at: Timestamp,
 }
 
 /// One SKU's stock.
@@ -125,6 +128,7 @@ impl State {
     }
 
     pub(super) fn fold(&mut self, meta: EventMeta, event: &Event) {
+        self.last_at = meta.at;
         self.forget_ended(meta.at);
         match event {
             Event::Opened { sku, asked } => self.set_open(*sku, true, *asked),

@@ -7,6 +7,7 @@ use crate::ids::OrderId;
 use crate::journal::EffectId;
 use crate::machine::{Ctx, Decision, Due, EventMeta, Reply as Replied};
 use crate::order;
+use crate::planted::{self, Bug};
 
 use super::{
     Answer, CallKind, Command, Event, Intent, News, Operation, Payment, ProviderCall, RefundId, Rejection,
@@ -161,7 +162,15 @@ impl Draft {
     /// Makes a call again that did not happen: the same call, under the same key.
     pub fn repeat(&mut self, kind: CallKind) {
         self.happen(Event::CallRepeated { key: kind.key(self.intent.payment) });
-        self.call(kind);
+        match kind {
+            CallKind::Refund(n) if planted::is(Bug::RefundKeyRegenerated) => {
+                let refund = self.state.refunds.iter().find(|refund| refund.id.n == n);
+                let Some(amount) = refund.map(|refund| refund.amount) else { return };
+                let key = format!("{}-{}", kind.key(self.intent.payment), self.ctx.next_seq);
+                self.send(key, Operation::Refund { amount });
+            }
+            _ => self.call(kind),
+        }
     }
 
     /// Lets go what is reserved, once nobody wants it and no capture is under way that may still take it.

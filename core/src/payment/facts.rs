@@ -2,6 +2,7 @@
 
 use crate::journal::EffectId;
 use crate::machine::Decision;
+use crate::planted::{self, Bug};
 
 use super::decide::Draft;
 use super::{
@@ -63,6 +64,9 @@ fn about<'a>(draft: &Draft, has_effect: bool, key: &'a str) -> About<'a> {
 
 /// The provider stands here: the furthest it was ever known to stand counts.
 fn stands(draft: &mut Draft, about: About, standing: Standing) {
+    if planted::is(Bug::LateMoneyOverlooked) && standing == Standing::Captured && draft.state.is_over() {
+        return;
+    }
     if standing.is_further_than(&draft.state.standing) {
         draft.happen(match standing {
             Standing::ActionNeeded { url } => Event::ActionNeeded { url },

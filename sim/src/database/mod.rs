@@ -84,6 +84,8 @@ pub struct Database {
     wakes: BTreeMap<StreamId, Timestamp>,
     replies: BTreeMap<CommandId, ReplyRow>,
     outbox: BTreeMap<EffectId, Effect>,
+    /// Every row the outbox ever had.
+    effects: BTreeMap<EffectId, Effect>,
     leases: BTreeMap<Partition, Lease>,
     transactions: BTreeMap<TransactionId, Transaction>,
     /// Appends that some constraint of the tables will always refuse.
@@ -126,6 +128,26 @@ impl Database {
     /// Orders to the outside whose outcome is not recorded yet.
     pub fn outbox(&self) -> impl Iterator<Item = (&EffectId, &Effect)> {
         self.outbox.iter()
+    }
+
+    /// Every order to the outside there ever was.
+    pub fn effects(&self) -> &BTreeMap<EffectId, Effect> {
+        &self.effects
+    }
+
+    /// Every stored reply.
+    pub fn replies(&self) -> impl Iterator<Item = &ReplyRow> {
+        self.replies.values()
+    }
+
+    /// Whether this append is durable.
+    pub fn has(&self, append: AppendId) -> bool {
+        self.appends.contains(&append)
+    }
+
+    /// The earliest row in `wakes`.
+    pub fn first_wake(&self) -> Option<Timestamp> {
+        self.wakes.values().min().copied()
     }
 
     /// A number that no start of a host ever had.
@@ -210,9 +232,12 @@ impl Database {
             let row = ReplyRow { key: *key, at: append.at, outcome: outcome.clone(), stream: append.stream };
             self.replies.insert(key.id, row);
         }
-        self.outbox.extend(append.outbox.iter().cloned());
         let of_creations = append.creates.iter().flat_map(Creation::outbox);
-        self.outbox.extend(of_creations.map(|(id, effect)| (id, effect.clone())));
+        let rows = append.outbox.iter().cloned().chain(of_creations.map(|(id, e)| (id, e.clone())));
+        for (id, effect) in rows {
+            self.effects.insert(id, effect.clone());
+            self.outbox.insert(id, effect);
+        }
         for effect in &append.closes {
             self.outbox.remove(effect);
         }

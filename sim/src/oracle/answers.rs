@@ -7,8 +7,8 @@
 use souk_core::any::AnyOutcome;
 use souk_core::ask::{Ask, AskAnswer};
 use souk_core::ids::StreamId;
-use souk_core::inventory;
 use souk_core::machine::CommandKey;
+use souk_core::{checkout, inventory};
 
 use super::Oracle;
 use crate::database::Database;
@@ -47,7 +47,7 @@ pub struct Call {
 impl Oracle {
     /// A request was answered.
     pub fn answered(&mut self, call: &Call, answer: &AnyAnswer, database: &Database) {
-        let Wish::Command(AnyCommand::Stock(command), key) = &call.wish else {
+        let Wish::Command(command, key) = &call.wish else {
             return self.complain(|| format!("answers: {:?} was answered like a command", call.wish));
         };
         let (outcome, base) = match answer {
@@ -58,13 +58,20 @@ impl Oracle {
                 let other = stored.is_some_and(|(row, key)| row.key.fingerprint != key.fingerprint);
                 return self.demand(other, || format!("answers: {key:?} is called reused and is not"));
             }
-            // No machine that is simulated parks requests.
-            AnyAnswer::InFlight => return self.complain(|| format!("answers: {key:?} is not in flight")),
+            AnyAnswer::InFlight => {
+                let parked = key.is_some_and(|key| was_parked(call, key, database));
+                return self.demand(parked, || format!("answers: {key:?} is not in flight"));
+            }
         };
         if let Some(key) = key {
             self.stored(key, outcome, database);
         }
-        self.borne_out(call.stream, command, outcome, base, database);
+        if let AnyOutcome::Checkout(Ok(checkout::Reply::Placed { order, .. })) = outcome {
+            self.told_placed(*order);
+        }
+        if let AnyCommand::Stock(command) = command {
+            self.borne_out(call.stream, command, outcome, base, database);
+        }
     }
 
     /// What is said under a name is stored under it, once and for ever.
@@ -130,4 +137,13 @@ impl Oracle {
             format!("reads: what {} shows at {seq} is not the fold of its events", call.stream)
         });
     }
+}
+
+/// Whether the request waited for a later decision at some time since it was first sent.
+fn was_parked(call: &Call, key: CommandKey, database: &Database) -> bool {
+    let Some(mut fold) = AnyState::initial(call.stream) else { return false };
+    database.events(call.stream).iter().any(|event| {
+        fold.apply(event);
+        event.seq >= call.first_base && fold.parked().contains(&key)
+    })
 }

@@ -4,16 +4,19 @@
 //! reasons. Its first complaint ends the history.
 
 mod answers;
+mod sale;
 mod stock;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use souk_core::ids::{LocationId, SkuId, StreamId};
+use souk_core::ask::{Ask, AskId};
+use souk_core::ids::{LocationId, OrderId, SkuId, StreamId};
 use souk_core::journal::{Incarnation, Recorded};
 use souk_core::machine::CommandId;
 use souk_core::time::Timestamp;
-use souk_core::verify::Verifier;
+use souk_core::verify::{Told, Verifier};
 
+use crate::bank::Bank;
 use crate::database::{Database, Written};
 use crate::kind::{AnySnapshot, AnyState, AnyView, stock_event};
 
@@ -36,6 +39,10 @@ pub struct Oracle {
     snapshots: BTreeMap<StreamId, (u64, AnyState)>,
     stock: StockFacts,
     told: BTreeMap<CommandId, souk_core::any::AnyOutcome>,
+    /// What machines asked each other, and where the one asked stood then.
+    asked: BTreeMap<AskId, (Ask, u64)>,
+    /// Orders that somebody was told of.
+    placed: BTreeSet<OrderId>,
     complaint: Option<String>,
 }
 
@@ -51,6 +58,8 @@ impl Oracle {
             snapshots: BTreeMap::new(),
             stock: StockFacts::new(locations),
             told: BTreeMap::new(),
+            asked: BTreeMap::new(),
+            placed: BTreeSet::new(),
             complaint: None,
         }
     }
@@ -93,7 +102,13 @@ impl Oracle {
         for event in events {
             self.event(event);
         }
-        let Some(deadline) = self.folds.get(&append.stream).and_then(AnyState::next_deadline) else { return };
+        let Some(state) = self.folds.get(&append.stream) else { return };
+        let (deadline, waits) =
+            (state.next_deadline(), state.open_asks().is_some_and(|asks| !asks.is_empty()));
+        self.demand(!waits || wake.is_some(), || {
+            format!("wakes: {} waits for answers and has no row", append.stream)
+        });
+        let Some(deadline) = deadline else { return };
         self.demand(wake.is_some_and(|wake| wake <= deadline), || {
             format!("wakes: {} must act at {deadline:?}, its row says {wake:?}", append.stream)
         });
@@ -192,9 +207,23 @@ impl Oracle {
     }
 
     /// Faults are off and time has passed: nothing is left to do.
-    pub fn quiet(&mut self, now: Timestamp, database: &Database) {
-        let pending = self.verifier.clone().finish().pending;
-        if let Some(pending) = pending.first() {
+    pub fn quiet(&mut self, now: Timestamp, database: &Database, bank: &Bank) {
+        let mut verifier = self.verifier.clone();
+        for (id, effect) in database.effects() {
+            verifier.effect(*id, effect);
+        }
+        for row in database.replies() {
+            verifier.reply(row.key.id, row.stream, database.seq(row.stream));
+        }
+        for order in &self.placed {
+            verifier.acknowledged(&Told::Placed(*order));
+        }
+        let report = verifier.finish();
+        if let Some(violation) = report.violations.first() {
+            self.complain(|| format!("{violation:?}"));
+        }
+        self.sales_have_ended(bank);
+        if let Some(pending) = report.pending.first() {
             let row = database.wake(pending.stream);
             self.complain(|| {
                 format!(

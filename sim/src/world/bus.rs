@@ -16,16 +16,20 @@ pub(crate) enum Message {
     Ask(Ask),
     /// The answer to such an order, and the event of the other stream it rests on.
     AskAnswer(AskId, AskAnswer, (StreamId, u64)),
+    /// The bank's notice of this number.
+    Notice(usize),
 }
 
 impl World {
     pub(super) fn send(&mut self, node: usize, message: Message) {
+        if self.is_doubled() {
+            // The copy may take another way, and meet whoever owns the stream by then.
+            let at = self.now + self.within(4 * self.plan.delay_max);
+            let way = self.rng.below(2) as usize;
+            self.schedule.push(at, Happening::Arrival(way, message.clone()));
+        }
         if self.is_lost() {
             return self.lost(&message);
-        }
-        if self.is_doubled() {
-            let at = self.now + self.within(self.plan.delay_max);
-            self.schedule.push(at, Happening::Arrival(node, message.clone()));
         }
         let at = self.now + self.within(self.plan.delay_max);
         self.schedule.push(at, Happening::Arrival(node, message));
@@ -47,12 +51,12 @@ impl World {
         self.schedule.push(at, Happening::Answer(client, number, said));
     }
 
-    fn is_lost(&mut self) -> bool {
-        !self.healed && self.rng.chance(self.plan.lose)
+    pub(super) fn is_lost(&mut self) -> bool {
+        !self.is_calm() && self.rng.chance(self.plan.lose)
     }
 
     fn is_doubled(&mut self) -> bool {
-        !self.healed && self.rng.chance(self.plan.double)
+        !self.is_calm() && self.rng.chance(self.plan.double)
     }
 
     pub(super) fn lost(&mut self, message: &Message) {
@@ -62,6 +66,7 @@ impl World {
     /// Asks and their answers leave one stream for another. Where the other one lives the sender does not know for
     /// sure: all streams live with the owner of their partitions, so it tries at home.
     pub(super) fn route_ask(&mut self, from: usize, ask: Ask) {
+        self.oracle.ask_leaves(&ask, &self.database);
         self.send(from, Message::Ask(ask));
     }
 
@@ -74,7 +79,10 @@ impl World {
     ) {
         match self.spokesmen.get(&id.stream).copied() {
             Some(client) => self.client_asked(client, id, answer, rests_on.1),
-            None => self.send(from, Message::AskAnswer(id, answer, rests_on)),
+            None => {
+                self.oracle.answer_leaves(id, &answer, rests_on, &self.database);
+                self.send(from, Message::AskAnswer(id, answer, rests_on));
+            }
         }
     }
 }

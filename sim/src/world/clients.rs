@@ -1,19 +1,19 @@
 //! People who want something, and keep asking until they know.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use souk_core::any::AnyOutcome;
 use souk_core::ask::{Ask, AskAnswer, AskId, AskRequest};
 use souk_core::ids::StreamId;
-use souk_core::inventory::{self, Command, Event, Rejection};
+use souk_core::inventory::{self, Command, Rejection};
 use souk_core::machine::{CommandId, CommandKey};
 
 use super::bus::Message;
 use super::{Happening, World};
-use crate::database::Written;
-use crate::kind::{AnyCommand, CallId, stock_event};
+use crate::kind::{AnyCommand, AnyState, CallId};
 use crate::oracle::{Call, Wish};
-use crate::people::{Errand, Next, Outcome, Person};
+use crate::people::{Errand, Next, Outcome, Person, Scene, everybody};
 use crate::plan::Plan;
 use crate::rng::Rng;
 use crate::schedule::MS;
@@ -24,7 +24,7 @@ use crate::stats::Situation;
 pub(crate) enum Said {
     Told(AnyOutcome),
     KeyReused,
-    Shown,
+    Shown(Rc<AnyState>),
 }
 
 #[derive(Debug)]
@@ -40,7 +40,7 @@ struct Waiting {
 /// Somebody with a way to reach the nodes.
 #[derive(Debug)]
 pub(crate) struct Client {
-    person: Person,
+    person: Box<dyn Person>,
     /// The node that answered last, as far as this client knows.
     node: usize,
     /// Counts what it wanted.
@@ -52,10 +52,8 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    /// The operator, then the shoppers.
+    /// The operator, then everybody else.
     pub fn all(plan: &Plan, rng: &mut Rng) -> Vec<Client> {
-        let mut people = vec![Person::operator(plan, rng)];
-        people.extend((0..plan.shoppers).map(|n| Person::shopper(n, plan, rng)));
         let client = |person| Client {
             person,
             node: 0,
@@ -64,12 +62,12 @@ impl Client {
             asks: BTreeMap::new(),
             content: false,
         };
-        people.into_iter().map(client).collect()
+        everybody(plan, rng).into_iter().map(client).collect()
     }
 
     /// The stream it speaks for.
-    pub fn stream(&self) -> StreamId {
-        StreamId::Checkout(self.person.checkout())
+    pub fn speaks_for(&self) -> Option<StreamId> {
+        self.person.speaks_for()
     }
 
     /// Whether it has got everything it wanted.
@@ -81,25 +79,33 @@ impl Client {
 impl World {
     pub(super) fn client_goes_on(&mut self, client: usize) {
         let now = crate::database::clock(self.now);
-        let (open, plan) = (self.open_for_business, &self.plan);
+        let (open, plan, sold) = (self.open_for_business, &self.plan, &self.sold[..]);
         let who = &mut self.clients[client];
         if who.waiting.is_some() {
             return;
         }
-        match who.person.next(open, now, plan, &mut self.rng) {
-            Next::Rest(pause) => {
-                let pause = if self.healed { pause.min(50 * MS) } else { pause };
+        let next = who.person.next(&Scene { now, open, plan, sold }, &mut self.rng);
+        who.content = matches!(next, Next::Idle(_) | Next::Content);
+        match next {
+            Next::Rest(pause) | Next::Idle(pause) => {
+                let pause = if self.healed { pause.min(1_000 * MS) } else { pause };
                 self.schedule.push(self.now + pause.max(1), Happening::Go(client));
             }
-            Next::Content => who.content = true,
-            Next::Want(errand) => self.want(client, errand),
+            Next::Content => {}
+            Next::Want(errand) => self.want(client, *errand),
+            Next::AtTheBank(payment, ok) => {
+                self.trace(|| format!("client {client} is at the bank for {payment}: {ok}"));
+                self.bank.shopper_acts(payment, ok, self.now, &mut self.rng);
+                self.bank_stirs();
+                self.schedule.push(self.now + MS, Happening::Go(client));
+            }
         }
     }
 
     fn want(&mut self, client: usize, errand: Errand) {
         let who = &mut self.clients[client];
         who.number += 1;
-        let (number, checkout) = (who.number, who.person.checkout());
+        let number = who.number;
         let (stream, wish) = match &errand {
             Errand::Read(sku) => (StreamId::Stock(sku.shard()), Wish::Read),
             Errand::Order { command, named, sku } => {
@@ -108,8 +114,12 @@ impl World {
                 (stream, Wish::Command(AnyCommand::Stock(command.clone()), key))
             }
             Errand::Misuse { of } => self.misused(*of, number),
-            Errand::Ask { asked, request, sku } => {
-                let id = AskId { stream: StreamId::Checkout(checkout), seq: *asked, n: 0 };
+            Errand::Give { to, command } => {
+                (*to, Wish::Command(command.clone(), Some(key_of(client, number))))
+            }
+            Errand::Look(stream) => (*stream, Wish::Read),
+            Errand::Ask { asked, checkout, request, sku } => {
+                let id = AskId { stream: StreamId::Checkout(*checkout), seq: *asked, n: 0 };
                 let to = StreamId::Stock(sku.shard());
                 (to, Wish::Ask(Ask { id, to, request: AskRequest::Stock(request.clone()) }))
             }
@@ -156,6 +166,7 @@ impl World {
         let id = self.calls.len();
         waiting.call = id;
         waiting.tries += 1;
+        let tries = waiting.tries;
         let message = match &waiting.wish {
             Wish::Ask(ask) => {
                 who.asks.entry(ask.id).or_insert(id);
@@ -167,7 +178,8 @@ impl World {
         self.calls.push(call);
         let node = self.clients[client].node;
         self.send(node, message);
-        let patience = self.within(200 * MS) + 20 * MS;
+        // Whoever was told nothing so often waits for longer.
+        let patience = (self.within(200 * MS) + 20 * MS) * u64::from(tries.min(10));
         self.schedule.push(self.now + patience, Happening::Timeout(client, id));
     }
 
@@ -192,20 +204,21 @@ impl World {
         let who = &self.clients[client];
         let Some(waiting) = who.waiting.as_ref().filter(|_| who.number == number) else { return };
         let (tries, misuse) = (waiting.tries, matches!(waiting.errand, Errand::Misuse { .. }));
+        let is_given = matches!(waiting.errand, Errand::Give { .. });
         self.trace(|| format!("client {client} hears {said:?}"));
         if tries > 1 && self.calls.iter().any(|call| same(call, client, number) && call.answer_lost) {
             self.saw(Situation::AnswerLostThenRetried);
         }
         let outcome = match said {
-            Said::Told(AnyOutcome::Stock(outcome)) => Outcome::Told(outcome),
-            // The shoppers of this world speak to shards only.
-            Said::Told(_) => return,
-            Said::Shown => Outcome::Shown,
-            Said::KeyReused if misuse => {
-                self.saw(Situation::KeyReused);
-                Outcome::Shown
+            Said::Told(AnyOutcome::Stock(outcome)) if !is_given => Outcome::Told(outcome),
+            Said::Told(outcome) => Outcome::Heard(outcome),
+            Said::Shown(state) => Outcome::Shown(state),
+            Said::KeyReused => {
+                if misuse {
+                    self.saw(Situation::KeyReused);
+                }
+                Outcome::NameTaken
             }
-            Said::KeyReused => Outcome::NameTaken,
         };
         self.client_knows(client, outcome);
     }
@@ -233,23 +246,16 @@ impl World {
         }
         let who = &mut self.clients[client];
         match who.person.hears(&waiting.errand, outcome, &mut self.rng) {
-            Ok(opened) => self.open_for_business |= opened,
+            Ok(false) => {}
+            Ok(true) => {
+                self.open_for_business = true;
+                // Until now there may have been nothing to fear.
+                self.crash_in.is_none().then(|| self.draw_crash());
+            }
             Err(what) => self.oracle.complain(|| format!("people: client {client} {what}")),
         }
         let pause = self.within(20 * MS);
         self.schedule.push(self.now + pause, Happening::Go(client));
-    }
-
-    /// Counts what the durable history contains.
-    pub(super) fn note(&mut self, written: &Written) {
-        for event in &written.events {
-            match stock_event(&event.event) {
-                Some(Event::Expired { .. }) => self.saw(Situation::HoldExpired),
-                Some(Event::Barred { .. }) => self.saw(Situation::UndoBeforeHold),
-                Some(Event::Deallocated { .. }) => self.saw(Situation::Deallocated),
-                _ => {}
-            }
-        }
     }
 }
 

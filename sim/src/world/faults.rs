@@ -1,15 +1,62 @@
 //! What goes wrong with processes and connections, and the end of it.
 
+use souk_core::journal::{AppendId, Incarnation};
+
+use super::clients::Client;
 use super::node::{Local, Node};
-use super::{Happening, PATIENCE, World};
+use super::{Happening, PATIENCE, REST_MAX, World};
 use crate::database::{Process, TransactionId, clock};
+use crate::kind::AnyAction;
 use crate::schedule::MS;
 use crate::stats::Situation;
+use crate::steps::{self, Moment};
 
 impl World {
     pub(super) fn draw_crash(&mut self) {
         let mean = self.plan.steps_per_crash;
-        self.crash_in = (mean > 0 && !self.healed).then(|| self.rng.range(1, 2 * mean));
+        self.crash_in = (mean > 0 && !self.is_calm()).then(|| self.rng.range(1, 2 * mean));
+    }
+
+    /// What this host is about to send to the writer does these steps.
+    pub(super) fn begin_steps(&mut self, node: usize, actions: &[AnyAction]) {
+        for action in actions {
+            let AnyAction::Append(append) = action else { continue };
+            let taken = steps::of(append);
+            if !taken.is_empty() {
+                self.may_crash_soon();
+                self.nodes[node].steps.insert(append.id, taken);
+            }
+        }
+    }
+
+    /// Steps of sales are rare among all that a node does: now and then its end is near when it takes one.
+    fn may_crash_soon(&mut self) {
+        let chance = self.plan.shop.as_ref().map_or(0, |shop| shop.crash_at_step);
+        if !self.is_calm() && self.rng.chance(chance) {
+            self.crash_in = Some(self.rng.range(1, 25));
+        }
+    }
+
+    /// Of a step that is durable nobody has been told yet: now and then nobody will be.
+    pub(super) fn ends_before_answer(&mut self, node: usize, incarnation: Incarnation, ordinal: u64) -> bool {
+        let durable = AppendId { incarnation, ordinal: 0 }..=AppendId { incarnation, ordinal };
+        let chance = self.plan.shop.as_ref().map_or(0, |shop| shop.crash_at_step);
+        let ends = self.nodes[node].steps.range(durable).next().is_some()
+            && !self.is_calm()
+            && self.rng.chance(chance);
+        if ends {
+            self.crash(node);
+        }
+        ends
+    }
+
+    /// Whoever waited for these appends has been told.
+    pub(super) fn end_steps(&mut self, node: usize, incarnation: Incarnation, ordinal: u64) {
+        let told = AppendId { incarnation, ordinal: 0 }..=AppendId { incarnation, ordinal };
+        let told: Vec<AppendId> = self.nodes[node].steps.range(told).map(|(id, _)| *id).collect();
+        for id in told {
+            self.nodes[node].steps.remove(&id);
+        }
     }
 
     /// Called before every step of a node: it may end right here.
@@ -29,6 +76,14 @@ impl World {
         let process = self.process(node);
         if self.has_unsettled_host(node) {
             self.saw(Situation::CrashBeforeDurable);
+        }
+        for (append, steps) in std::mem::take(&mut self.nodes[node].steps) {
+            let durable = self.database.has(append);
+            let moment = if durable { Moment::BeforeAnswer } else { Moment::BeforeDurable };
+            for step in steps {
+                self.trace(|| format!("   ({step:?} {moment:?})"));
+                self.stats.crashes.saw(step, moment);
+            }
         }
         self.nodes[node] = Node::new(process.life + 1);
         self.database.stop_taking_over(process);
@@ -64,7 +119,7 @@ impl World {
 
     /// The node stops for a good part of a lease, or for longer than one.
     pub(super) fn pause(&mut self, node: usize, at_least: u64) {
-        if self.healed || !self.nodes[node].up {
+        if self.is_calm() || !self.nodes[node].up {
             return;
         }
         let length = self.plan.lease * at_least / 4 + self.within(2 * self.plan.lease);
@@ -120,6 +175,15 @@ impl World {
         let longest = self.plan.ttl_max_ms as i64 + 2 * self.plan.skew_max_ms;
         let rest = longest as u64 * MS + 4 * self.plan.lease + 5 * self.plan.wakes_every + 1_000 * MS;
         self.trace(|| format!("everybody is content at {:?}", clock(self.now)));
+        self.tired_at = self.now + REST_MAX;
         self.schedule.push(self.now + rest, Happening::End);
+    }
+
+    /// Whether nothing is due, nobody waits, and the outside has nothing to do or to tell.
+    pub(super) fn is_at_rest(&self) -> bool {
+        self.database.first_wake().is_none()
+            && self.database.outbox().next().is_none()
+            && self.bank.is_at_rest()
+            && self.clients.iter().all(Client::is_content)
     }
 }

@@ -1,6 +1,7 @@
 //! The directory of a node and the hosts in it: a page that performs actions, as production's is.
 
 use std::collections::VecDeque;
+use std::rc::Rc;
 
 use souk_core::any::AnyOutcome;
 use souk_core::ids::StreamId;
@@ -13,7 +14,7 @@ use super::bus::Message;
 use super::clients::Said;
 use super::node::{Live, Local, Mail, Slot, Stage};
 use super::writer::Item;
-use crate::kind::{AnyAction, AnyAnswer, AnyInput, AnyView, CallId, load};
+use crate::kind::{AnyAction, AnyAnswer, AnyCommand, AnyInput, AnyView, CallId, Port, load};
 use crate::oracle::Wish;
 use crate::schedule::MS;
 use crate::stats::Situation;
@@ -37,6 +38,7 @@ impl World {
             Message::AskAnswer(id, answer, rests_on) => {
                 self.put(node, id.stream, Mail::AskAnswer(id, answer, rests_on));
             }
+            Message::Notice(number) => self.notice_arrives(node, number),
         }
     }
 
@@ -68,6 +70,9 @@ impl World {
             }
             Some(slot) => slot.mailbox.push_back(mail),
             None => {
+                if matches!(mail, Mail::Ask(_)) && self.database.seq(stream) > 0 {
+                    self.saw(Situation::AskWokeSleeper);
+                }
                 let slot = Slot { mailbox: VecDeque::from([mail]), stage: Stage::Barrier, woken: is_tick };
                 self.nodes[node].slots.insert(stream, slot);
                 self.try_load(node, stream);
@@ -138,12 +143,14 @@ impl World {
         }
         let input = match mail {
             Mail::Request(call) => match self.calls[call].wish.clone() {
-                Wish::Command(command, key) => AnyInput::Command(command, key, call),
+                Wish::Command(command, key) => AnyInput::Command(command, key, Port::Call(call)),
                 Wish::Read => AnyInput::Read(call),
                 Wish::Ask(ask) => AnyInput::Ask(ask),
             },
             Mail::Ask(ask) => AnyInput::Ask(ask),
             Mail::AskAnswer(id, answer, rests_on) => AnyInput::Answer(id, answer, rests_on),
+            Mail::Provider(port, command) => AnyInput::Command(AnyCommand::Payment(command), None, port),
+            Mail::Worked(effect) => AnyInput::Worked(effect),
             Mail::Tick => AnyInput::Tick,
         };
         self.step(node, stream, input);
@@ -178,7 +185,9 @@ impl World {
         ordinal: u64,
         position: u64,
     ) {
-        if self.live(node, stream, incarnation).is_some() {
+        if self.live(node, stream, incarnation).is_some()
+            && !self.ends_before_answer(node, incarnation, ordinal)
+        {
             self.step(node, stream, AnyInput::Durable(ordinal, position));
         }
     }
@@ -210,7 +219,10 @@ impl World {
     /// Steps the live host and does what it wants done. Says which seq it has come to.
     fn step(&mut self, node: usize, stream: StreamId, input: AnyInput) -> Option<u64> {
         let now = self.wall(node);
-        let released = matches!(input, AnyInput::Durable(..));
+        let settled = match input {
+            AnyInput::Durable(ordinal, _) => Some(ordinal),
+            _ => None,
+        };
         self.trace(|| format!("node {node} steps {stream} with {input:?}"));
         let Some(Slot { stage: Stage::Live(live), .. }) = self.nodes[node].slots.get_mut(&stream) else {
             return None;
@@ -218,17 +230,21 @@ impl World {
         let mut actions = Vec::new();
         live.host.step(now, input, &mut actions);
         let (incarnation, seq) = (live.incarnation, live.host.applied_seq());
+        self.begin_steps(node, &actions);
         for action in actions {
             // The process may end between any two of them.
             if self.may_crash(node) {
                 return None;
             }
-            if !self.healed && self.rng.chance(self.plan.panic) {
+            if !self.is_calm() && self.rng.chance(self.plan.panic) {
                 self.saw(Situation::Panicked);
                 self.rebuild(node, stream);
                 return None;
             }
-            self.perform(node, stream, incarnation, action, released);
+            self.perform(node, stream, incarnation, action, settled.is_some());
+        }
+        if let Some(ordinal) = settled {
+            self.end_steps(node, incarnation, ordinal);
         }
         if self.serves(node)
             && let Some(live) = self.live(node, stream, incarnation)
@@ -253,7 +269,8 @@ impl World {
         match action {
             AnyAction::Append(append) => self.queue(node, Item::Append(append)),
             AnyAction::Snapshot(snapshot) => self.queue(node, Item::Snapshot(snapshot)),
-            AnyAction::Reply(call, answer) => {
+            AnyAction::Reply(port, answer) => {
+                let Port::Call(call) = port else { return self.recorded(node, port, &answer) };
                 if let AnyAnswer::Repeated(_) = answer {
                     self.saw(Situation::RepeatKnownByHost);
                     if released {
@@ -262,13 +279,14 @@ impl World {
                 }
                 self.reply(call, answer);
             }
-            AnyAction::Show(call, state, seq) => {
+            AnyAction::Show(port, state, seq) => {
+                let Port::Call(call) = port else { return };
                 if released {
                     self.saw(Situation::HeldBackByGate);
                 }
                 self.oracle.shown(&self.calls[call], &state, seq, &self.database);
                 let (client, number) = (self.calls[call].client, self.calls[call].number);
-                self.send_answer(client, number, Said::Shown, Some(call));
+                self.send_answer(client, number, Said::Shown(Rc::new(state)), Some(call));
             }
             AnyAction::Ask(ask) => self.route_ask(node, ask),
             AnyAction::AnswerAsk(id, answer, seq) => self.route_answer(node, id, answer, (stream, seq)),
@@ -310,6 +328,10 @@ impl World {
 
     /// The actor ends and its mailbox with it, while what it sent is still on its way; its supervisor starts another.
     fn rebuild(&mut self, node: usize, stream: StreamId) {
+        if let Some(Slot { stage: Stage::Live(live), .. }) = self.nodes[node].slots.get(&stream) {
+            let incarnation = live.incarnation;
+            self.end_steps(node, incarnation, u64::MAX);
+        }
         if let Some(slot) = self.nodes[node].slots.get_mut(&stream) {
             slot.mailbox.clear();
             slot.stage = Stage::Barrier;
@@ -328,7 +350,7 @@ impl World {
             AnyAnswer::Fresh(outcome) | AnyAnswer::Repeated(outcome) => Said::Told(outcome),
             AnyAnswer::KeyReused => Said::KeyReused,
             // Nothing a client could go on with: it asks again.
-            AnyAnswer::InFlight => return,
+            AnyAnswer::InFlight => return self.saw(Situation::RequestInFlight),
         };
         self.send_answer(client, number, said, Some(call));
     }

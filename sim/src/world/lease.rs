@@ -36,10 +36,12 @@ impl World {
     pub(super) fn step_down(&mut self, node: usize) {
         self.trace(|| format!("node {node} steps down"));
         let process = self.process(node);
-        let Node { term, slots, writer, views, .. } = &mut self.nodes[node];
+        let Node { term, slots, writer, views, in_hand, steps, .. } = &mut self.nodes[node];
         *term = None;
         slots.clear();
         views.clear();
+        in_hand.clear();
+        steps.clear();
         *writer = Writer::default();
         self.leave_transactions(process);
         self.later(process, self.plan.lease / 4, Local::Watch);
@@ -96,6 +98,7 @@ impl World {
         }
         self.later(process, 1, Local::Renew);
         self.later(process, 1, Local::Wakes);
+        self.later(process, 1, Local::Rows);
     }
 
     pub(super) fn wakes(&mut self, node: usize) {

@@ -9,17 +9,22 @@ mod faults;
 mod hosts;
 mod lease;
 mod node;
+mod notes;
 mod outside;
 mod writer;
 
 use std::collections::BTreeMap;
 
 use souk_core::ids::StreamId;
+use souk_core::journal::EffectId;
+use souk_core::payment::ProviderCall;
 
+use crate::bank::Bank;
 use crate::database::{Database, Process, TransactionId};
 use crate::failure::Failure;
 use crate::options::Options;
 use crate::oracle::{Call, Oracle};
+use crate::people::Sold;
 use crate::plan::Plan;
 use crate::rng::Rng;
 use crate::schedule::{MS, Micros, Schedule};
@@ -32,7 +37,11 @@ use node::{Local, Node};
 /// A history of more happenings than this does not end by itself.
 const STEPS_MAX: u64 = 400_000;
 /// How long people have to get what they want once there are no more faults.
-const PATIENCE: Micros = 60_000 * MS;
+const PATIENCE: Micros = 600_000 * MS;
+/// What takes longer than this, once everybody is content, does not come to rest by itself.
+const REST_MAX: Micros = 2 * PATIENCE;
+/// Longer than any message takes.
+const REST: Micros = 1_000 * MS;
 
 /// Something that happens.
 #[derive(Debug)]
@@ -55,6 +64,12 @@ pub(crate) enum Happening {
     Pause(usize),
     /// A node starts.
     Start(usize),
+    /// A call of an outbox row's lane reaches the bank.
+    Call(Process, EffectId, ProviderCall),
+    /// The bank tells something, for the so-manyeth time.
+    Notice(usize, u32),
+    /// The bank does what it does late.
+    Deed,
     /// No more faults.
     Heal,
     /// Everybody had time enough: look whether they are content.
@@ -73,6 +88,11 @@ pub(crate) struct World {
     nodes: Vec<Node>,
     database: Database,
     oracle: Oracle,
+    bank: Bank,
+    /// How many of the bank's notices are on their way, or were.
+    noticed: usize,
+    /// What was sold, oldest first.
+    sold: Vec<Sold>,
     clients: Vec<Client>,
     calls: Vec<Call>,
     /// Who among the clients speaks for a stream that has no host of its own.
@@ -81,6 +101,10 @@ pub(crate) struct World {
     open_for_business: bool,
     healed: bool,
     ended: bool,
+    /// Nothing was under way when it was last looked.
+    rested: bool,
+    /// When whatever is still under way will never end.
+    tired_at: Micros,
     /// Steps of nodes until one ends in the middle of what it does.
     crash_in: Option<u64>,
     stats: Stats,
@@ -97,17 +121,23 @@ impl World {
             schedule: Schedule::default(),
             nodes: (0..2).map(|_| Node::new(0)).collect(),
             database: Database::new(),
+            bank: Bank::default(),
+            noticed: 0,
+            sold: Vec::new(),
             clients: Client::all(&plan, &mut rng),
             calls: Vec::new(),
             spokesmen: BTreeMap::new(),
             open_for_business: false,
             healed: false,
             ended: false,
+            rested: false,
+            tired_at: 0,
             crash_in: None,
             stats: Stats::of_one_run(),
             plan,
             rng,
         };
+        world.bank.late_max = world.plan.shop.as_ref().map_or(MS, |shop| shop.late_max);
         world.begin();
         world
     }
@@ -119,7 +149,9 @@ impl World {
             self.schedule.push(at, Happening::Start(node));
         }
         for client in 0..self.clients.len() {
-            self.spokesmen.insert(self.clients[client].stream(), client);
+            if let Some(stream) = self.clients[client].speaks_for() {
+                self.spokesmen.insert(stream, client);
+            }
             let at = self.rng.below(10 * MS);
             self.schedule.push(at, Happening::Go(client));
         }
@@ -186,6 +218,9 @@ impl World {
             Happening::LostTransaction(id, landed) => self.lost_transaction(id, landed),
             Happening::Pause(node) => self.pause(node, 1),
             Happening::Start(node) => self.start(node),
+            Happening::Call(process, id, call) => self.bank_hears(process, id, &call),
+            Happening::Notice(number, tries) => self.notice(number, tries),
+            Happening::Deed => self.deed(),
             Happening::Heal => self.heal(),
             Happening::Look => self.look(),
             Happening::End => self.end(),
@@ -203,13 +238,24 @@ impl World {
     }
 
     fn end(&mut self) {
+        let rests = self.is_at_rest();
+        if self.plan.shop.is_some() && !(rests && self.rested) && self.now < self.tired_at {
+            self.rested = rests;
+            return self.schedule.push(self.now + REST, Happening::End);
+        }
         self.ended = true;
-        self.oracle.quiet(crate::database::clock(self.now), &self.database);
+        self.oracle.quiet(crate::database::clock(self.now), &self.database, &self.bank);
+    }
+
+    /// Whether nothing goes wrong: at the end, and in many histories until the doors open.
+    fn is_calm(&self) -> bool {
+        let opening = self.plan.shop.as_ref().is_some_and(|shop| shop.calm_opening);
+        self.healed || (opening && !self.open_for_business)
     }
 
     /// How long something takes, at most `max`.
     fn within(&mut self, max: Micros) -> Micros {
-        let max = if self.healed { max.min(MS) } else { max };
+        let max = if self.is_calm() { max.min(MS) } else { max };
         1 + self.rng.below(max.max(1))
     }
 

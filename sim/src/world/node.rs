@@ -1,17 +1,19 @@
 //! A node: what one process knows, all of it gone when it ends.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use souk_core::ask::{Ask, AskAnswer, AskId};
-use souk_core::ids::{SkuId, StreamId};
-use souk_core::journal::{Incarnation, Refusal};
+use souk_core::ids::{PaymentId, SkuId, StreamId};
+use souk_core::journal::{AppendId, EffectId, Incarnation, Refusal};
+use souk_core::payment::{self, ProviderFact};
 use souk_core::time::Timestamp;
 
 use super::World;
 use super::writer::Writer;
 use crate::database::{Process, TransactionId, clock};
-use crate::kind::{AnyHost, CallId};
+use crate::kind::{AnyHost, CallId, Port};
 use crate::schedule::Micros;
+use crate::steps::Step;
 
 /// What happens within a process.
 #[derive(Debug)]
@@ -54,6 +56,14 @@ pub(crate) enum Local {
     Own(u64, Micros),
     /// Due wakes are read.
     Wakes,
+    /// Open rows of the outbox are read.
+    Rows,
+    /// The lane hears what the bank says to this call, or that no answer came.
+    Said(EffectId, PaymentId, String, ProviderFact),
+    /// The lane has sent a mail.
+    Mailed(EffectId),
+    /// The lane has waited long enough for the record of this row's outcome.
+    PutDown(EffectId),
 }
 
 /// A message in a mailbox.
@@ -62,6 +72,10 @@ pub(crate) enum Mail {
     Request(CallId),
     Ask(Ask),
     AskAnswer(AskId, AskAnswer, (StreamId, u64)),
+    /// What the bank said, to whom.
+    Provider(Port, payment::Command),
+    /// A row was carried out, and there is nothing to record.
+    Worked(EffectId),
     Tick,
 }
 
@@ -110,6 +124,10 @@ pub(crate) struct Node {
     pub writer: Writer,
     /// What readers on this node see.
     pub views: BTreeMap<SkuId, (i64, bool)>,
+    /// Rows that the lanes have in hand.
+    pub in_hand: BTreeSet<EffectId>,
+    /// Steps of sales that were applied and have not been answered.
+    pub steps: BTreeMap<AppendId, BTreeSet<Step>>,
 }
 
 impl Node {
@@ -123,6 +141,8 @@ impl Node {
             slots: BTreeMap::new(),
             writer: Writer::default(),
             views: BTreeMap::new(),
+            in_hand: BTreeSet::new(),
+            steps: BTreeMap::new(),
         }
     }
 }
@@ -169,6 +189,12 @@ impl World {
             Local::TakeOver(waited) => self.take_over(node, waited),
             Local::Own(epoch, asked_at) => self.own(node, epoch, asked_at),
             Local::Wakes => self.wakes(node),
+            Local::Rows => self.read_rows(node),
+            Local::Said(id, payment, key, fact) => self.said(node, id, payment, key, fact),
+            Local::Mailed(id) => self.mailed(node, id),
+            Local::PutDown(id) => {
+                self.nodes[node].in_hand.remove(&id);
+            }
         }
     }
 }

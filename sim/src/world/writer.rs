@@ -15,6 +15,7 @@ use crate::stats::Situation;
 
 /// What waits for the writer.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "nearly all of them are appends")]
 pub(crate) enum Item {
     Append(Append),
     Snapshot(AnySnapshot),
@@ -153,7 +154,7 @@ impl World {
         let process = self.process(node);
         match self.database.check(id, &epochs, self.now) {
             Checked::Good => {
-                if !self.healed && self.rng.chance(self.plan.pause_in_commit) {
+                if !self.is_calm() && self.rng.chance(self.plan.pause_in_commit) {
                     self.pause(node, 4);
                 }
                 let step = self.within(self.plan.write_max);
@@ -172,11 +173,11 @@ impl World {
     pub(super) fn insert(&mut self, node: usize, id: TransactionId) {
         let Some(under_way) = self.carried(node, id) else { return };
         let (rows, unknown, first) = (under_way.rows(), under_way.unknown, under_way.offers == 1);
-        if !self.healed && self.rng.chance(self.plan.roll_back) {
+        if !self.is_calm() && self.rng.chance(self.plan.roll_back) {
             self.database.end(id);
             return self.rolled_back(node);
         }
-        if first && !self.healed && self.rng.chance(self.plan.refuse) && !rows.placed.is_empty() {
+        if first && !self.is_calm() && self.rng.chance(self.plan.refuse) && !rows.placed.is_empty() {
             let guilty = self.rng.below(rows.placed.len() as u64) as usize;
             self.database.curse(rows.placed[guilty].append.id);
         }
@@ -250,7 +251,7 @@ impl World {
             return self.rolled_back(node);
         }
         let answer = self.within(self.plan.write_max);
-        if self.healed || !self.rng.chance(self.plan.unknown) {
+        if self.is_calm() || !self.rng.chance(self.plan.unknown) {
             self.make_durable(id);
             return self.later(process, answer, Local::Committed(id));
         }
@@ -322,6 +323,7 @@ impl World {
             self.later(process, 1, told);
         }
         for (stream, incarnation) in group.closed {
+            self.saw(Situation::StartedTooEarly);
             self.refuse(node, stream, incarnation, Refusal::Closed);
         }
         self.done(node);

@@ -66,9 +66,11 @@ fn what_rests_on_durable_facts_alone_leaves_at_once() {
     let mut rig = Rig::with_units(0);
     assert_eq!(rig.command("no", None, hold(1, DEADLINE)), ["no: no OutOfStock @1"]);
     assert_eq!(rig.step(Input::Read("read")), ["read: state at 1"]);
-    // An undo of a hold whose deadline has passed changes nothing.
+    // An undo of a hold whose deadline lies before the last event changes nothing.
     rig.clock(DEADLINE + 1);
-    assert_eq!(rig.ask(ask_to_undo(1, 5)), ["answer 5: Stock(Done(Undone)) @1"]);
+    rig.command("later", None, receive(9, 1));
+    rig.settle();
+    assert_eq!(rig.ask(ask_to_undo(1, 5)), ["answer 5: Stock(Done(Undone)) @2"]);
 }
 
 #[test]

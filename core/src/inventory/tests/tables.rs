@@ -177,9 +177,13 @@ fn an_undo_that_overtakes_its_hold_bars_it() {
     check(
         "open S1; receive S1 3; #2 undo A until 10m; tick 10m; #1 hold A S1 1 until 10m ended:barred; tick 1ms; open S2; #1 hold A S1 1 until 10m invalid_deadline",
     );
-    // After its deadline the hold is refused anyway, and nothing need be remembered.
+    // Once something has happened after its deadline the hold is refused anyway, and nothing need be remembered.
     check(
-        "open S1; receive S1 3; tick 11m; undo A until 10m same; holds 0 ended 0; hold A S1 1 until 10m invalid_deadline",
+        "open S1; receive S1 3; tick 11m; open S2; undo A until 10m same; holds 0 ended 0; hold A S1 1 until 10m invalid_deadline",
+    );
+    // Until then only the clock says that the deadline is over, and the clock of the next owner may be behind.
+    check(
+        "open S1; receive S1 3; tick 11m; undo A until 10m; holds 0 ended 1; hold A S1 1 until 10m ended:barred",
     );
 }
 

@@ -1,8 +1,9 @@
-//! What people want: an operator who puts things on sale, and shoppers who fight over the last unit.
+//! People who deal with shards directly: an operator who puts things on sale, and holders who fight over the last
+//! unit the way a checkout does.
 
 use std::collections::VecDeque;
 
-use souk_core::ids::{CheckoutId, HoldId, LocationId, MovementId, PaymentId, SkuId};
+use souk_core::ids::{CheckoutId, HoldId, LocationId, MovementId, PaymentId, SkuId, StreamId};
 use souk_core::inventory::{Command, Movement, Rejection, Reply, Request, SkuRequest};
 use souk_core::time::Timestamp;
 
@@ -10,35 +11,7 @@ use crate::plan::Plan;
 use crate::rng::Rng;
 use crate::schedule::{MS, Micros};
 
-/// One thing wanted.
-#[derive(Clone, Debug)]
-pub(crate) enum Errand {
-    /// A command, under a name or without one.
-    Order { command: Command, named: bool, sku: SkuId },
-    /// An order about a hold, the way one machine gives it to another.
-    Ask { asked: u64, request: Request, sku: SkuId },
-    /// The state of the SKU's shard.
-    Read(SkuId),
-    /// Something else under another one's name.
-    Misuse { of: usize },
-}
-
-/// What somebody does next.
-#[derive(Debug)]
-pub(crate) enum Next {
-    Rest(Micros),
-    Want(Errand),
-    Content,
-}
-
-/// What came of an errand.
-#[derive(Clone, Debug)]
-pub(crate) enum Outcome {
-    Told(Result<Reply, Rejection>),
-    Shown,
-    /// Somebody else has used its name.
-    NameTaken,
-}
+use super::{Errand, Next, Outcome, Person, Scene};
 
 /// A step of somebody's plan.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -85,7 +58,7 @@ enum Manner {
 
 /// Somebody with a plan.
 #[derive(Debug)]
-pub(crate) struct Person {
+pub(crate) struct Holder {
     n: usize,
     acts: VecDeque<Act>,
     rounds: u64,
@@ -96,7 +69,7 @@ pub(crate) struct Person {
     round: Option<Round>,
 }
 
-impl Person {
+impl Holder {
     pub fn operator(plan: &Plan, rng: &mut Rng) -> Self {
         let mut acts = VecDeque::new();
         for sku in &plan.skus {
@@ -121,33 +94,16 @@ impl Person {
             };
             acts.push_back(act);
         }
-        Person { n: 0, acts, rounds: 0, asked: 0, holds: 0, movements: 0, round: None }
+        Holder { n: 0, acts, rounds: 0, asked: 0, holds: 0, movements: 0, round: None }
     }
 
     pub fn shopper(n: usize, plan: &Plan, _: &mut Rng) -> Self {
         let acts = VecDeque::new();
-        Person { n: n + 1, acts, rounds: plan.rounds, asked: 0, holds: 0, movements: 0, round: None }
+        Holder { n: n + 1, acts, rounds: plan.rounds, asked: 0, holds: 0, movements: 0, round: None }
     }
 
-    pub fn checkout(&self) -> CheckoutId {
+    fn checkout(&self) -> CheckoutId {
         CheckoutId(1_000 + self.n as u128)
-    }
-
-    pub fn next(&mut self, open: bool, now: Timestamp, plan: &Plan, rng: &mut Rng) -> Next {
-        let is_shopper = self.n > 0;
-        if is_shopper && !open {
-            return Next::Rest(20 * MS);
-        }
-        match self.acts.pop_front() {
-            Some(Act::Wait(pause)) => Next::Rest(pause),
-            Some(act) => Next::Want(self.errand(act, now, plan, rng)),
-            None if self.rounds == 0 => Next::Content,
-            None => {
-                self.rounds -= 1;
-                self.start_round(now, plan, rng);
-                Next::Rest(rng.range(1, 30) * MS)
-            }
-        }
     }
 
     fn start_round(&mut self, now: Timestamp, plan: &Plan, rng: &mut Rng) {
@@ -234,7 +190,7 @@ impl Person {
             }
         };
         match round.manner {
-            Manner::Ask => Errand::Ask { asked, request, sku },
+            Manner::Ask => Errand::Ask { asked, checkout: hold.checkout, request, sku },
             manner => {
                 let command = Command::Hold { asked, request };
                 Errand::Order { command, named: manner == Manner::Named, sku }
@@ -247,42 +203,6 @@ impl Person {
         let movement = MovementId((self.n as u128) << 64 | u128::from(self.movements));
         let location = if rng.chance(750) { LocationId::MAIN } else { rng.pick(&plan.locations()) };
         Movement { movement, sku, location, quantity }
-    }
-
-    /// Whether it stops waiting for this, not knowing what became of it.
-    pub fn gives_up(&mut self, errand: &Errand, rng: &mut Rng) -> bool {
-        let then = match request_of(errand) {
-            // A round given up releases whatever it asked for, seen or not.
-            Some(Request::Hold { .. }) => Act::Undo,
-            // Walks away; should the pin still come, it must not keep the units for ever.
-            Some(Request::Pin { .. }) => Act::Unpin,
-            _ => return false,
-        };
-        if !rng.chance(150) {
-            return false;
-        }
-        self.acts.clear();
-        self.acts.push_back(then);
-        true
-    }
-
-    /// Learns what came of an errand. Says whether everything is on sale now.
-    pub fn hears(&mut self, errand: &Errand, outcome: Outcome, rng: &mut Rng) -> Result<bool, String> {
-        if matches!(outcome, Outcome::NameTaken) {
-            // Its own mistake, or somebody's malice: it wants the same again, under a new name.
-            if let Some(act) = act_of(errand) {
-                self.acts.push_front(act);
-            }
-            return Ok(false);
-        }
-        if let (Some(request), Outcome::Told(outcome)) = (request_of(errand), &outcome) {
-            self.hears_about_hold(request, outcome, rng)?;
-        }
-        let ready = self.acts.front() == Some(&Act::Ready);
-        if ready {
-            self.acts.pop_front();
-        }
-        Ok(ready)
     }
 
     fn hears_about_hold(
@@ -309,6 +229,64 @@ impl Person {
             }
         }
         Ok(())
+    }
+}
+
+impl Person for Holder {
+    fn next(&mut self, scene: &Scene, rng: &mut Rng) -> Next {
+        let (now, plan) = (scene.now, scene.plan);
+        let is_shopper = self.n > 0;
+        if is_shopper && !scene.open {
+            return Next::Rest(20 * MS);
+        }
+        match self.acts.pop_front() {
+            Some(Act::Wait(pause)) => Next::Rest(pause),
+            Some(act) => Next::want(self.errand(act, now, plan, rng)),
+            None if self.rounds == 0 => Next::Content,
+            None => {
+                self.rounds -= 1;
+                self.start_round(now, plan, rng);
+                Next::Rest(rng.range(1, 30) * MS)
+            }
+        }
+    }
+
+    fn gives_up(&mut self, errand: &Errand, rng: &mut Rng) -> bool {
+        let then = match request_of(errand) {
+            // A round given up releases whatever it asked for, seen or not.
+            Some(Request::Hold { .. }) => Act::Undo,
+            // Walks away; should the pin still come, it must not keep the units for ever.
+            Some(Request::Pin { .. }) => Act::Unpin,
+            _ => return false,
+        };
+        if !rng.chance(150) {
+            return false;
+        }
+        self.acts.clear();
+        self.acts.push_back(then);
+        true
+    }
+
+    fn hears(&mut self, errand: &Errand, outcome: Outcome, rng: &mut Rng) -> Result<bool, String> {
+        if matches!(outcome, Outcome::NameTaken) {
+            // Its own mistake, or somebody's malice: it wants the same again, under a new name.
+            if let Some(act) = act_of(errand) {
+                self.acts.push_front(act);
+            }
+            return Ok(false);
+        }
+        if let (Some(request), Outcome::Told(outcome)) = (request_of(errand), &outcome) {
+            self.hears_about_hold(request, outcome, rng)?;
+        }
+        let ready = self.acts.front() == Some(&Act::Ready);
+        if ready {
+            self.acts.pop_front();
+        }
+        Ok(ready)
+    }
+
+    fn speaks_for(&self) -> Option<StreamId> {
+        Some(StreamId::Checkout(self.checkout()))
     }
 }
 
@@ -342,6 +320,6 @@ fn act_of(errand: &Errand) -> Option<Act> {
             Command::Adjust { sku, delta, .. } => Act::Adjust(*sku, *delta),
             Command::Hold { .. } => return None,
         }),
-        Errand::Ask { .. } | Errand::Read(_) | Errand::Misuse { .. } => None,
+        _ => None,
     }
 }

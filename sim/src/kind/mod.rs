@@ -1,7 +1,8 @@
 //! The layer that makes all machines alike, so that one world runs them all.
 //!
-//! A new machine joins by a variant in each of these enums, an `impl Kind`, and its line in [`load`] and
-//! [`AnyState::initial`]; the world routes by [`StreamId`] and never looks inside.
+//! A new machine joins by its line in `machines.rs`; the world routes by [`StreamId`] and never looks inside.
+
+mod machines;
 
 use souk_core::any::{AnyEvent, AnyOutcome, Effect};
 use souk_core::ask::{Ask, AskAnswer, AskId};
@@ -12,21 +13,20 @@ use souk_core::journal::{Append, EffectId, Epoch, Incarnation, Origin, Recorded,
 use souk_core::machine::{CommandKey, EventMeta, Machine};
 use souk_core::time::Timestamp;
 
-/// Names a message that wants an answer: the way back.
+pub use machines::{AnyCommand, AnyState, load};
+
+/// Names a try of somebody's request.
 pub type CallId = usize;
 
-/// An order to any machine.
-#[derive(Clone, Debug)]
-pub enum AnyCommand {
-    /// To a stock shard.
-    Stock(inventory::Command),
-}
-
-/// Any machine's state.
-#[derive(Clone, PartialEq, Debug)]
-pub enum AnyState {
-    /// A stock shard's.
-    Stock(inventory::State),
+/// The way back of whoever commands a machine.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Port {
+    /// Somebody's request.
+    Call(CallId),
+    /// The provider's notice of this number.
+    Notice(usize),
+    /// Whoever works this outbox row.
+    Lane(EffectId),
 }
 
 /// What any machine shows its readers.
@@ -53,13 +53,15 @@ pub enum AnyAnswer {
 #[derive(Debug)]
 pub enum AnyInput {
     /// A command from outside.
-    Command(AnyCommand, Option<CommandKey>, CallId),
+    Command(AnyCommand, Option<CommandKey>, Port),
     /// Another machine's order.
     Ask(Ask),
     /// The answer to one of its asks, resting on this seq of the other stream.
     Answer(AskId, AskAnswer, (StreamId, u64)),
     /// Somebody wants to see the state.
     Read(CallId),
+    /// An outbox row was carried out, and there is nothing to record.
+    Worked(EffectId),
     /// Something may be due.
     Tick,
     /// Appends up to this ordinal are durable, ending at this position.
@@ -78,9 +80,9 @@ pub enum AnyAction {
     /// To the writer.
     Snapshot(AnySnapshot),
     /// To whoever asked.
-    Reply(CallId, AnyAnswer),
+    Reply(Port, AnyAnswer),
     /// To whoever reads: the state at this seq.
-    Show(CallId, AnyState, u64),
+    Show(Port, AnyState, u64),
     /// To another stream.
     Ask(Ask),
     /// To the asking stream: the answer, resting on this seq.
@@ -137,45 +139,6 @@ pub trait AnyHost: std::fmt::Debug {
     fn is_settled(&self) -> bool;
 }
 
-/// Builds the host of this stream from what the journal knows.
-pub fn load(
-    stream: StreamId,
-    epoch: Epoch,
-    incarnation: Incarnation,
-    loaded: AnyLoaded,
-    snapshots_every: u64,
-) -> Option<Box<dyn AnyHost>> {
-    match stream {
-        StreamId::Stock(_) => Running::<Inventory>::load(stream, epoch, incarnation, loaded, snapshots_every),
-        // Not simulated yet.
-        _ => None,
-    }
-}
-
-impl AnyState {
-    /// The state of a stream without events.
-    pub fn initial(stream: StreamId) -> Option<Self> {
-        match stream {
-            StreamId::Stock(_) => Some(AnyState::Stock(Inventory::initial(stream))),
-            _ => None,
-        }
-    }
-
-    /// Folds one event.
-    pub fn apply(&mut self, recorded: &Recorded) {
-        match self {
-            AnyState::Stock(state) => fold::<Inventory>(state, recorded),
-        }
-    }
-
-    /// When something will be due.
-    pub fn next_deadline(&self) -> Option<Timestamp> {
-        match self {
-            AnyState::Stock(state) => Inventory::next_deadline(state),
-        }
-    }
-}
-
 fn fold<M: Machine>(state: &mut M::State, recorded: &Recorded) {
     if let Some(event) = M::event(&recorded.event) {
         M::apply(state, EventMeta { seq: recorded.seq, at: recorded.at }, event);
@@ -187,36 +150,14 @@ trait Kind: Machine {
     fn command(any: AnyCommand) -> Option<Self::Command>;
     fn state(any: AnyState) -> Option<Self::State>;
     fn wrap_state(state: Self::State) -> AnyState;
-    fn wrap_view(view: Self::Published) -> AnyView;
-}
-
-impl Kind for Inventory {
-    fn command(any: AnyCommand) -> Option<inventory::Command> {
-        match any {
-            AnyCommand::Stock(command) => Some(command),
-        }
-    }
-
-    fn state(any: AnyState) -> Option<inventory::State> {
-        match any {
-            AnyState::Stock(state) => Some(state),
-        }
-    }
-
-    fn wrap_state(state: inventory::State) -> AnyState {
-        AnyState::Stock(state)
-    }
-
-    fn wrap_view(view: inventory::Published) -> AnyView {
-        AnyView::Stock(view)
-    }
+    fn wrap_view(view: Self::Published) -> Option<AnyView>;
 }
 
 #[derive(Debug)]
 struct Running<M: Machine> {
-    host: Host<M, CallId>,
+    host: Host<M, Port>,
     /// Kept between steps only to spare the allocation.
-    actions: Vec<Action<M, CallId>>,
+    actions: Vec<Action<M, Port>>,
 }
 
 impl<M: Kind> Running<M> {
@@ -249,7 +190,7 @@ impl<M: Kind> AnyHost for Running<M> {
     fn step(&mut self, now: Timestamp, input: AnyInput, actions: &mut Vec<AnyAction>) {
         let Some(input) = input_of::<M>(input) else { return };
         self.host.step(now, input, &mut self.actions);
-        actions.extend(self.actions.drain(..).map(action_of));
+        actions.extend(self.actions.drain(..).filter_map(action_of));
     }
 
     fn state(&self) -> AnyState {
@@ -266,7 +207,7 @@ impl<M: Kind> AnyHost for Running<M> {
 }
 
 /// `None` for a command of another machine, which the world never sends.
-fn input_of<M: Kind>(input: AnyInput) -> Option<Input<M, CallId>> {
+fn input_of<M: Kind>(input: AnyInput) -> Option<Input<M, Port>> {
     Some(match input {
         AnyInput::Command(command, key, port) => {
             Input::Command(Request { command: M::command(command)?, key, origin: Origin::default(), port })
@@ -278,7 +219,8 @@ fn input_of<M: Kind>(input: AnyInput) -> Option<Input<M, CallId>> {
         AnyInput::Answer(id, answer, cause) => {
             Input::Answer(id, answer, Origin { cause: Some(cause), ..Origin::default() })
         }
-        AnyInput::Read(port) => Input::Read(port),
+        AnyInput::Read(call) => Input::Read(Port::Call(call)),
+        AnyInput::Worked(effect) => Input::Worked(effect),
         AnyInput::Tick => Input::Tick,
         AnyInput::Durable(ordinal, position) => Input::Durable { ordinal, position },
         AnyInput::Refused(refusal) => Input::Refused(refusal),
@@ -286,8 +228,8 @@ fn input_of<M: Kind>(input: AnyInput) -> Option<Input<M, CallId>> {
     })
 }
 
-fn action_of<M: Kind>(action: Action<M, CallId>) -> AnyAction {
-    match action {
+fn action_of<M: Kind>(action: Action<M, Port>) -> Option<AnyAction> {
+    Some(match action {
         Action::Append(append) => AnyAction::Append(append),
         Action::Snapshot(Snapshot { stream, incarnation, seq, state }) => {
             AnyAction::Snapshot(AnySnapshot { stream, incarnation, seq, state: M::wrap_state(state) })
@@ -305,11 +247,11 @@ fn action_of<M: Kind>(action: Action<M, CallId>) -> AnyAction {
         Action::Ask(ask) => AnyAction::Ask(ask),
         Action::AnswerAsk { id, answer, seq } => AnyAction::AnswerAsk(id, answer, seq),
         Action::Effect(id, effect) => AnyAction::Effect(id, effect),
-        Action::Publish(view) => AnyAction::Publish(M::wrap_view(view)),
+        Action::Publish(view) => AnyAction::Publish(M::wrap_view(view)?),
         Action::Timer(at) => AnyAction::Timer(at),
         Action::Passivate => AnyAction::Passivate,
         Action::Fail(_) => AnyAction::Fail,
-    }
+    })
 }
 
 /// The event of a shard, if it is one.

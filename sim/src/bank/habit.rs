@@ -1,0 +1,73 @@
+//! What a payment's token makes the bank do.
+
+use souk_core::payment::{Method, ProviderFact};
+
+/// What the bank thinks of a card.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Verdict {
+    /// Good.
+    Yes,
+    /// No.
+    No,
+    /// The shopper is asked first.
+    Ask,
+    /// Reserves and refuses to take.
+    NoCapture,
+    /// A slip that can be paid even after it was let go.
+    DespiteVoid,
+    /// Reserves, and takes by itself some time later, whatever was said meanwhile.
+    Takes,
+}
+
+/// How words get lost between the bank and its callers.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Delivery {
+    /// They do not.
+    Plain,
+    /// It is done and nobody is told: only a look-up tells.
+    Silent,
+    /// The first call of each key is never heard.
+    Deaf,
+    /// It is done later, and told by a notice.
+    Late,
+    /// Each notice comes twice, the second late and behind newer ones.
+    Twice,
+}
+
+/// What a token makes the bank do.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Habit {
+    /// What the bank thinks of the card.
+    pub verdict: Verdict,
+    /// What becomes of what the bank says.
+    pub delivery: Delivery,
+}
+
+impl Habit {
+    /// Of a token `method:verdict:delivery`.
+    pub fn of(method: &Method) -> Self {
+        let (Method::Card { token } | Method::Instant { token } | Method::PayLater { token }) = method;
+        let mut words = token.split(':').skip(1);
+        let verdict = match words.next() {
+            Some("no") => Verdict::No,
+            Some("ask") => Verdict::Ask,
+            Some("no_capture") => Verdict::NoCapture,
+            Some("despite_void") => Verdict::DespiteVoid,
+            Some("takes") => Verdict::Takes,
+            _ => Verdict::Yes,
+        };
+        let delivery = match words.next() {
+            Some("silent") => Delivery::Silent,
+            Some("deaf") => Delivery::Deaf,
+            Some("late") => Delivery::Late,
+            Some("twice") => Delivery::Twice,
+            _ => Delivery::Plain,
+        };
+        Habit { verdict, delivery }
+    }
+
+    /// What was not done is always said: no look-up could tell it.
+    pub fn answers(self, fact: &ProviderFact) -> bool {
+        self.delivery != Delivery::Silent || matches!(fact, ProviderFact::Failed { .. })
+    }
+}
