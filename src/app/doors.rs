@@ -52,6 +52,7 @@ impl ShopOptions {
                 ..Settings::default()
             },
             vault_key_file: Some(config.vault_key_file()),
+            search: Some(config.market.facts().id),
             ..ShopOptions::default()
         }
     }
@@ -82,6 +83,7 @@ impl Doors {
             vault: Arc::clone(&shop.vault),
             bank: shop.bank.clone(),
             models: shop.models.clone(),
+            search: shop.search.clone(),
             keys,
             server_key,
             market: config.market.facts(),

@@ -1,6 +1,6 @@
 //! The `--database` argument, the same wherever a command needs one.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::app::{Shop, ShopOptions};
 use crate::clock::Clock;
@@ -19,6 +19,11 @@ pub(super) struct DatabaseArgument {
 impl DatabaseArgument {
     pub(super) fn database(&self) -> Database {
         self.database.clone().unwrap_or_else(|| Database::Sqlite { dir: self.data.clone() })
+    }
+
+    /// Where what is not in the database lies. Beside it, when it is SQLite in a directory of its own.
+    pub(super) fn data_dir(&self) -> &Path {
+        &self.data
     }
 
     /// Opens the whole shop on it.

@@ -32,6 +32,7 @@ use souk_core::money::Rate;
 
 use crate::actors::Node;
 use crate::adapters::payments::TestBank;
+use crate::adapters::search::Search;
 use crate::journal::Pool;
 use crate::store::read::ReadModels;
 use crate::store::vault::Vault;
@@ -53,6 +54,8 @@ pub struct Services {
     pub bank: TestBank,
     /// What is listed, as far as it has been filled.
     pub models: ReadModels,
+    /// The same, to be searched; `None` when there is no index.
+    pub search: Option<Search>,
     /// API keys.
     pub keys: Pool,
     /// Signs tokens, names commands.

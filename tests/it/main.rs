@@ -9,4 +9,5 @@ mod journal;
 mod killed;
 mod projections;
 mod sales;
+mod search;
 mod servers;

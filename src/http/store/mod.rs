@@ -6,6 +6,7 @@ mod catalogue;
 mod orders;
 mod paying;
 mod products;
+mod search;
 mod view;
 
 use axum::Router;
@@ -30,4 +31,5 @@ pub(super) fn routes() -> Router<Shared> {
         .route("/orders/{id}/cancel", post(orders::cancel))
         .route("/products", get(catalogue::list))
         .route("/products/{id}", get(products::show))
+        .route("/search", get(search::search))
 }
