@@ -11,7 +11,7 @@ use crate::adapters::payments::test_bank::Settings as BankSettings;
 use crate::clock::Clock;
 use crate::config::{Config, Provider};
 use crate::http::{Counters, ServerLimits, Services};
-use crate::journal::{Database, Settings};
+use crate::journal::{Database, JournalError, Settings};
 use crate::store::keys;
 use crate::tenants::ServerKey;
 
@@ -101,6 +101,17 @@ impl Doors {
             drain_timeout: config.server.drain_timeout_ms.duration(),
         };
         Ok(Doors { services: Arc::new(services), limits, shop })
+    }
+
+    /// Waits until what is read contains all that is in the journal now; `false` when it does not within `patience`.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub async fn caught_up(&self, patience: Duration) -> Result<bool, JournalError> {
+        match &self.shop.projectors {
+            Some(projectors) => projectors.caught_up(patience).await,
+            None => Ok(true),
+        }
     }
 
     /// Ends everything in order. Requests must have ended before.

@@ -2,6 +2,7 @@
 //! failed run), 2 wrong usage.
 
 mod database;
+mod demo;
 mod drive;
 mod keys;
 mod migrate;
@@ -9,6 +10,7 @@ mod rebuild;
 mod replay;
 mod serve;
 mod verify;
+mod welcome;
 
 use std::process::ExitCode;
 
@@ -23,6 +25,8 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Look around: found a small market made by code, and serve it
+    Demo(demo::Arguments),
     /// Open the shop: serve the API
     Serve(serve::Arguments),
     /// Make, list and revoke API keys
@@ -55,6 +59,7 @@ pub fn run() -> ExitCode {
     };
     let outcome = runtime.block_on(async {
         match cli.command {
+            Command::Demo(arguments) => demo::run(arguments).await,
             Command::Serve(arguments) => serve::run(arguments).await,
             Command::Keys(action) => keys::run(action).await,
             Command::Migrate(arguments) => migrate::run(arguments).await,

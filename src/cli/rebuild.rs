@@ -72,7 +72,8 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     }
     models.close().await;
     if arguments.name.search {
-        let search = Search::embedded_anew(&arguments.database.data_dir().join(SEARCH_INDEX), &MarketId::main())?;
+        let search =
+            Search::embedded_anew(&arguments.database.data_dir().join(SEARCH_INDEX), &MarketId::main())?;
         let mut indexer = Indexer::new(reader, search.clone());
         while indexer.step().await.context("the search index could not be filled")? {}
         filled.push(Filled { projection: "search", table: "documents", rows: search.count().await? });

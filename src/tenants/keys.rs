@@ -6,6 +6,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use hmac::Mac as _;
 use sha2::{Digest as _, Sha256};
 use souk_core::ids::{InvalidId, Principal, VendorId};
 use souk_core::time::Timestamp;
@@ -13,9 +14,13 @@ use subtle::ConstantTimeEq as _;
 
 use super::base32;
 use super::scope::{Access, OperatorScope, VendorScope};
+use super::server_key::ServerKey;
 
 /// The longest name of a key.
 pub const NAME_MAX: usize = 100;
+
+/// What the secrets of keys that derive from a name are hashed for.
+const NAMED_SECRET: &str = "souk/1/named key";
 
 const OPERATOR: &str = "souk_op_";
 const VENDOR: &str = "souk_ven_";
@@ -139,23 +144,53 @@ pub enum KeyError {
 /// # Errors
 /// When the name is empty, too long or not one line.
 pub fn issue(role: Role, name: &str, now: Timestamp) -> Result<(KeyText, KeyRecord), KeyError> {
+    let name = checked(name)?;
+    let (mut id, mut secret) = ([0; 16], [0; 32]);
+    getrandom::fill(&mut id).map_err(KeyError::Entropy)?;
+    getrandom::fill(&mut secret).map_err(KeyError::Entropy)?;
+    Ok(made(role, name, id, &secret, now))
+}
+
+impl ServerKey {
+    /// Makes a key that is a function of this server's secret and of `id`: the request that makes it may be repeated
+    /// and is told the same. `id` must be one that names nothing else, and is no secret.
+    ///
+    /// # Errors
+    /// As [`issue`].
+    pub fn issue(
+        &self,
+        id: u128,
+        role: Role,
+        name: &str,
+        now: Timestamp,
+    ) -> Result<(KeyText, KeyRecord), KeyError> {
+        let id = id.to_be_bytes();
+        let secret: [u8; 32] = self.mac(NAMED_SECRET, &[&id]).finalize().into_bytes().into();
+        Ok(made(role, checked(name)?, id, &secret, now))
+    }
+}
+
+/// The name without the space around it.
+fn checked(name: &str) -> Result<&str, KeyError> {
     let name = name.trim();
     if name.is_empty() || name.chars().count() > NAME_MAX || name.chars().any(char::is_control) {
         return Err(KeyError::Name);
     }
-    let (mut id, mut secret) = ([0; 16], [0; 32]);
-    getrandom::fill(&mut id).map_err(KeyError::Entropy)?;
-    getrandom::fill(&mut secret).map_err(KeyError::Entropy)?;
-    let text = KeyText(format!("{}{}_{}", role.prefix(), base32::encode(&id), base32::encode(&secret)));
+    Ok(name)
+}
+
+/// What is spelled and stored of a key.
+fn made(role: Role, name: &str, id: [u8; 16], secret: &[u8; 32], now: Timestamp) -> (KeyText, KeyRecord) {
+    let text = KeyText(format!("{}{}_{}", role.prefix(), base32::encode(&id), base32::encode(secret)));
     let record = KeyRecord {
         id: KeyId(u128::from_be_bytes(id)),
         role,
         name: name.to_owned(),
         created_at: now,
         revoked_at: None,
-        secret_hash: SecretHash::of(&secret),
+        secret_hash: SecretHash::of(secret),
     };
-    Ok((text, record))
+    (text, record)
 }
 
 /// A key as somebody sent it: well formed, not yet verified.
@@ -247,6 +282,22 @@ mod tests {
 
     fn presented(text: &KeyText) -> PresentedKey {
         text.expose().parse().unwrap()
+    }
+
+    #[test]
+    fn a_key_with_a_name_is_made_the_same_again_and_by_this_server_only() {
+        let server = ServerKey::from_bytes([1; 32]);
+        let issue =
+            |server: &ServerKey, id| server.issue(id, Role::Operator, "till", Timestamp::ZERO).unwrap();
+        let (text, record) = issue(&server, 7);
+        let (again, same) = issue(&server, 7);
+        assert_eq!((text.expose(), &record), (again.expose(), &same));
+        assert_eq!(record.id, KeyId(7));
+        assert!(record.admit(&text.expose().parse().unwrap()).is_ok());
+        assert_ne!(issue(&server, 8).0.expose(), text.expose());
+        let (foreign, _) = issue(&ServerKey::from_bytes([2; 32]), 7);
+        assert!(record.admit(&foreign.expose().parse().unwrap()).is_err());
+        assert!(server.issue(7, Role::Operator, " ", Timestamp::ZERO).is_err());
     }
 
     #[test]

@@ -4,6 +4,7 @@
 
 mod actors;
 mod architecture;
+mod demo;
 mod http;
 mod journal;
 mod killed;

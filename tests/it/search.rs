@@ -16,9 +16,9 @@ use souk::http::serve;
 use souk_core::ids::{LocationId, MovementId, ProductId, SkuId, StreamId, VariantId, VendorId};
 use souk_core::inventory::{self, Inventory, Movement};
 use souk_core::market::{LocalizedText, MarketId};
+use souk_core::money::Currency;
 use souk_core::money::Rate;
 use souk_core::product::{self, Condition, Facts, NewOffer, Price, Product, Variant};
-use souk_core::money::Currency;
 use souk_core::vendor::{self, Application, Commission, LegalEntity, Vendor};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -110,7 +110,10 @@ impl Server {
 
 fn ids(found: &Value) -> Vec<u128> {
     let items = found["items"].as_array().expect("items");
-    items.iter().map(|item| item["id"].as_str().and_then(|id| id.parse::<ProductId>().ok()).expect("an id").0).collect()
+    items
+        .iter()
+        .map(|item| item["id"].as_str().and_then(|id| id.parse::<ProductId>().ok()).expect("an id").0)
+        .collect()
 }
 
 async fn vendor(node: &Arc<Node>, n: u128, name: &str) {
@@ -152,12 +155,8 @@ async fn product(node: &Arc<Node>, n: u128, vendor: u128, titles: LocalizedText,
 }
 
 async fn receive(node: &Arc<Node>, n: u128, movement: u128) {
-    let movement = Movement {
-        movement: MovementId(movement),
-        sku: SkuId(n),
-        location: LocationId::MAIN,
-        quantity: 1,
-    };
+    let movement =
+        Movement { movement: MovementId(movement), sku: SkuId(n), location: LocationId::MAIN, quantity: 1 };
     let shard = StreamId::Stock(SkuId(n).shard());
     give::<Inventory>(node, shard, inventory::Command::Receive(movement)).await.expect("received");
 }
@@ -181,7 +180,10 @@ async fn a_shop_is_searched(backend: Backend) {
     let typos = server.found("q=seramic+bwol").await;
     assert_eq!(ids(&typos)[0], BOWL, "{typos}");
     let item = &typos["items"][0];
-    assert_eq!((&item["title"]["en"], &item["price_minor"], &item["currency"]), (&"Ceramic bowl".into(), &2_500.into(), &"EUR".into()));
+    assert_eq!(
+        (&item["title"]["en"], &item["price_minor"], &item["currency"]),
+        (&"Ceramic bowl".into(), &2_500.into(), &"EUR".into())
+    );
     assert_eq!((&item["vendors"][0]["name"], &item["in_stock"]), (&"Ada's Kiln".into(), &true.into()));
     assert_eq!(typos["degraded"], false);
     assert_eq!(server.ids("q=keramikschussel").await, [BOWL]);
@@ -192,8 +194,14 @@ async fn a_shop_is_searched(backend: Backend) {
     let kitchen = server.found("category=kitchen").await;
     assert_eq!((ids(&kitchen), &kitchen["total"]), (vec![BOWL, WOODEN], &2.into()));
     let vendors = kitchen["facets"]["vendor"].as_array().expect("counts");
-    assert_eq!((vendors.len(), &vendors[0]["count"], &vendors[0]["name"]), (2, &1.into(), &"Ada's Kiln".into()));
-    assert_eq!(server.found("").await["facets"]["category"][0], serde_json::json!({"value": "kitchen", "count": 2}));
+    assert_eq!(
+        (vendors.len(), &vendors[0]["count"], &vendors[0]["name"]),
+        (2, &1.into(), &"Ada's Kiln".into())
+    );
+    assert_eq!(
+        server.found("").await["facets"]["category"][0],
+        serde_json::json!({"value": "kitchen", "count": 2})
+    );
     assert_eq!(server.ids(&format!("vendor={}", VendorId(2))).await, [WOODEN, VASE]);
     assert_eq!(server.ids("price_min=2501&price_max=3000").await, [WOODEN]);
     let first = server.found("q=bowl&limit=1").await;
@@ -204,7 +212,16 @@ async fn a_shop_is_searched(backend: Backend) {
     // What is not understood is said so.
     let long = format!("q={}", "x".repeat(201));
     let foreign = format!("q=vase&cursor={cursor}");
-    for bad in ["colour=red", "limit=many", "in_stock=maybe", "vendor=ven_x", "price_min=1.5", "cursor=1", &long, &foreign] {
+    for bad in [
+        "colour=red",
+        "limit=many",
+        "in_stock=maybe",
+        "vendor=ven_x",
+        "price_min=1.5",
+        "cursor=1",
+        &long,
+        &foreign,
+    ] {
         let (status, body) = server.get(bad).await;
         assert_eq!((status, &body["code"]), (400, &"invalid_query".into()), "{bad}");
     }
@@ -224,9 +241,13 @@ async fn a_shop_is_searched(backend: Backend) {
 
     // A vendor that may not sell, and may again; a product that is gone, and one that costs something else.
     let reason = "late".to_owned();
-    give::<Vendor>(node, StreamId::Vendor(VendorId(2)), vendor::Command::Suspend { reason }).await.expect("suspended");
+    give::<Vendor>(node, StreamId::Vendor(VendorId(2)), vendor::Command::Suspend { reason })
+        .await
+        .expect("suspended");
     server.until_ids("", &[BOWL]).await;
-    give::<Vendor>(node, StreamId::Vendor(VendorId(2)), vendor::Command::Reinstate).await.expect("reinstated");
+    give::<Vendor>(node, StreamId::Vendor(VendorId(2)), vendor::Command::Reinstate)
+        .await
+        .expect("reinstated");
     server.until_ids("", &[BOWL, WOODEN, VASE]).await;
     let home = |n| StreamId::Product(ProductId(n));
     let archive = product::Command::Archive { by: product::Actor::Operator };

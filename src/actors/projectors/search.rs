@@ -168,7 +168,9 @@ impl Indexer {
         match stand {
             Some(stand) if known(&stand) => return Ok(stand.positions),
             Some(_) => {
-                tracing::warn!("the search index is of another journal or ahead of this one; filling it anew");
+                tracing::warn!(
+                    "the search index is of another journal or ahead of this one; filling it anew"
+                );
             }
             None => {}
         }

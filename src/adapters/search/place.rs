@@ -84,7 +84,8 @@ mod tests {
         assert_eq!(Place::parse(&place.to_string(), &query), Ok(place));
         let other = Query { text: "bowls".to_owned(), ..Query::default() };
         assert_eq!(Place::parse(&place.to_string(), &other), Err(InvalidPlace));
-        let filtered = Query { filter: Filter { in_stock: Some(true), ..Filter::default() }, ..query.clone() };
+        let filtered =
+            Query { filter: Filter { in_stock: Some(true), ..Filter::default() }, ..query.clone() };
         assert_eq!(Place::parse(&place.to_string(), &filtered), Err(InvalidPlace));
         for bad in ["", "x", &place.to_string()[1..], &place.to_string().to_uppercase(), &"é".repeat(26)] {
             assert_eq!(Place::parse(bad, &query), Err(InvalidPlace), "{bad}");

@@ -100,8 +100,7 @@ impl SegmentCollector for SegmentPage {
         self.total += 1;
         self.categories.count(doc);
         self.vendors.count(doc);
-        let id =
-            whole(self.high.first(doc).unwrap_or_default(), self.low.first(doc).unwrap_or_default());
+        let id = whole(self.high.first(doc).unwrap_or_default(), self.low.first(doc).unwrap_or_default());
         let place = (rank(score), id);
         if self.after.is_some_and(|after| place <= after) {
             return;
@@ -200,10 +199,8 @@ impl SegmentCollector for SegmentIds {
     type Fruit = Vec<ProductId>;
 
     fn collect(&mut self, doc: DocId, _: Score) {
-        self.ids.push(whole(
-            self.high.first(doc).unwrap_or_default(),
-            self.low.first(doc).unwrap_or_default(),
-        ));
+        self.ids
+            .push(whole(self.high.first(doc).unwrap_or_default(), self.low.first(doc).unwrap_or_default()));
     }
 
     fn harvest(self) -> Vec<ProductId> {

@@ -69,10 +69,7 @@ impl Fields {
     pub(super) fn matching(&self, query: &Query, words: &[Word], kept: u16) -> BooleanQuery {
         let mut clauses = vec![
             (Occur::Must, only(self.term(Term::from_field_bool(self.shown, true)))),
-            (
-                Occur::Should,
-                worth(self.term(Term::from_field_bool(self.in_stock, true)), worth::IN_STOCK),
-            ),
+            (Occur::Should, worth(self.term(Term::from_field_bool(self.in_stock, true)), worth::IN_STOCK)),
         ];
         let filter = &query.filter;
         let mut must = |clause: Box<dyn IndexQuery>| clauses.push((Occur::Must, only(clause)));

@@ -247,8 +247,7 @@ impl Shared {
         let Collected { page, more, total, categories, vendors } = collected;
         let next = page.last().filter(|_| more).map(|(rank, id, _)| Place::behind(query, kept, *rank, *id));
         let items = page.iter().map(|(_, _, address)| self.document(searcher, *address));
-        let entry =
-            |(text, count): (String, u64)| fields::vendor_of(&text).map(|vendor| (vendor, count));
+        let entry = |(text, count): (String, u64)| fields::vendor_of(&text).map(|vendor| (vendor, count));
         let facets = Facets {
             categories: highest(categories.into_iter().collect()),
             vendors: highest(vendors.into_iter().filter_map(entry).collect()),

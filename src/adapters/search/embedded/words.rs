@@ -143,7 +143,9 @@ mod tests {
 
     #[test]
     fn short_words_and_numbers_are_meant_as_they_are() {
-        for (word, allowed) in [("bowl", 0), ("bowls", 1), ("ceramics", 1), ("ceramical", 2), ("iso9001xx", 0)] {
+        for (word, allowed) in
+            [("bowl", 0), ("bowls", 1), ("ceramics", 1), ("ceramical", 2), ("iso9001xx", 0)]
+        {
             assert_eq!(typos(word), allowed, "{word}");
         }
         assert!(is_filler("the") && is_filler("und") && !is_filler("bowl"));
