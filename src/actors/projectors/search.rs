@@ -224,14 +224,12 @@ impl Indexer {
     ) -> Result<(), JournalError> {
         match recorded.stream {
             StreamId::Product(product) => {
-                if self.products.see(&self.reader, recorded).await?.is_some() {
-                    self.dirty.insert(product);
-                }
+                self.products.see(&self.reader, recorded).await?;
+                self.dirty.insert(product);
             }
             StreamId::Vendor(vendor) => {
-                if self.vendors.see(&self.reader, recorded).await?.is_some() {
-                    vendors.insert(vendor);
-                }
+                self.vendors.see(&self.reader, recorded).await?;
+                vendors.insert(vendor);
             }
             StreamId::Stock(_) => {
                 let seen = self.shards.see(&self.reader, recorded).await?;
