@@ -9,12 +9,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context;
+use souk_core::market::MarketId;
 
 use crate::actors::projectors::Projectors;
 use crate::actors::{Node, NodeOptions, Outside};
 use crate::adapters::mail::Mailer;
 use crate::adapters::payments::Provider;
 use crate::adapters::payments::test_bank::{Settings as BankSettings, TestBank};
+use crate::adapters::search::Search;
 use crate::clock::Clock;
 use crate::http::Opening;
 use crate::journal::{Database, Journal, Settings};
@@ -29,6 +31,8 @@ pub use serve::serve;
 const VAULT_KEY_FILE: &str = "vault.key";
 /// The folder that letters go to, in the data directory.
 const LETTERS: &str = "outbox";
+/// The folder of the search index, in the data directory.
+pub const SEARCH_INDEX: &str = "search";
 
 /// Connections to the vault's tables.
 const VAULT_CONNECTIONS: u32 = 4;
@@ -46,6 +50,8 @@ pub struct ShopOptions {
     pub letters: bool,
     /// Whether the read models are filled; for measuring the engine alone they need not be.
     pub projectors: bool,
+    /// The market whose prices are searched for; without one there is no search index.
+    pub search: Option<MarketId>,
     /// How the journal behaves.
     pub journal: Settings,
     /// The vault's keys, when they are not in the data directory.
@@ -61,6 +67,7 @@ impl Default for ShopOptions {
             bank: BankSettings::default(),
             letters: true,
             projectors: true,
+            search: Some(MarketId::main()),
             journal: Settings::default(),
             vault_key_file: None,
             opening: Opening::default(),
@@ -79,6 +86,8 @@ pub struct Shop {
     pub bank: TestBank,
     /// What is read, as far as it has been filled.
     pub models: ReadModels,
+    /// What is listed, to be searched, as far as it has been filled; `None` when there is no index.
+    pub search: Option<Search>,
     /// Who fills it; `None` when nobody is to.
     pub projectors: Option<Projectors>,
 }
@@ -115,11 +124,15 @@ impl Shop {
         let outside =
             Outside { payments: Provider::TestBank(bank.clone()), mails, vault: Arc::clone(&vault) };
         let models = ReadModels::open(database, READ_CONNECTIONS).await?;
+        let search = options.search.filter(|_| options.projectors);
+        let search =
+            search.map(|market| Search::embedded(&data_dir.join(SEARCH_INDEX), &market)).transpose()?;
         let node = Node::start(journal, clock, outside, options.node).await?;
         let journal = node.journal();
-        let projectors =
-            options.projectors.then(|| Projectors::start(journal.reader(), journal.writer(), &models));
-        Ok(Shop { node, vault, bank, models, projectors })
+        let projectors = options
+            .projectors
+            .then(|| Projectors::start(journal.reader(), journal.writer(), &models, search.as_ref()));
+        Ok(Shop { node, vault, bank, models, search, projectors })
     }
 
     /// Ends everything in order; what was accepted is finished first.

@@ -1,7 +1,7 @@
 //! souk: a marketplace server. Many vendors, one storefront, one till, one binary.
 //!
 //! Layers, each importing only what stands before it:
-//! `souk_core ← {clock, config, telemetry} ← tenants ← {journal, store, adapters} ← actors ← {http, replay} ← app ←
+//! `souk_core ← {clock, config, telemetry} ← tenants ← {journal, store, adapters} ← actors ← {demo, http, replay} ← app ←
 //! cli`. `tests/it/architecture.rs` checks the arrows.
 
 pub mod actors;
@@ -10,6 +10,7 @@ pub mod app;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod demo;
 pub mod http;
 pub mod journal;
 pub mod replay;

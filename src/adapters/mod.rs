@@ -2,3 +2,4 @@
 
 pub mod mail;
 pub mod payments;
+pub mod search;

@@ -12,7 +12,7 @@ use crate::adapters::payments::test_bank::Settings as BankSettings;
 use crate::clock::Clock;
 use crate::config::{Config, Provider};
 use crate::http::{Counters, RateLimits, ServerLimits, Services};
-use crate::journal::{Database, Settings};
+use crate::journal::{Database, JournalError, Settings};
 use crate::store::keys;
 use crate::tenants::ServerKey;
 
@@ -53,6 +53,7 @@ impl ShopOptions {
                 ..Settings::default()
             },
             vault_key_file: Some(config.vault_key_file()),
+            search: Some(config.market.facts().id),
             ..ShopOptions::default()
         }
     }
@@ -93,6 +94,7 @@ impl Doors {
             vault: Arc::clone(&shop.vault),
             bank: shop.bank.clone(),
             models: shop.models.clone(),
+            search: shop.search.clone(),
             keys,
             server_key,
             market: config.market.facts(),
@@ -110,6 +112,17 @@ impl Doors {
             ),
         };
         Ok(Doors { services: Arc::new(services), limits: limits(config), shop })
+    }
+
+    /// Waits until what is read contains all that is in the journal now; `false` when it does not within `patience`.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub async fn caught_up(&self, patience: Duration) -> Result<bool, JournalError> {
+        match &self.shop.projectors {
+            Some(projectors) => projectors.caught_up(patience).await,
+            None => Ok(true),
+        }
     }
 
     /// Ends everything in order. Requests must have ended before.

@@ -3,6 +3,7 @@
 mod backup;
 mod completions;
 mod config;
+mod demo;
 mod drive;
 mod failure;
 mod keys;
@@ -14,6 +15,7 @@ mod replay;
 mod serve;
 mod settings;
 mod verify;
+mod welcome;
 
 use std::process::ExitCode;
 
@@ -35,6 +37,8 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Look around: found a small market made by code, and serve it
+    Demo(demo::Arguments),
     /// Open the shop: serve the API
     Serve(serve::Arguments),
     /// Show or check the settings
@@ -75,6 +79,7 @@ pub fn run() -> ExitCode {
     };
     let outcome = runtime.block_on(async {
         match cli.command {
+            Command::Demo(arguments) => demo::run(arguments).await,
             Command::Serve(arguments) => serve::run(arguments).await,
             Command::Config(action) => config::run(action),
             Command::Keys(action) => keys::run(action).await,

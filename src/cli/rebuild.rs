@@ -5,7 +5,9 @@ use std::process::ExitCode;
 use anyhow::Context;
 use serde::Serialize;
 
-use crate::actors::projectors::Projector;
+use crate::actors::projectors::{Indexer, Projector};
+use crate::adapters::search::Search;
+use crate::app::SEARCH_INDEX;
 use crate::journal::{Reader, migrate};
 use crate::store::read::{Projection, ReadModels};
 
@@ -14,7 +16,7 @@ use super::settings::SettingsArgument;
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
-    /// Which projection: vendors, catalogue, orders, ledger, or all of them
+    /// Which projection: vendors, catalogue, orders, ledger, search, or all of them
     #[arg(value_name = "NAME|all")]
     name: Which,
     #[command(flatten)]
@@ -25,14 +27,21 @@ pub(super) struct Arguments {
 }
 
 #[derive(Clone, Debug)]
-struct Which(Vec<Projection>);
+struct Which {
+    projections: Vec<Projection>,
+    search: bool,
+}
 
 impl std::str::FromStr for Which {
-    type Err = crate::store::read::UnknownProjection;
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
         match text {
-            "all" => Ok(Which(Projection::ALL.to_vec())),
-            name => name.parse().map(|projection| Which(vec![projection])),
+            "all" => Ok(Which { projections: Projection::ALL.to_vec(), search: true }),
+            "search" => Ok(Which { projections: Vec::new(), search: true }),
+            name => match name.parse() {
+                Ok(projection) => Ok(Which { projections: vec![projection], search: false }),
+                Err(error) => Err(format!("{error}; and search")),
+            },
         }
     }
 }
@@ -53,7 +62,7 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     migrate::run(&database).await?;
     let models = ReadModels::open(&database, 2).await?;
     let mut filled = Vec::new();
-    for projection in arguments.name.0 {
+    for projection in arguments.name.projections {
         let mut projector = Projector::new(projection, reader.clone(), models.clone());
         projector.reset().await?;
         let bar = progress::counting("pages of events");
@@ -66,6 +75,13 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         }
     }
     models.close().await;
+    if arguments.name.search {
+        let market = settings.config.market.facts().id;
+        let search = Search::embedded_anew(&settings.data_dir().join(SEARCH_INDEX), &market)?;
+        let mut indexer = Indexer::new(reader, search.clone());
+        while indexer.step().await.context("the search index could not be filled")? {}
+        filled.push(Filled { projection: "search", table: "documents", rows: search.count().await? });
+    }
     if arguments.json {
         println!("{}", serde_json::to_string_pretty(&filled)?);
     } else {

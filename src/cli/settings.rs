@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::app::{Shop, ShopOptions};
 use crate::clock::Clock;
-use crate::config::{Config, Flag, Loaded, LogFormat, Preset, Sources};
+use crate::config::{Config, Flag, LogFormat, Origin, Preset, Sources};
 use crate::journal::Database;
 use crate::telemetry::{self, Telemetry};
 
@@ -41,6 +41,8 @@ pub(super) enum Manner {
 #[derive(Debug)]
 pub(super) struct Settings {
     pub(super) config: Config,
+    /// The keys that somebody has set, anywhere.
+    given: Vec<String>,
     _telemetry: Telemetry,
 }
 
@@ -72,7 +74,10 @@ impl SettingsArgument {
 impl Settings {
     /// Reads the settings and starts the logging that they ask for.
     pub(super) fn of(sources: Sources) -> anyhow::Result<Settings> {
-        let Loaded { config, .. } = Config::load(sources)?;
+        let loaded = Config::load(sources)?;
+        let set = loaded.settings().iter().filter(|setting| setting.origin != Origin::Default);
+        let keys: Vec<String> = set.map(|setting| setting.key.to_owned()).collect();
+        let config = loaded.config;
         let given = std::env::var(LOG_VARIABLE).ok().filter(|filter| !filter.is_empty());
         let options = telemetry::Options {
             filter: given.as_deref().unwrap_or(&config.telemetry.log),
@@ -81,7 +86,12 @@ impl Settings {
         // The settings' own filter was checked with them, so a wrong one is the variable's.
         let started = telemetry::start(&options);
         let _telemetry = started.map_err(|error| WrongUsage(format!("{LOG_VARIABLE}: {error}")))?;
-        Ok(Settings { config, _telemetry })
+        Ok(Settings { config, given: keys, _telemetry })
+    }
+
+    /// Whether somebody has set this key, anywhere.
+    pub(super) fn is_given(&self, key: &str) -> bool {
+        self.given.iter().any(|given| given == key)
     }
 
     /// The database that they name.

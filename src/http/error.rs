@@ -8,6 +8,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
 
 use crate::actors::CallError;
+use crate::adapters::search::SearchError;
 use crate::journal::JournalError;
 use crate::store::vault::VaultError;
 
@@ -101,6 +102,7 @@ codes! {
     OutcomeUnknown = "outcome_unknown", SERVICE_UNAVAILABLE, "It is not known yet whether this happened";
     Unavailable = "unavailable", SERVICE_UNAVAILABLE, "The database does not answer";
     NotReady = "not_ready", SERVICE_UNAVAILABLE, "This server does not serve yet";
+    SearchUnavailable = "search_unavailable", SERVICE_UNAVAILABLE, "The search does not answer";
     Timeout = "request_timeout", GATEWAY_TIMEOUT, "The request took too long";
 }
 
@@ -198,6 +200,15 @@ impl From<JournalError> for ApiError {
     fn from(error: JournalError) -> Self {
         tracing::error!(%error, "a request could not be served");
         ApiError::new(Code::Unavailable, "send the same request again after a moment").retry_after_ms(1_000)
+    }
+}
+
+/// Likewise.
+impl From<SearchError> for ApiError {
+    fn from(error: SearchError) -> Self {
+        tracing::error!(%error, "a search could not be answered");
+        ApiError::new(Code::SearchUnavailable, "send the same request again after a moment")
+            .retry_after_ms(1_000)
     }
 }
 

@@ -45,6 +45,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use crate::actors::Node;
 use crate::actors::projectors::Progress;
 use crate::adapters::payments::TestBank;
+use crate::adapters::search::Search;
 use crate::journal::Pool;
 use crate::store::read::ReadModels;
 use crate::store::vault::Vault;
@@ -69,6 +70,8 @@ pub struct Services {
     pub bank: TestBank,
     /// What is listed, as far as it has been filled.
     pub models: ReadModels,
+    /// The same, to be searched; `None` when there is no index.
+    pub search: Option<Search>,
     /// API keys.
     pub keys: Pool,
     /// Signs tokens, names commands.

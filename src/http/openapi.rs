@@ -129,7 +129,10 @@ fn describe(schemas: &mut Schemas, prefix: &str, operation: &Operation) -> Value
     if let Some(body) = operation.body {
         let schema = body(&mut schemas.of_input);
         let content = json!({ "application/json": { "schema": schema } });
-        said.insert("requestBody".to_owned(), json!({ "required": !operation.body_optional, "content": content }));
+        said.insert(
+            "requestBody".to_owned(),
+            json!({ "required": !operation.body_optional, "content": content }),
+        );
     }
     said.insert("responses".to_owned(), Value::Object(responses(schemas, prefix, operation)));
     Value::Object(said)

@@ -9,7 +9,7 @@ const LAYERS: &[&[&str]] = &[
     &["tenants"],
     &["journal", "store", "adapters"],
     &["actors"],
-    &["http", "replay"],
+    &["demo", "http", "replay"],
     &["app"],
     &["cli"],
 ];

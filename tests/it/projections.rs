@@ -225,7 +225,8 @@ async fn tamper_with(database: &Database, set: Set, text: &'static str) {
 fn souk(backend: &Backend, arguments: &[&str]) -> serde_json::Value {
     let output = Command::new(env!("CARGO_BIN_EXE_souk"))
         .args(arguments)
-        .args(["--json", "--database", backend.url()])
+        .args(["--json", "--database", backend.url(), "--data"])
+        .arg(backend.data_dir())
         .output()
         .expect("souk runs");
     assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));

@@ -1,30 +1,38 @@
-//! Projectors: tail the journal and fill the read models of `src/store/read/`.
+//! Projectors: tail the journal and fill the read models of `src/store/read/` and the search index.
 //!
 //! A projection has one cursor per partition, which is written with its rows in one transaction. Nothing is assumed
 //! of the order between streams: each stream's events are folded by its own machine, up to the last one the cursor
 //! covers, and rows of an older seq never overwrite newer ones. So rows are a function of the journal and the
 //! cursors, and a projector that is killed, doubled or rebuilt comes to the same.
 
+mod current;
 mod fold;
 mod follow;
 mod ledger;
 mod progress;
 mod rows;
+mod search;
 
+use std::fmt;
+use std::future::Future;
 use std::time::Duration;
 
 use souk_core::ids::{PARTITIONS, Partition};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use crate::adapters::search::Search;
 use crate::journal::{JournalError, Reader, Writer};
 use crate::store::read::{Projection, ReadModels};
 
 pub use follow::Projector;
 pub use progress::Progress;
+pub use search::{Indexer, IndexingError};
 
 /// After the journal has grown: more will have come in a moment, and one transaction can take it all.
 const GATHER: Duration = Duration::from_millis(20);
+/// The same of the search index, whose commits cost more than a transaction: no more than about two a second.
+const GATHER_DOCUMENTS: Duration = Duration::from_millis(500);
 /// How often to look when nobody says that the journal has grown.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// The first pause after an error, and the longest.
@@ -38,24 +46,33 @@ type Reached = watch::Receiver<Vec<u64>>;
 pub struct Projectors {
     reader: Reader,
     reached: Vec<(Projection, Reached)>,
+    /// The same of the search index, when there is one.
+    indexed: Option<Reached>,
     stop: watch::Sender<bool>,
     tasks: Vec<JoinHandle<()>>,
 }
 
 impl Projectors {
-    /// Starts one per projection.
-    pub fn start(reader: &Reader, writer: &Writer, models: &ReadModels) -> Self {
+    /// Starts one per projection, and one for the search index when there is one.
+    pub fn start(reader: &Reader, writer: &Writer, models: &ReadModels, search: Option<&Search>) -> Self {
         let stop = watch::Sender::new(false);
-        let (reached, tasks) = Projection::ALL
+        let mut tasks = Vec::new();
+        let reached = Projection::ALL
             .into_iter()
             .map(|projection| {
                 let (tell, reached) = watch::channel(vec![0; usize::from(PARTITIONS)]);
                 let projector = Projector::new(projection, reader.clone(), models.clone());
-                let task = tokio::spawn(run(projector, writer.grown(), stop.subscribe(), tell));
-                ((projection, reached), task)
+                tasks.push(tokio::spawn(run(projector, writer.grown(), stop.subscribe(), tell)));
+                (projection, reached)
             })
-            .unzip();
-        Projectors { reader: reader.clone(), reached, stop, tasks }
+            .collect();
+        let indexed = search.map(|search| {
+            let (tell, reached) = watch::channel(vec![0; usize::from(PARTITIONS)]);
+            let indexer = Indexer::new(reader.clone(), search.clone());
+            tasks.push(tokio::spawn(run(indexer, writer.grown(), stop.subscribe(), tell)));
+            reached
+        });
+        Projectors { reader: reader.clone(), reached, indexed, stop, tasks }
     }
 
     /// Waits until a projection contains this position of a partition; `false` when it does not within `patience`.
@@ -74,15 +91,15 @@ impl Projectors {
         Progress::new(self.reached.clone())
     }
 
-    /// Waits until every projection contains all that is in the journal now; `false` when one does not within
-    /// `patience`.
+    /// Waits until every projection, and the search index, contains all that is in the journal now; `false` when one
+    /// does not within `patience`.
     ///
     /// # Errors
     /// When the journal cannot be read.
     pub async fn caught_up(&self, patience: Duration) -> Result<bool, JournalError> {
         let ends = self.reader.ends().await?;
         let deadline = tokio::time::Instant::now() + patience;
-        for (_, reached) in &self.reached {
+        for reached in self.reached.iter().map(|(_, reached)| reached).chain(&self.indexed) {
             let mut reached = reached.clone();
             let there = reached.wait_for(|reached| reached.iter().zip(&ends).all(|(at, end)| at >= end));
             if !matches!(tokio::time::timeout_at(deadline, there).await, Ok(Ok(_))) {
@@ -101,9 +118,55 @@ impl Projectors {
     }
 }
 
+/// What follows the journal a step at a time.
+trait Follower: Send {
+    /// Why a step failed.
+    type Error: fmt::Display;
+    /// How long is waited for more after the journal has grown.
+    const GATHER: Duration;
+
+    fn name(&self) -> &'static str;
+    fn next(&mut self) -> impl Future<Output = Result<bool, Self::Error>> + Send;
+    fn positions(&self) -> Option<&[u64]>;
+}
+
+impl Follower for Projector {
+    type Error = JournalError;
+    const GATHER: Duration = GATHER;
+
+    fn name(&self) -> &'static str {
+        self.projection().name()
+    }
+
+    async fn next(&mut self) -> Result<bool, JournalError> {
+        self.step().await
+    }
+
+    fn positions(&self) -> Option<&[u64]> {
+        self.reached()
+    }
+}
+
+impl Follower for Indexer {
+    type Error = IndexingError;
+    const GATHER: Duration = GATHER_DOCUMENTS;
+
+    fn name(&self) -> &'static str {
+        "search"
+    }
+
+    async fn next(&mut self) -> Result<bool, IndexingError> {
+        self.step().await
+    }
+
+    fn positions(&self) -> Option<&[u64]> {
+        self.reached()
+    }
+}
+
 /// Follows until it is told to stop, or nobody is left to tell.
-async fn run(
-    mut projector: Projector,
+async fn run<F: Follower>(
+    mut follower: F,
     mut grown: watch::Receiver<u64>,
     mut stop: watch::Receiver<bool>,
     reached: watch::Sender<Vec<u64>>,
@@ -111,17 +174,17 @@ async fn run(
     let mut pause = PAUSES.0;
     loop {
         grown.mark_unchanged();
-        let wait = match projector.step().await {
+        let wait = match follower.next().await {
             Ok(more) => {
                 pause = PAUSES.0;
-                if let Some(positions) = projector.reached() {
+                if let Some(positions) = follower.positions() {
                     reached.send_replace(positions.to_vec());
                 }
                 if more { None } else { Some(LOOK_EVERY) }
             }
             Err(error) => {
-                let projection = projector.projection();
-                tracing::warn!(%projection, %error, "a read model could not be filled; trying again");
+                let projection = follower.name();
+                tracing::warn!(projection, %error, "a read model could not be filled; trying again");
                 // An error is waited out whatever grows meanwhile.
                 tokio::select! {
                     _ = stop.wait_for(|stop| *stop) => return,
@@ -134,7 +197,7 @@ async fn run(
         let next = async {
             let Some(wait) = wait else { return };
             if let Ok(Ok(())) = tokio::time::timeout(wait, grown.changed()).await {
-                tokio::time::sleep(GATHER).await;
+                tokio::time::sleep(F::GATHER).await;
             } else if grown.has_changed().is_err() {
                 // The writer has ended: nothing grows here any more, but the journal may elsewhere.
                 tokio::time::sleep(wait).await;

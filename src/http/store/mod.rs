@@ -6,6 +6,7 @@ mod catalogue;
 mod orders;
 mod paying;
 pub(super) mod products;
+mod search;
 mod view;
 
 use crate::store::read::Projection;
@@ -68,6 +69,13 @@ pub(super) fn routes() -> Routes {
             get("show_product", "/products/{id}", "A product with its offers and their stock")
                 .answers::<products::ProductOut>(200),
             products::show,
+        )
+        .with(
+            get("search_products", "/search", "Looks for products: words, filters, counts")
+                .asks::<search::SearchIn>()
+                .answers::<search::FoundOut>(200)
+                .refuses(&[Code::InvalidValue, Code::SearchUnavailable]),
+            search::search,
         )
         .with(
             post("open_cart", "/carts", "Opens a cart and tells its token")
