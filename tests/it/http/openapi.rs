@@ -144,8 +144,13 @@ async fn every_route_is_in_the_document_and_mounted() {
         if path.is_dir() {
             sources.extend(std::fs::read_dir(&path).expect("read").map(|entry| entry.expect("read").path()));
         } else if !path.ends_with("routes.rs") {
+            // A server that still opens its shop mounts by hand what it answers already; that too is described.
             let text = std::fs::read_to_string(&path).expect("read");
-            assert!(!text.contains(".route("), "{} mounts a route without describing it", path.display());
+            for mounted in text.split(".route(").skip(1) {
+                let route = mounted.strip_prefix('"').and_then(|rest| rest.split('"').next());
+                let described = route.is_some_and(|route| paths().contains_key(route));
+                assert!(described, "{} mounts {route:?} without describing it", path.display());
+            }
         }
     }
 }
