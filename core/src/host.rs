@@ -98,7 +98,12 @@ pub enum Action<M: Machine, P> {
         seq: u64,
     },
     /// Deliver an ask.
-    Ask(Ask),
+    Ask {
+        /// What is asked.
+        ask: Ask,
+        /// The trace of the request behind it; unknown when it is repeated.
+        trace: Option<u128>,
+    },
     /// Deliver the answer to an ask.
     AnswerAsk {
         /// Which ask.
@@ -107,9 +112,18 @@ pub enum Action<M: Machine, P> {
         answer: AskAnswer,
         /// This stream's seq on which it rests.
         seq: u64,
+        /// The trace of the request behind it.
+        trace: Option<u128>,
     },
     /// An outbox row of this stream is durable and can be worked.
-    Effect(EffectId, Effect),
+    Effect {
+        /// The row's name.
+        id: EffectId,
+        /// What is ordered.
+        effect: Effect,
+        /// The trace of the request behind it.
+        trace: Option<u128>,
+    },
     /// Let readers see this.
     Publish(M::Published),
     /// Tick this host then (replaces what was set before); `None` cancels.
@@ -353,8 +367,8 @@ impl<M: Machine, P> Host<M, P> {
             Input::Ask(ask, origin) => match M::command_of_ask(&ask) {
                 Some(command) => self.run(Some(&command), Waiting::Asker(ask.id), origin, actions),
                 None => {
-                    let answer =
-                        Action::AnswerAsk { id: ask.id, answer: AskAnswer::Unknown, seq: self.applied_seq };
+                    let (seq, trace) = (self.applied_seq, origin.trace);
+                    let answer = Action::AnswerAsk { id: ask.id, answer: AskAnswer::Unknown, seq, trace };
                     self.emit(answer, actions);
                 }
             },
@@ -476,14 +490,14 @@ impl<M: Machine, P> Host<M, P> {
         self.track_asks(before);
         let resolved = std::mem::take(&mut happened.resolved);
         let effects = self.append(before, happened, origin, actions);
-        self.emit_consequences(before, effects, actions);
+        self.emit_consequences(before, effects, origin.trace, actions);
         for (key, outcome) in resolved {
             for port in self.parked.remove(&key.id).unwrap_or_default() {
                 let answer = Answer::Fresh(outcome.clone());
                 self.emit(Action::Reply { port, answer, position: 0 }, actions);
             }
         }
-        self.answer(waiting, outcome, actions);
+        self.answer(waiting, outcome, origin.trace, actions);
     }
 
     fn ctx(&self, key: Option<CommandKey>, origin: &Origin) -> Ctx {
@@ -568,24 +582,32 @@ impl<M: Machine, P> Host<M, P> {
         &mut self,
         before: u64,
         effects: Vec<(EffectId, Effect)>,
+        trace: Option<u128>,
         actions: &mut Vec<Action<M, P>>,
     ) {
         for (id, effect) in effects {
+            let order = Action::Effect { id, effect, trace };
             if planted::is(Bug::CallBeforeKey) {
-                actions.push(Action::Effect(id, effect));
+                actions.push(order);
             } else {
-                self.emit(Action::Effect(id, effect), actions);
+                self.emit(order, actions);
             }
         }
         let asks: Vec<Ask> = M::open_asks(&self.state)
             .map(|asks| asks.iter().filter(|ask| ask.id.seq > before).cloned().collect())
             .unwrap_or_default();
         for ask in asks {
-            self.emit(Action::Ask(ask), actions);
+            self.emit(Action::Ask { ask, trace }, actions);
         }
     }
 
-    fn answer(&mut self, waiting: Waiting<P>, outcome: Option<Outcome<M>>, actions: &mut Vec<Action<M, P>>) {
+    fn answer(
+        &mut self,
+        waiting: Waiting<P>,
+        outcome: Option<Outcome<M>>,
+        trace: Option<u128>,
+        actions: &mut Vec<Action<M, P>>,
+    ) {
         match (waiting, outcome) {
             (Waiting::Nobody, _) => {}
             (Waiting::Port(port, _), Some(outcome)) => {
@@ -604,7 +626,7 @@ impl<M: Machine, P> Host<M, P> {
             }
             (Waiting::Asker(id), outcome) => {
                 let answer = outcome.map_or(AskAnswer::Unknown, |outcome| M::answer_of(&outcome));
-                self.emit(Action::AnswerAsk { id, answer, seq: self.applied_seq }, actions);
+                self.emit(Action::AnswerAsk { id, answer, seq: self.applied_seq, trace }, actions);
             }
         }
     }
@@ -716,7 +738,7 @@ impl<M: Machine, P> Host<M, P> {
         }
         for id in again {
             if let Some(ask) = M::open_asks(&self.state).and_then(|asks| asks.get(&id)).cloned() {
-                self.emit(Action::Ask(ask), actions);
+                self.emit(Action::Ask { ask, trace: None }, actions);
             }
         }
     }

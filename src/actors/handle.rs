@@ -127,9 +127,10 @@ impl<M: Hosted> Handle<M> {
         &self,
         stream: StreamId,
         command: M::Command,
+        origin: Origin,
         patience: Duration,
     ) -> Result<Told<M>, CallError> {
-        self.give(stream, command, None, Origin::default(), Instant::now() + patience, || Ok(None)).await
+        self.give(stream, command, None, origin, Instant::now() + patience, || Ok(None)).await
     }
 
     /// The machine's state, durable, and its seq.

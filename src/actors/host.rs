@@ -9,9 +9,11 @@ use souk_core::ids::StreamId;
 use souk_core::journal::{Incarnation, Origin};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
+use tracing::{Instrument as _, Span};
 
 use crate::journal::wire::EncodedSnapshot;
 use crate::journal::{OutcomeSink, Settled};
+use crate::telemetry::traces;
 
 use super::message::{HostMessage, Port, Reply};
 use super::node::{Hosted, Node};
@@ -98,6 +100,7 @@ impl<M: Hosted> Actor for HostActor<M> {
     ) -> Result<(), ActorProcessingErr> {
         state.pulse.taken();
         state.settle(&myself).await?;
+        let span = state.span_of(&message);
         let input = match message {
             HostMessage::Command { request, deadline } => {
                 if Instant::now() > deadline {
@@ -116,7 +119,7 @@ impl<M: Hosted> Actor for HostActor<M> {
             #[cfg(debug_assertions)]
             HostMessage::Panic => panic!("a test asked {} to panic", state.stream),
         };
-        state.step(&myself, input).await
+        state.step(&myself, input).instrument(span).await
     }
 
     async fn post_stop(
@@ -135,6 +138,21 @@ impl<M: Hosted> Actor for HostActor<M> {
 }
 
 impl<M: Hosted> HostState<M> {
+    /// What a trace shows of this message. What came from another actor was let out when its append had settled, in
+    /// the middle of something else: only the trace it carries says where it belongs.
+    fn span_of(&self, message: &HostMessage<M>) -> Span {
+        let (name, trace) = match message {
+            HostMessage::Command { request, .. } => ("command", request.origin.trace),
+            HostMessage::Ask(_, origin) => ("ask", origin.trace),
+            HostMessage::Answer(_, _, origin) => ("answer", origin.trace),
+            _ => return Span::none(),
+        };
+        traces::within(
+            trace,
+            || tracing::debug_span!(parent: None, "handle", what = name, stream = %self.stream),
+        )
+    }
+
     async fn settle(&mut self, myself: &ActorRef<HostMessage<M>>) -> Result<(), ActorProcessingErr> {
         while let Ok(settled) = self.outcomes.try_recv() {
             self.step(myself, outcome(settled)).await?;
@@ -215,12 +233,14 @@ impl<M: Hosted> HostState<M> {
             Action::Show { port, state, seq } => {
                 let _ = port.reply.send(Reply::State { state, seq });
             }
-            Action::Ask(ask) => {
+            Action::Ask { ask, trace } => {
                 let seq = ask.id.seq;
-                self.node.deliver_ask(ask, self.origin(seq));
+                self.node.deliver_ask(ask, self.origin(seq, trace));
             }
-            Action::AnswerAsk { id, answer, seq } => self.node.deliver_answer(id, answer, self.origin(seq)),
-            Action::Effect(id, effect) => self.node.effect_is_durable(id, effect),
+            Action::AnswerAsk { id, answer, seq, trace } => {
+                self.node.deliver_answer(id, answer, self.origin(seq, trace));
+            }
+            Action::Effect { id, effect, trace } => self.node.effect_is_durable(id, effect, trace),
             Action::Publish(published) => M::publish_to(&self.node, published),
             Action::Append(_)
             | Action::Snapshot(_)
@@ -231,7 +251,7 @@ impl<M: Hosted> HostState<M> {
         Ok(())
     }
 
-    fn origin(&self, seq: u64) -> Origin {
-        Origin { cause: Some((self.stream, seq)), ..Origin::default() }
+    fn origin(&self, seq: u64, trace: Option<u128>) -> Origin {
+        Origin { cause: Some((self.stream, seq)), trace, ..Origin::default() }
     }
 }

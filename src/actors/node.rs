@@ -27,7 +27,7 @@ use super::admission::Admission;
 use super::directory::Directory;
 use super::handle::Handle;
 use super::message::HostMessage;
-use super::outbox::{self, Outbox, Outside};
+use super::outbox::{self, Outbox, Outside, Work};
 use super::pulse::{ActorPulse, KindOverview};
 use super::supervisor::{Supervisor, SupervisorMessage};
 use super::timers::{self, SetTimer};
@@ -356,8 +356,8 @@ impl Node {
         for_kind_of!(to, M => self.tell::<M>(to, HostMessage::Answer(id, answer, origin)), else not_hosted(to));
     }
 
-    pub(super) fn effect_is_durable(&self, id: EffectId, effect: Effect) {
-        self.outbox.offer(id, effect);
+    pub(super) fn effect_is_durable(&self, id: EffectId, effect: Effect, trace: Option<u128>) {
+        self.outbox.offer(Work { id, effect, attempts: 0, trace });
     }
 
     /// An order to the outside world has been carried out, and its outcome is no event.

@@ -13,15 +13,17 @@ use std::time::Duration;
 
 use souk_core::any::{Effect, Mail};
 use souk_core::ids::StreamId;
-use souk_core::journal::EffectId;
+use souk_core::journal::{EffectId, Origin};
 use souk_core::payment::{Command, Payment, ProviderCall, ProviderFact};
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::{JoinHandle, JoinSet};
+use tracing::Instrument as _;
 
 use crate::adapters::mail::{Letter, Mailer};
 use crate::adapters::payments::{Notice, Provider};
 use crate::journal::wire::{MAIL_LANE, PAYMENT_LANE};
 use crate::store::vault::Vault;
+use crate::telemetry::traces;
 
 use super::node::Node;
 
@@ -55,31 +57,37 @@ pub struct Outside {
     pub vault: Arc<Vault>,
 }
 
-/// What waits to be carried out.
-pub(super) type Work = mpsc::UnboundedReceiver<(EffectId, Effect, u32)>;
+/// An order to the outside world that waits to be carried out.
+#[derive(Debug)]
+pub(super) struct Work {
+    /// Its row's name.
+    pub(super) id: EffectId,
+    /// What is to be done.
+    pub(super) effect: Effect,
+    /// How often it was tried before.
+    pub(super) attempts: u32,
+    /// The trace of the request behind it; rows do not keep it.
+    pub(super) trace: Option<u128>,
+}
 
 /// Where durable orders are handed in.
 #[derive(Debug)]
 pub(super) struct Outbox {
-    queue: mpsc::UnboundedSender<(EffectId, Effect, u32)>,
+    queue: mpsc::UnboundedSender<Work>,
     /// Orders somebody has in hand, so that reading the rows does not hand them out again.
     in_hand: Mutex<HashSet<EffectId>>,
 }
 
 impl Outbox {
-    pub(super) fn new() -> (Self, Work) {
+    pub(super) fn new() -> (Self, mpsc::UnboundedReceiver<Work>) {
         let (queue, work) = mpsc::unbounded_channel();
         (Outbox { queue, in_hand: Mutex::default() }, work)
     }
 
     /// Takes an order in hand unless somebody has it.
-    pub(super) fn offer(&self, id: EffectId, effect: Effect) {
-        self.offer_again(id, effect, 0);
-    }
-
-    fn offer_again(&self, id: EffectId, effect: Effect, attempts: u32) {
-        if self.in_hand.lock().unwrap_or_else(PoisonError::into_inner).insert(id) {
-            let _ = self.queue.send((id, effect, attempts));
+    pub(super) fn offer(&self, order: Work) {
+        if self.in_hand.lock().unwrap_or_else(PoisonError::into_inner).insert(order.id) {
+            let _ = self.queue.send(order);
         }
     }
 
@@ -92,7 +100,7 @@ impl Outbox {
 /// its row stays, and it is carried out again under the same key.
 pub(super) fn spawn(
     node: &Arc<Node>,
-    work: Work,
+    work: mpsc::UnboundedReceiver<Work>,
     outside: Outside,
     stop: &watch::Receiver<bool>,
 ) -> Vec<JoinHandle<()>> {
@@ -113,7 +121,12 @@ pub(super) fn spawn(
     ]
 }
 
-async fn hand_out(node: Weak<Node>, mut work: Work, outside: Outside, stop: impl Future<Output = ()>) {
+async fn hand_out(
+    node: Weak<Node>,
+    mut work: mpsc::UnboundedReceiver<Work>,
+    outside: Outside,
+    stop: impl Future<Output = ()>,
+) {
     let mut stop = pin!(stop);
     let mut under_way = JoinSet::new();
     let payments = Arc::new(Semaphore::new(PAYMENT_CALLS_MAX));
@@ -123,7 +136,7 @@ async fn hand_out(node: Weak<Node>, mut work: Work, outside: Outside, stop: impl
             () = &mut stop => None,
             order = work.recv() => order,
         };
-        let Some((id, effect, attempts)) = order else { break };
+        let Some(Work { id, effect, attempts, trace }) = order else { break };
         let Some(node) = node.upgrade() else { break };
         while under_way.try_join_next().is_some() {}
         let outside = outside.clone();
@@ -135,7 +148,7 @@ async fn hand_out(node: Weak<Node>, mut work: Work, outside: Outside, stop: impl
         under_way.spawn(async move {
             let Ok(_permit) = lane.acquire_owned().await else { return };
             match effect {
-                Effect::Payment(call) => call_provider(&node, id, &call, &outside.payments).await,
+                Effect::Payment(call) => call_provider(&node, id, &call, trace, &outside.payments).await,
                 Effect::Mail(mail) => send_mail(&node, id, &mail, attempts, &outside).await,
             }
             node.outbox().put_down(id);
@@ -146,12 +159,22 @@ async fn hand_out(node: Weak<Node>, mut work: Work, outside: Outside, stop: impl
 
 /// Calls and records what was said. The row goes with the event that records it; if it could not be recorded the
 /// row is read again, and the call is made again under the same key.
-async fn call_provider(node: &Arc<Node>, id: EffectId, call: &ProviderCall, provider: &Provider) {
+async fn call_provider(
+    node: &Arc<Node>,
+    id: EffectId,
+    call: &ProviderCall,
+    trace: Option<u128>,
+    provider: &Provider,
+) {
     if !node.journal().is_owner(id.stream.partition()) {
         return;
     }
-    let fact = provider.call(call).await;
-    record(node, StreamId::Payment(call.payment), Some(id), call.key.clone(), fact).await;
+    let span = traces::within(
+        trace,
+        || tracing::debug_span!(parent: None, "provider call", payment = %call.payment),
+    );
+    let fact = provider.call(call).instrument(span).await;
+    record(node, StreamId::Payment(call.payment), Some(id), call.key.clone(), fact, trace).await;
 }
 
 async fn record(
@@ -160,9 +183,11 @@ async fn record(
     effect: Option<EffectId>,
     key: String,
     fact: ProviderFact,
+    trace: Option<u128>,
 ) -> bool {
     let command = Command::Provider { effect, key, fact };
-    match node.handle::<Payment>().report(stream, command, RECORD_PATIENCE).await {
+    let origin = Origin { trace, ..Origin::default() };
+    match node.handle::<Payment>().report(stream, command, origin, RECORD_PATIENCE).await {
         Ok(_) => true,
         Err(error) => {
             tracing::warn!(%stream, %error, "what the provider said could not be recorded; asking it again later");
@@ -208,11 +233,10 @@ async fn read_rows(node: Weak<Node>) {
                 .flatten()
             {
                 match row.decode() {
-                    Ok(effect) => node.outbox().offer_again(
-                        row.id,
-                        effect,
-                        u32::try_from(row.attempts).unwrap_or(u32::MAX),
-                    ),
+                    Ok(effect) => {
+                        let attempts = u32::try_from(row.attempts).unwrap_or(u32::MAX);
+                        node.outbox().offer(Work { id: row.id, effect, attempts, trace: None });
+                    }
                     Err(error) => tracing::error!(id = ?row.id, %error, "an outbox row cannot be read"),
                 }
             }
@@ -239,7 +263,7 @@ async fn receive_notices(node: Weak<Node>, provider: Provider, stop: impl Future
         let notices = notices.clone();
         under_way.spawn(async move {
             let _permit = permit;
-            if record(&node, StreamId::Payment(payment), None, key, fact).await {
+            if record(&node, StreamId::Payment(payment), None, key, fact, None).await {
                 notices.acknowledge(&id);
             }
         });

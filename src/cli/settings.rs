@@ -7,7 +7,7 @@ use crate::app::{Shop, ShopOptions};
 use crate::clock::Clock;
 use crate::config::{Config, Flag, LogFormat, Origin, Preset, Sources};
 use crate::journal::Database;
-use crate::telemetry::{self, Telemetry};
+use crate::telemetry::{self, Telemetry, TelemetryError};
 
 use super::WrongUsage;
 
@@ -82,10 +82,13 @@ impl Settings {
         let options = telemetry::Options {
             filter: given.as_deref().unwrap_or(&config.telemetry.log),
             json: config.telemetry.log_format == LogFormat::Json,
+            otlp_endpoint: config.telemetry.otlp_endpoint.as_deref(),
         };
-        // The settings' own filter was checked with them, so a wrong one is the variable's.
-        let started = telemetry::start(&options);
-        let _telemetry = started.map_err(|error| WrongUsage(format!("{LOG_VARIABLE}: {error}")))?;
+        let _telemetry = telemetry::start(&options).map_err(|error| match error {
+            // The settings' own filter was checked with them, so a wrong one is the variable's.
+            TelemetryError::Filter { .. } => WrongUsage(format!("{LOG_VARIABLE}: {error}")),
+            TelemetryError::Collector { .. } => WrongUsage::of(&error),
+        })?;
         Ok(Settings { config, given: keys, _telemetry })
     }
 

@@ -8,6 +8,7 @@ use souk_core::journal::{Append, AppendId, EffectId, Epoch, WakeChange};
 use souk_core::machine::Creation;
 use souk_core::sequencer::Placeable;
 use souk_core::time::Timestamp;
+use tracing::Span;
 
 use super::checksum::{Covered, Hash};
 use super::wire::{self, WireError};
@@ -51,6 +52,8 @@ pub struct EncodedAppend {
     pub cause: Option<(Arc<str>, u64)>,
     /// Column `trace`.
     pub trace: Option<[u8; 16]>,
+    /// What a trace shows of it: from here until its group is durable and it is dropped.
+    pub span: Span,
 }
 
 /// What is an event's own in its row; the rest it shares with its append.
@@ -119,6 +122,7 @@ impl EncodedAppend {
             principal: append.origin.principal.to_string().into(),
             cause,
             trace: append.origin.trace.map(u128::to_be_bytes),
+            span: tracing::debug_span!("append", stream = %append.stream, events = append.events.len()),
         };
         for (seq, event) in (append.expected_seq + 1..).zip(&append.events) {
             let row = encoded.event_row(Arc::clone(&encoded.stream_text), seq, wire::encode(event)?);

@@ -1,8 +1,9 @@
 //! Logs and traces: started once, at the very beginning.
 //!
-//! Log lines go to stderr, so that stdout holds results only. Traces will leave through one more layer of the
-//! same subscriber: [`Telemetry`] is what its exporter will hang on, so whoever keeps it until the end
-//! flushes it.
+//! Log lines go to stderr, so that stdout holds results only. Traces leave through one more layer of the same
+//! subscriber, when there is a collector: whoever keeps [`Telemetry`] until the end sees the last of them sent.
+
+pub mod traces;
 
 use std::io::IsTerminal as _;
 
@@ -17,13 +18,15 @@ pub struct Options<'a> {
     pub filter: &'a str,
     /// One JSON object a line, for machines, instead of text for people.
     pub json: bool,
+    /// The collector that traces go to, like `http://localhost:4318`.
+    pub otlp_endpoint: Option<&'a str>,
 }
 
 /// Running telemetry. Keep it until the process ends, so that what it still has to send is sent.
 #[derive(Debug)]
 #[must_use = "keep it until the process ends"]
 pub struct Telemetry {
-    _private: (),
+    _exporting: Option<traces::Exporting>,
 }
 
 /// Telemetry that cannot be started.
@@ -40,12 +43,20 @@ pub enum TelemetryError {
         /// What is wrong with it.
         reason: String,
     },
+    /// Traces cannot be sent there.
+    #[error("traces cannot be sent to {endpoint}: {reason}; check telemetry.otlp_endpoint")]
+    Collector {
+        /// As it was given.
+        endpoint: String,
+        /// What is wrong with it.
+        reason: String,
+    },
 }
 
 /// Starts logging. Where a subscriber is there already (a second start, a test's own), that one stays.
 ///
 /// # Errors
-/// When the filter makes no sense.
+/// When the filter makes no sense, or traces cannot be sent.
 pub fn start(options: &Options<'_>) -> Result<Telemetry, TelemetryError> {
     let refused = |error: tracing_subscriber::filter::ParseError| TelemetryError::Filter {
         filter: options.filter.to_owned(),
@@ -53,10 +64,21 @@ pub fn start(options: &Options<'_>) -> Result<Telemetry, TelemetryError> {
     };
     let filter = EnvFilter::try_new(options.filter).map_err(refused)?;
     let subscriber = tracing_subscriber::registry().with(log(options).with_filter(filter));
-    if subscriber.try_init().is_err() {
-        tracing::debug!("telemetry was started before; it stays as it is");
-    }
-    Ok(Telemetry { _private: () })
+    let exporting = match options.otlp_endpoint {
+        None => {
+            if subscriber.try_init().is_err() {
+                tracing::debug!("telemetry was started before; it stays as it is");
+            }
+            None
+        }
+        Some(endpoint) => {
+            let failed = |reason| TelemetryError::Collector { endpoint: endpoint.to_owned(), reason };
+            let (layer, exporting) = traces::export(endpoint).map_err(failed)?;
+            let is_first = subscriber.with(layer).try_init().is_ok();
+            is_first.then_some(exporting)
+        }
+    };
+    Ok(Telemetry { _exporting: exporting })
 }
 
 /// The layer that writes lines to stderr.
@@ -79,14 +101,17 @@ mod tests {
     #[test]
     fn a_second_start_changes_nothing_and_does_not_panic() {
         for json in [false, true, false] {
-            let _telemetry = start(&Options { filter: "warn,souk=debug", json }).unwrap();
+            let _telemetry =
+                start(&Options { filter: "warn,souk=debug", json, otlp_endpoint: None }).unwrap();
             tracing::info!("still here");
         }
     }
 
     #[test]
     fn a_wrong_filter_says_what_would_be_right() {
-        let error = start(&Options { filter: "souk=loud", json: false }).unwrap_err().to_string();
+        let error = start(&Options { filter: "souk=loud", json: false, otlp_endpoint: None })
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("souk=loud") && error.contains("info,souk::journal=debug"), "{error}");
     }
 }

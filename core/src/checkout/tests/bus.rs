@@ -93,9 +93,9 @@ fn outs<M: Machine>(actions: Vec<Action<M, Port>>) -> Vec<Out> {
     let one = |action| {
         Some(match action {
             Action::Append(append) => Out::Append(Box::new(append)),
-            Action::Ask(ask) => Out::Ask(ask),
+            Action::Ask { ask, .. } => Out::Ask(ask),
             Action::AnswerAsk { id, answer, .. } => Out::Answer(id, answer),
-            Action::Effect(id, _) => Out::Effect(id),
+            Action::Effect { id, .. } => Out::Effect(id),
             Action::Reply { port, answer, .. } => match answer {
                 Answer::Fresh(outcome) | Answer::Repeated(outcome) => {
                     Out::Reply(port, Some(M::store_outcome(&outcome)))
