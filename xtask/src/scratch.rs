@@ -5,14 +5,15 @@
 //! that the pid file names and removes the directory. The guard and the server have process groups of their own, so
 //! that a Ctrl-C at the terminal does not reach them.
 
+use std::fs::File;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 use std::{fs, io, process, thread};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
 /// How long a server may take to stop before it is killed.
 const STOP_WITHIN: Duration = Duration::from_secs(10);
@@ -41,6 +42,7 @@ pub struct Stop {
 
 pub struct Scratch {
     path: PathBuf,
+    pid_file: PathBuf,
     guard: Child,
     lifeline: Option<ChildStdin>,
     server: Option<Child>,
@@ -68,7 +70,8 @@ impl Scratch {
             .spawn();
         let mut guard = guard.inspect_err(|_| drop(fs::remove_dir_all(&path))).context("cannot run `sh`")?;
         let lifeline = guard.stdin.take();
-        Ok(Self { path, guard, lifeline, server: None })
+        let pid_file = path.join(stop.pid_file);
+        Ok(Self { path, pid_file, guard, lifeline, server: None })
     }
 
     pub fn path(&self) -> &Path {
@@ -96,6 +99,23 @@ impl Scratch {
             server.wait()?;
         }
         Ok(())
+    }
+
+    /// Sends the server a signal and waits until it has ended, and says how.
+    pub fn stop_server(&mut self, signal: &str, within: Duration) -> Result<ExitStatus> {
+        let server = self.server.as_mut().context("no server was started")?;
+        // A pid that was waited for may be another process's by now.
+        if server.try_wait()?.is_none() {
+            let pid = server.id().to_string();
+            let killed = Command::new("kill").args(["-s", signal, &pid]).status();
+            killed.context("cannot run `kill`")?;
+        }
+        if !wait_until(within, || !matches!(server.try_wait(), Ok(None))) {
+            bail!("the server still runs {} s after SIG{signal}", within.as_secs());
+        }
+        // The guard must not signal whoever has that pid next.
+        drop(fs::remove_file(&self.pid_file));
+        Ok(server.wait()?)
     }
 }
 
@@ -125,6 +145,22 @@ pub fn wait_until(limit: Duration, mut done: impl FnMut() -> bool) -> bool {
         }
         thread::sleep(Duration::from_millis(20));
     }
+}
+
+/// Everything that `command` says goes to the end of a file.
+pub fn logged(command: &mut Command, log: &Path) -> Result<()> {
+    let opened = File::options().create(true).append(true).open(log);
+    let file = opened.with_context(|| format!("cannot write {}", log.display()))?;
+    command.stdout(file.try_clone()?).stderr(file);
+    Ok(())
+}
+
+/// The last lines of a log.
+pub fn tail(log: &Path) -> String {
+    let bytes = fs::read(log).unwrap_or_default();
+    let text = String::from_utf8_lossy(&bytes);
+    let lines: Vec<&str> = text.lines().collect();
+    lines[lines.len().saturating_sub(30)..].join("\n")
 }
 
 /// Removes our directories whose process is dead: those of runs whose guard was killed with them. A server that
@@ -182,6 +218,23 @@ mod tests {
         drop(scratch);
         assert!(!path.exists());
         assert!(!is_alive(pid));
+        fs::remove_dir(&parent).unwrap();
+    }
+
+    #[test]
+    fn a_server_can_be_told_to_end_and_says_how_it_did() {
+        let parent = parent("stop");
+        let mut scratch = Scratch::new(&parent, "it-", &STOP).unwrap();
+        let path = scratch.path().to_owned();
+        let server = "trap 'exit 7' TERM; echo $$ > pid; while :; do sleep 0.05; done";
+        scratch.start(Command::new("sh").args(["-c", server]).current_dir(&path)).unwrap();
+        assert!(wait_until(STOP_WITHIN, || path.join("pid").exists()));
+
+        let status = scratch.stop_server("TERM", STOP_WITHIN).unwrap();
+        assert_eq!(status.code(), Some(7));
+        assert!(!path.join("pid").exists());
+        assert_eq!(scratch.stop_server("TERM", STOP_WITHIN).unwrap().code(), Some(7));
+        drop(scratch);
         fs::remove_dir(&parent).unwrap();
     }
 
