@@ -30,6 +30,13 @@ pub const ASK_RETRY_FIRST_MS: i64 = 1_000;
 /// The longest pause between repetitions of an ask.
 pub const ASK_RETRY_MAX_MS: i64 = 60_000;
 
+/// The way back to whoever asked, as the host keeps it.
+pub trait WayBack {
+    /// The answer will come much later, and what was decided so far is durable: whatever this holds for being under
+    /// way goes back.
+    fn waits(&mut self) {}
+}
+
 /// A command from outside, with the way back.
 #[derive(Debug)]
 pub struct Request<M: Machine, P> {
@@ -241,7 +248,8 @@ pub struct Host<M: Machine, P> {
     gate: VecDeque<(u64, Action<M, P>)>,
     known: BTreeMap<CommandId, Known<M>>,
     known_by_age: VecDeque<(Timestamp, CommandId)>,
-    parked: BTreeMap<CommandId, Vec<P>>,
+    /// Who waits for a later answer, each since this append.
+    parked: BTreeMap<CommandId, Vec<(u64, P)>>,
     retries: BTreeMap<AskId, Retry>,
     /// The stream's row in `wakes`, once everything in flight is durable.
     wake: Option<Timestamp>,
@@ -254,7 +262,7 @@ pub struct Host<M: Machine, P> {
     failed: bool,
 }
 
-impl<M: Machine, P> Host<M, P> {
+impl<M: Machine, P: WayBack> Host<M, P> {
     /// Brings a stream's machine back as the journal knows it. Step it with [`Input::Tick`] next: that handles
     /// what came due meanwhile and asks again what was never answered.
     ///
@@ -362,6 +370,8 @@ impl<M: Machine, P> Host<M, P> {
         }
         self.now = self.now.max(now);
         let ticked = matches!(input, Input::Tick);
+        // Not when it has just been loaded: then what it was loaded for is still to come.
+        let asked = !matches!(input, Input::Tick | Input::Idle);
         match input {
             Input::Command(request) => self.command(request, actions),
             Input::Ask(ask, origin) => match M::command_of_ask(&ask) {
@@ -403,12 +413,20 @@ impl<M: Machine, P> Host<M, P> {
             }
             Input::Worked(effect) => self.close_row(effect, actions),
             Input::Idle => {
-                if self.is_settled() && self.retries.is_empty() && self.parked.is_empty() {
+                if self.may_sleep() {
                     actions.push(Action::Passivate);
                 }
             }
         }
         self.set_timer(ticked, actions);
+        // A stream that does not exist needs no host: anybody can ask for any number of those.
+        if asked && self.applied_seq == 0 && self.may_sleep() {
+            actions.push(Action::Passivate);
+        }
+    }
+
+    fn may_sleep(&self) -> bool {
+        self.is_settled() && self.retries.is_empty() && self.parked.is_empty()
     }
 
     fn command(&mut self, request: Request<M, P>, actions: &mut Vec<Action<M, P>>) {
@@ -492,7 +510,7 @@ impl<M: Machine, P> Host<M, P> {
         let effects = self.append(before, happened, origin, actions);
         self.emit_consequences(before, effects, origin.trace, actions);
         for (key, outcome) in resolved {
-            for port in self.parked.remove(&key.id).unwrap_or_default() {
+            for (_, port) in self.parked.remove(&key.id).unwrap_or_default() {
                 let answer = Answer::Fresh(outcome.clone());
                 self.emit(Action::Reply { port, answer, position: 0 }, actions);
             }
@@ -619,7 +637,10 @@ impl<M: Machine, P> Host<M, P> {
                     self.emit(reply, actions);
                 }
             }
-            (Waiting::Port(port, Some(key)), None) => self.parked.entry(key.id).or_default().push(port),
+            (Waiting::Port(port, Some(key)), None) => {
+                self.parked.entry(key.id).or_default().push((self.sent, port));
+                self.let_wait();
+            }
             // A parked command without a name could never be answered: machines park named ones only.
             (Waiting::Port(port, None), None) => {
                 self.emit(Action::Reply { port, answer: Answer::InFlight, position: 0 }, actions);
@@ -683,9 +704,18 @@ impl<M: Machine, P> Host<M, P> {
         {
             actions.push(self.stamped(action));
         }
+        self.let_wait();
         if self.gate.is_empty() {
             // Most hosts rest most of the time, and there are many of them.
             self.gate = VecDeque::new();
+        }
+    }
+
+    /// Those whose parking is durable need nothing any more but their answer.
+    fn let_wait(&mut self) {
+        let durable = self.durable;
+        for (_, port) in self.parked.values_mut().flatten().filter(|(since, _)| *since <= durable) {
+            port.waits();
         }
     }
 

@@ -22,6 +22,7 @@ pub struct Admission {
     permits: Arc<Semaphore>,
     capacity: usize,
     shut: Arc<AtomicBool>,
+    closed: Arc<AtomicBool>,
 }
 
 impl Admission {
@@ -31,6 +32,7 @@ impl Admission {
             permits: Arc::new(Semaphore::new(capacity)),
             capacity,
             shut: Arc::new(AtomicBool::new(false)),
+            closed: Arc::new(AtomicBool::new(false)),
         }
     }
 
@@ -39,15 +41,28 @@ impl Admission {
     /// # Errors
     /// When as much as is allowed is under way, or the journal cannot take anything at the moment.
     pub fn admit(&self) -> Result<OwnedSemaphorePermit, Overloaded> {
-        if self.shut.load(Ordering::Relaxed) {
+        if self.shut.load(Ordering::Relaxed) || self.closed.load(Ordering::Relaxed) {
             return Err(Overloaded { retry_after_ms: 1_000 });
         }
+        self.admit_reader()
+    }
+
+    /// The same for one who only looks: also while the journal takes nothing.
+    ///
+    /// # Errors
+    /// When as much as is allowed is under way.
+    pub fn admit_reader(&self) -> Result<OwnedSemaphorePermit, Overloaded> {
         Arc::clone(&self.permits).try_acquire_owned().map_err(|_| Overloaded { retry_after_ms: 100 })
     }
 
     /// Shuts or opens the door for new work; what is under way goes on.
     pub fn set_shut(&self, shut: bool) {
         self.shut.store(shut, Ordering::Relaxed);
+    }
+
+    /// Shuts it for good, whatever becomes of the journal: the server ends.
+    pub fn close(&self) {
+        self.closed.store(true, Ordering::Relaxed);
     }
 
     /// Commands under way.

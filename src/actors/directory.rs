@@ -135,6 +135,11 @@ impl<M: Hosted> Directory<M> {
         lock(&self.quarantine).insert(stream, Instant::now());
     }
 
+    /// Sends to it again. Returns whether it was in quarantine.
+    pub(super) fn release(&self, stream: StreamId) -> bool {
+        lock(&self.quarantine).remove(&stream).is_some()
+    }
+
     /// Streams in quarantine.
     pub(super) fn quarantined(&self) -> Vec<StreamId> {
         lock(&self.quarantine).keys().copied().collect()

@@ -12,6 +12,9 @@ use souk_core::machine::CommandKey;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tokio::time::{Instant, timeout_at};
 
+use crate::journal::JournalError;
+
+use super::admission::Overloaded;
 use super::message::{HostMessage, Port, Reply};
 use super::node::{Hosted, Node};
 
@@ -40,8 +43,21 @@ pub enum CallError {
         /// Which.
         stream: StreamId,
     },
+    /// Another server owns the stream's partition now; nothing was started here.
+    NotOwner {
+        /// Which.
+        stream: StreamId,
+    },
+    /// The journal cannot be read at the moment; nothing was started.
+    Unreadable,
     /// No answer in time. It may have happened: ask again with the same name.
     OutcomeUnknown,
+}
+
+impl From<Overloaded> for CallError {
+    fn from(Overloaded { retry_after_ms }: Overloaded) -> Self {
+        CallError::Overloaded { retry_after_ms }
+    }
 }
 
 impl fmt::Display for CallError {
@@ -53,6 +69,8 @@ impl fmt::Display for CallError {
             CallError::Quarantined { stream } => {
                 write!(f, "{stream} is in quarantine after repeated failures")
             }
+            CallError::NotOwner { stream } => write!(f, "{stream} belongs to another server now"),
+            CallError::Unreadable => f.write_str("the journal cannot be read at the moment"),
             CallError::OutcomeUnknown => f.write_str("no answer in time; ask again with the same name"),
         }
     }
@@ -74,7 +92,8 @@ impl<M: Hosted> Handle<M> {
 
     /// Gives a command to the machine of `stream` and waits for its answer.
     ///
-    /// A command whose actor ended before answering is sent again until the deadline. That is safe because
+    /// A command that was answered before, however long ago, gets the same answer. One whose actor ended before
+    /// answering is sent again, once: the second time it may be the command that ends it. That is safe because
     /// machines know repeats: by the command's key, or by the ids inside it. A command with neither must not be
     /// given through here.
     ///
@@ -88,11 +107,51 @@ impl<M: Hosted> Handle<M> {
         origin: Origin,
         patience: Duration,
     ) -> Result<Told<M>, CallError> {
-        let admit = || match self.node.admission().admit() {
-            Ok(permit) => Ok(Some(permit)),
-            Err(overloaded) => Err(CallError::Overloaded { retry_after_ms: overloaded.retry_after_ms }),
-        };
+        if let Some(key) = key
+            && let Some(told) = self.recall(stream, key).await?
+        {
+            return Ok(told);
+        }
+        self.command_of_new_name(stream, command, key, origin, patience).await
+    }
+
+    /// The same with a name that was made for this very call: nobody can have used it before.
+    ///
+    /// # Errors
+    /// See [`CallError`].
+    pub async fn command_of_new_name(
+        &self,
+        stream: StreamId,
+        command: M::Command,
+        key: Option<CommandKey>,
+        origin: Origin,
+        patience: Duration,
+    ) -> Result<Told<M>, CallError> {
+        let admit = || self.node.admission().admit().map(Some);
         self.give(stream, command, key, origin, Instant::now() + patience, admit).await
+    }
+
+    /// What a command of this name was answered before, if it was. Its host remembers for minutes, the journal for
+    /// weeks.
+    ///
+    /// # Errors
+    /// [`CallError::Unreadable`] when the journal does not answer.
+    pub async fn recall(&self, stream: StreamId, key: CommandKey) -> Result<Option<Told<M>>, CallError> {
+        let reader = self.node.journal().reader();
+        let unreadable = |error: JournalError| {
+            tracing::error!(%stream, %error, "stored replies cannot be read");
+            CallError::Unreadable
+        };
+        let Some(stored) = reader.reply(key.id).await.map_err(unreadable)? else { return Ok(None) };
+        // Where it was written is not kept; the end of its partition is not before that.
+        let position = reader.last_position(stream.partition()).await.map_err(unreadable)?;
+        let is_this = stored.key.fingerprint == key.fingerprint && stored.stream == stream;
+        // An outcome of another machine in this stream: the name's last 128 bits met another's, or a damaged row.
+        let answer = match M::stored_outcome(&stored.outcome).filter(|_| is_this) {
+            Some(outcome) => Answer::Repeated(outcome),
+            None => Answer::KeyReused,
+        };
+        Ok(Some(Told { answer, position }))
     }
 
     async fn give(
@@ -102,21 +161,23 @@ impl<M: Hosted> Handle<M> {
         key: Option<CommandKey>,
         origin: Origin,
         deadline: Instant,
-        permit: impl Fn() -> Result<Option<OwnedSemaphorePermit>, CallError>,
+        permit: impl Fn() -> Result<Option<OwnedSemaphorePermit>, Overloaded>,
     ) -> Result<Told<M>, CallError> {
-        loop {
+        for again in [false, true] {
+            // Whatever stands in the way the second time, the first may have done it.
+            let or_unknown = |error| if again { CallError::OutcomeUnknown } else { error };
+            let permit = permit().map_err(|shut| or_unknown(shut.into()))?;
             let (reply, answered) = oneshot::channel();
-            let port = Port { reply, _permit: permit()? };
+            let port = Port { reply, permit };
             let request = Request { command: command.clone(), key, origin, port };
-            self.send(stream, HostMessage::Command { request, deadline })?;
+            self.send(stream, HostMessage::Command { request, deadline }).map_err(or_unknown)?;
             match timeout_at(deadline, answered).await {
                 Ok(Ok(Reply::Answer { answer, position })) => return Ok(Told { answer, position }),
-                Ok(Ok(Reply::State { .. } | Reply::TooLate)) | Err(_) => {
-                    return Err(CallError::OutcomeUnknown);
-                }
+                Ok(Ok(Reply::State { .. } | Reply::TooLate)) | Err(_) => break,
                 Ok(Err(_)) => self.pause(deadline).await?,
             }
         }
+        Err(CallError::OutcomeUnknown)
     }
 
     /// Gives a command that belongs to work already admitted (what a provider said), so it needs no permit.
@@ -144,8 +205,9 @@ impl<M: Hosted> Handle<M> {
     ) -> Result<(Box<M::State>, u64), CallError> {
         let deadline = Instant::now() + patience;
         loop {
+            let permit = Some(self.node.admission().admit_reader()?);
             let (reply, answered) = oneshot::channel();
-            self.send(stream, HostMessage::Read(Port { reply, _permit: None }))?;
+            self.send(stream, HostMessage::Read(Port { reply, permit }))?;
             match timeout_at(deadline, answered).await {
                 Ok(Ok(Reply::State { state, seq })) => return Ok((state, seq)),
                 Ok(Ok(Reply::Answer { .. } | Reply::TooLate)) | Err(_) => {
@@ -163,6 +225,9 @@ impl<M: Hosted> Handle<M> {
     }
 
     fn send(&self, stream: StreamId, message: HostMessage<M>) -> Result<(), CallError> {
+        if !self.node.journal().is_owner(stream.partition()) {
+            return Err(CallError::NotOwner { stream });
+        }
         M::kind(&self.node)
             .directory
             .send(&self.node, stream, message)

@@ -1,7 +1,7 @@
 //! What a host actor can be told.
 
 use souk_core::ask::{Ask, AskAnswer, AskId};
-use souk_core::host::{Answer, Request};
+use souk_core::host::{Answer, Request, WayBack};
 use souk_core::journal::{EffectId, Origin};
 use souk_core::machine::Machine;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
@@ -34,11 +34,18 @@ pub(super) enum HostMessage<M: Machine> {
 #[cfg(feature = "cluster")]
 impl<M: Machine> ractor::Message for HostMessage<M> {}
 
-/// The way back to whoever asked. The permit is given back when the answer leaves, or when the actor dies.
+/// The way back to whoever asked. The permit is given back when the answer leaves, when the answer is to come much
+/// later (a payment that waits for a person or a bank), or when the actor dies.
 #[derive(Debug)]
 pub(super) struct Port<M: Machine> {
     pub(super) reply: oneshot::Sender<Reply<M>>,
-    pub(super) _permit: Option<OwnedSemaphorePermit>,
+    pub(super) permit: Option<OwnedSemaphorePermit>,
+}
+
+impl<M: Machine> WayBack for Port<M> {
+    fn waits(&mut self) {
+        drop(self.permit.take());
+    }
 }
 
 /// What comes back through a [`Port`].

@@ -299,6 +299,16 @@ impl Node {
         streams
     }
 
+    /// Lets a stream out of quarantine, after a person has looked. Returns whether it was in.
+    pub fn release(self: &Arc<Self>, stream: StreamId) -> bool {
+        let was_in = for_kind_of!(stream, M => <M as Hosted>::kind(self).directory.release(stream), else false);
+        if was_in {
+            tracing::info!(%stream, "released from quarantine");
+            self.tick(stream);
+        }
+        was_in
+    }
+
     /// How the actors do, by kind, with the busiest of each.
     pub fn overview(&self, busiest: usize) -> Vec<KindOverview> {
         vec![
@@ -319,7 +329,7 @@ impl Node {
     /// Ends everything in order: no new work, then every actor finishes what it was sent, then the journal
     /// writes what waits.
     pub async fn shut_down(&self) {
-        self.admission.set_shut(true);
+        self.admission.close();
         for_all_kinds!(self, kind => kind.directory.drain().await);
         self.stop.send_replace(true);
         let lanes = std::mem::take(&mut *self.lanes.lock().unwrap_or_else(PoisonError::into_inner));
@@ -397,7 +407,12 @@ async fn watch_writer(node: Weak<Node>) {
         }
         drop(alive);
         if health.changed().await.is_err() {
-            return;
+            if *health.borrow() == WriterHealth::Closed {
+                return;
+            }
+            // Its task is gone without a word. Nothing is written any more, whatever this process believes.
+            tracing::error!("the journal's writer has ended unexpectedly; ending");
+            std::process::exit(FATAL_EXIT);
         }
     }
 }

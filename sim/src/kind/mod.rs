@@ -6,7 +6,7 @@ mod machines;
 
 use souk_core::any::{AnyEvent, AnyOutcome, Effect};
 use souk_core::ask::{Ask, AskAnswer, AskId};
-use souk_core::host::{Action, Answer, Host, Input, KnownReply, Loaded, Request, Snapshot};
+use souk_core::host::{Action, Answer, Host, Input, KnownReply, Loaded, Request, Snapshot, WayBack};
 use souk_core::ids::StreamId;
 use souk_core::inventory::{self, Inventory};
 use souk_core::journal::{Append, EffectId, Epoch, Incarnation, Origin, Recorded, Refusal};
@@ -28,6 +28,8 @@ pub enum Port {
     /// Whoever works this outbox row.
     Lane(EffectId),
 }
+
+impl WayBack for Port {}
 
 /// What any machine shows its readers.
 #[derive(Clone, Debug)]

@@ -5,12 +5,17 @@ use std::fmt::Debug;
 
 use crate::any::AnyOutcome;
 use crate::ask::{Ask, AskAnswer, AskId};
-use crate::host::{Action, Answer, Host, Input, KnownReply, Loaded, REPEATS_KEPT_MS, Request};
+use crate::host::{Action, Answer, Host, Input, KnownReply, Loaded, REPEATS_KEPT_MS, Request, WayBack};
 use crate::ids::{CheckoutId, HoldId, LocationId, MovementId, SkuId, StreamId};
 use crate::inventory::{self, Command, Inventory, Movement};
 use crate::journal::{Append, Epoch, Incarnation, Origin, Recorded, Refusal, WakeChange};
 use crate::machine::{CommandId, CommandKey, Machine};
 use crate::time::Timestamp;
+
+impl WayBack for () {}
+impl WayBack for &'static str {}
+/// Of the tests of whole sales.
+impl WayBack for u128 {}
 
 pub const SKU: SkuId = SkuId(1);
 pub const MINUTE: i64 = 60_000;
