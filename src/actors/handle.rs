@@ -60,8 +60,8 @@ impl fmt::Display for CallError {
 
 impl std::error::Error for CallError {}
 
-/// Speaks to machines of one kind.
-#[derive(Debug)]
+/// Speaks to machines of one kind; cheap to clone.
+#[derive(Clone, Debug)]
 pub struct Handle<M> {
     node: Arc<Node>,
     machine: PhantomData<fn() -> M>,
@@ -119,7 +119,8 @@ impl<M: Hosted> Handle<M> {
         }
     }
 
-    /// Gives a command that belongs to work already admitted (what a provider said), so it needs no permit.
+    /// Gives a command that belongs to work already admitted (what a provider said, what follows from an event), so it
+    /// needs no permit.
     ///
     /// # Errors
     /// See [`CallError`]; never `Overloaded`.
@@ -127,9 +128,10 @@ impl<M: Hosted> Handle<M> {
         &self,
         stream: StreamId,
         command: M::Command,
+        origin: Origin,
         patience: Duration,
     ) -> Result<Told<M>, CallError> {
-        self.give(stream, command, None, Origin::default(), Instant::now() + patience, || Ok(None)).await
+        self.give(stream, command, None, origin, Instant::now() + patience, || Ok(None)).await
     }
 
     /// The machine's state, durable, and its seq.

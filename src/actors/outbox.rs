@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use souk_core::any::{Effect, Mail};
 use souk_core::ids::StreamId;
-use souk_core::journal::EffectId;
+use souk_core::journal::{EffectId, Origin};
 use souk_core::payment::{Command, Payment, ProviderCall, ProviderFact};
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::{JoinHandle, JoinSet};
@@ -162,7 +162,7 @@ async fn record(
     fact: ProviderFact,
 ) -> bool {
     let command = Command::Provider { effect, key, fact };
-    match node.handle::<Payment>().report(stream, command, RECORD_PATIENCE).await {
+    match node.handle::<Payment>().report(stream, command, Origin::default(), RECORD_PATIENCE).await {
         Ok(_) => true,
         Err(error) => {
             tracing::warn!(%stream, %error, "what the provider said could not be recorded; asking it again later");
