@@ -30,6 +30,7 @@ use super::message::HostMessage;
 use super::outbox::{self, Outbox, Outside};
 use super::pulse::{ActorPulse, KindOverview};
 use super::supervisor::{Supervisor, SupervisorMessage};
+use super::sweeper::Sweeper;
 use super::timers::{self, SetTimer};
 use super::views::StockView;
 use super::wakes;
@@ -41,11 +42,20 @@ pub struct NodeOptions {
     pub admission: usize,
     /// An actor that nobody has written to for this long may sleep.
     pub idle: Duration,
+    /// How long after the start the vault is swept first: a server that has just started has more urgent things to do.
+    pub sweep_after: Duration,
+    /// The pause between two sweeps.
+    pub sweep_every: Duration,
 }
 
 impl Default for NodeOptions {
     fn default() -> Self {
-        NodeOptions { admission: 4_096, idle: Duration::from_secs(60) }
+        NodeOptions {
+            admission: 4_096,
+            idle: Duration::from_secs(60),
+            sweep_after: Duration::from_secs(60),
+            sweep_every: Duration::from_secs(60 * 60),
+        }
     }
 }
 
@@ -241,7 +251,13 @@ impl Node {
         });
         for_all_kinds!(node, kind => kind.supervise(&node).await?);
         let weak = Arc::downgrade(&node);
-        let lanes = outbox::spawn(&node, work, outside, &node.stop.subscribe());
+        let sweeper = Sweeper::new(Weak::clone(&weak), Arc::clone(&outside.vault));
+        let mut lanes = outbox::spawn(&node, work, outside, &node.stop.subscribe());
+        lanes.push(tokio::spawn(sweeper.run(
+            options.sweep_after,
+            options.sweep_every,
+            node.stop.subscribe(),
+        )));
         node.lanes.lock().unwrap_or_else(PoisonError::into_inner).extend(lanes);
         tokio::spawn(timers::run(Weak::clone(&weak), orders));
         tokio::spawn(wakes::run(Weak::clone(&weak)));

@@ -16,3 +16,4 @@ mod projections;
 mod sales;
 mod search;
 mod servers;
+mod vault;

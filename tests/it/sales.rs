@@ -48,7 +48,7 @@ fn limits() -> Limits {
     }
 }
 
-fn options() -> ShopOptions {
+pub fn options() -> ShopOptions {
     let bank = Settings {
         patience_ms: 300,
         slow_delay_ms: 600,
@@ -146,8 +146,13 @@ pub async fn stock_the_shop(node: &Arc<Node>) {
 }
 
 async fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    until_async(what, async || holds()).await;
+}
+
+/// Waits for a condition with a bound.
+pub async fn until_async(what: &str, mut holds: impl AsyncFnMut() -> bool) {
     let deadline = Instant::now() + Duration::from_secs(30);
-    while !holds() {
+    while !holds().await {
         assert!(Instant::now() < deadline, "never came true: {what}");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
