@@ -88,11 +88,13 @@ impl<M: Hosted> Handle<M> {
         origin: Origin,
         patience: Duration,
     ) -> Result<Told<M>, CallError> {
-        let admit = || match self.node.admission().admit() {
-            Ok(permit) => Ok(Some(permit)),
-            Err(overloaded) => Err(CallError::Overloaded { retry_after_ms: overloaded.retry_after_ms }),
-        };
-        self.give(stream, command, key, origin, Instant::now() + patience, admit).await
+        // Once for all tries: refused at the second one, nobody could say that nothing was started.
+        let permit = self
+            .node
+            .admission()
+            .admit()
+            .map_err(|overloaded| CallError::Overloaded { retry_after_ms: overloaded.retry_after_ms })?;
+        self.give(stream, command, key, origin, Instant::now() + patience, Some(Arc::new(permit))).await
     }
 
     async fn give(
@@ -102,11 +104,11 @@ impl<M: Hosted> Handle<M> {
         key: Option<CommandKey>,
         origin: Origin,
         deadline: Instant,
-        permit: impl Fn() -> Result<Option<OwnedSemaphorePermit>, CallError>,
+        permit: Option<Arc<OwnedSemaphorePermit>>,
     ) -> Result<Told<M>, CallError> {
         loop {
             let (reply, answered) = oneshot::channel();
-            let port = Port { reply, _permit: permit()? };
+            let port = Port { reply, _permit: permit.clone() };
             let request = Request { command: command.clone(), key, origin, port };
             self.send(stream, HostMessage::Command { request, deadline })?;
             match timeout_at(deadline, answered).await {
@@ -131,7 +133,7 @@ impl<M: Hosted> Handle<M> {
         origin: Origin,
         patience: Duration,
     ) -> Result<Told<M>, CallError> {
-        self.give(stream, command, None, origin, Instant::now() + patience, || Ok(None)).await
+        self.give(stream, command, None, origin, Instant::now() + patience, None).await
     }
 
     /// The machine's state, durable, and its seq.
@@ -155,12 +157,6 @@ impl<M: Hosted> Handle<M> {
                 Ok(Err(_)) => self.pause(deadline).await?,
             }
         }
-    }
-
-    /// Makes the stream's actor panic, to show what a panic does.
-    #[cfg(debug_assertions)]
-    pub fn panic(&self, stream: StreamId) {
-        let _ = self.send(stream, HostMessage::Panic);
     }
 
     fn send(&self, stream: StreamId, message: HostMessage<M>) -> Result<(), CallError> {

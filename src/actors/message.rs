@@ -1,11 +1,15 @@
 //! What a host actor can be told.
 
+use std::sync::Arc;
+
 use souk_core::ask::{Ask, AskAnswer, AskId};
 use souk_core::host::{Answer, Request};
 use souk_core::journal::{EffectId, Origin};
 use souk_core::machine::Machine;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tokio::time::Instant;
+
+use super::trap::Handling;
 
 /// A message to the actor that hosts a machine.
 #[derive(Debug)]
@@ -26,19 +30,32 @@ pub(super) enum HostMessage<M: Machine> {
     Worked(EffectId),
     /// Nobody has written for a while.
     Idle,
-    /// A test wants to see what a panic here does.
-    #[cfg(debug_assertions)]
-    Panic,
+}
+
+impl<M: Machine> HostMessage<M> {
+    pub(super) fn handling(&self) -> Handling {
+        match self {
+            HostMessage::Command { .. } => Handling::Command,
+            HostMessage::Ask(..) => Handling::Ask,
+            HostMessage::Answer(..) => Handling::Answer,
+            HostMessage::Read(_) => Handling::Read,
+            HostMessage::Tick => Handling::Tick,
+            HostMessage::Settled => Handling::Settled,
+            HostMessage::Worked(_) => Handling::Worked,
+            HostMessage::Idle => Handling::Idle,
+        }
+    }
 }
 
 #[cfg(feature = "cluster")]
 impl<M: Machine> ractor::Message for HostMessage<M> {}
 
-/// The way back to whoever asked. The permit is given back when the answer leaves, or when the actor dies.
+/// The way back to whoever asked. The permit is given back when the answer leaves, or when the actor dies and nobody
+/// waits to send the command again.
 #[derive(Debug)]
 pub(super) struct Port<M: Machine> {
     pub(super) reply: oneshot::Sender<Reply<M>>,
-    pub(super) _permit: Option<OwnedSemaphorePermit>,
+    pub(super) _permit: Option<Arc<OwnedSemaphorePermit>>,
 }
 
 /// What comes back through a [`Port`].

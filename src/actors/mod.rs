@@ -24,6 +24,7 @@ mod pulse;
 mod supervisor;
 mod sweeper;
 mod timers;
+mod trap;
 mod views;
 mod wakes;
 
@@ -33,4 +34,5 @@ pub use node::{Hosted, Node, NodeOptions};
 pub use outbox::Outside;
 pub use pulse::{ActorPulse, KindOverview};
 pub use supervisor::Quarantined;
+pub use trap::{Handling, Trap};
 pub use views::StockView;

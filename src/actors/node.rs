@@ -32,6 +32,7 @@ use super::pulse::{ActorPulse, KindOverview};
 use super::supervisor::{Supervisor, SupervisorMessage};
 use super::sweeper::Sweeper;
 use super::timers::{self, SetTimer};
+use super::trap::Traps;
 use super::views::StockView;
 use super::wakes;
 
@@ -122,6 +123,7 @@ pub struct Node {
     stop: watch::Sender<bool>,
     lanes: Mutex<Vec<JoinHandle<()>>>,
     stock_view: StockView,
+    traps: Traps,
 }
 
 impl std::fmt::Debug for Node {
@@ -248,6 +250,7 @@ impl Node {
             stop: watch::Sender::new(false),
             lanes: Mutex::default(),
             stock_view: StockView::default(),
+            traps: Traps::default(),
         });
         for_all_kinds!(node, kind => kind.supervise(&node).await?);
         let weak = Arc::downgrade(&node);
@@ -343,6 +346,22 @@ impl Node {
             let _ = lane.await;
         }
         self.journal.close().await;
+    }
+
+    /// Lets the stream's actor panic when it next comes by there, to show what a panic does.
+    #[cfg(debug_assertions)]
+    pub fn set_trap(&self, stream: StreamId, trap: super::Trap) {
+        self.traps.set(stream, trap);
+    }
+
+    /// Traps that nobody has come by.
+    #[cfg(debug_assertions)]
+    pub fn traps_waiting(&self) -> Vec<(StreamId, super::Trap)> {
+        self.traps.waiting()
+    }
+
+    pub(super) fn traps(&self) -> &Traps {
+        &self.traps
     }
 
     pub(super) fn outbox(&self) -> &Outbox {

@@ -2,16 +2,19 @@
 //!
 //! An actor that was drained has been put to sleep. One that panicked or whose append was refused is loaded
 //! anew from the journal, at once: its memory is never reused. One that panics three times in ten seconds is
-//! put in quarantine: it would only do it again, and a person must look.
+//! put in quarantine: it would only do it again, and a person must look. One that cannot even start counts as one that
+//! panicked, unless it was the journal that did not answer.
 
 use std::collections::HashMap;
 use std::marker::PhantomData;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use ractor::{Actor, ActorProcessingErr, ActorRef, SupervisionEvent};
+use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef, SupervisionEvent};
 use souk_core::ids::StreamId;
 use tokio::time::Instant;
+
+use crate::journal::{JournalError, StartError};
 
 use super::host::REFUSED;
 use super::node::{Hosted, Node};
@@ -41,9 +44,12 @@ pub(super) struct SupervisorState {
     failures: HashMap<StreamId, Vec<Instant>>,
 }
 
-/// A supervisor takes no messages: it lives on what happens to its children.
+/// What a supervisor is told beside what happens to its children.
 #[derive(Debug)]
-pub(super) enum SupervisorMessage {}
+pub(super) enum SupervisorMessage {
+    /// One ended before it was anybody's child.
+    DidNotStart(ActorId, ActorProcessingErr),
+}
 
 #[cfg(feature = "cluster")]
 impl ractor::Message for SupervisorMessage {}
@@ -59,6 +65,25 @@ impl<M: Hosted> Actor for Supervisor<M> {
         node: Weak<Node>,
     ) -> Result<SupervisorState, ActorProcessingErr> {
         Ok(SupervisorState { node, failures: HashMap::new() })
+    }
+
+    async fn handle(
+        &self,
+        _: ActorRef<Self::Msg>,
+        message: SupervisorMessage,
+        state: &mut SupervisorState,
+    ) -> Result<(), ActorProcessingErr> {
+        let SupervisorMessage::DidNotStart(actor, error) = message;
+        let Some(node) = state.node.upgrade() else { return Ok(()) };
+        let Some(stream) = M::kind(&node).directory.ended(actor) else { return Ok(()) };
+        if is_the_journals(&error) {
+            // Nothing to hold against the stream. Whoever still wants something of it starts it again: callers and
+            // askers repeat themselves, and what is due has its wake.
+            tracing::warn!(%stream, %error, "could not be loaded");
+        } else {
+            state.failed::<M>(&node, stream, &error);
+        }
+        Ok(())
     }
 
     async fn handle_supervisor_evt(
@@ -88,6 +113,13 @@ impl<M: Hosted> Actor for Supervisor<M> {
         }
         Ok(())
     }
+}
+
+/// Whether the journal did not serve this process, rather than the stream being what cannot be served.
+fn is_the_journals(error: &ActorProcessingErr) -> bool {
+    let gone =
+        |error: &JournalError| matches!(error, JournalError::Database { .. } | JournalError::WriterGone);
+    error.is::<StartError>() || error.downcast_ref::<JournalError>().is_some_and(gone)
 }
 
 impl SupervisorState {

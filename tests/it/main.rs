@@ -12,6 +12,8 @@ mod demo;
 mod http;
 mod journal;
 mod killed;
+#[cfg(debug_assertions)]
+mod panics;
 mod projections;
 mod sales;
 mod search;

@@ -105,7 +105,7 @@ async fn too_much_is_refused_at_once_and_what_was_begun_is_finished() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[cfg(debug_assertions)]
 async fn what_keeps_failing_is_kept_apart_and_said_so() {
-    use souk_core::checkout::Checkout;
+    use souk::actors::{Handling, Trap};
     use souk_core::ids::StreamId;
 
     let server = Server::start().await;
@@ -114,7 +114,8 @@ async fn what_keeps_failing_is_kept_apart_and_said_so() {
     let (cart, other) = (Cart::open(&server).await, Cart::open(&server).await);
     let stream: StreamId = cart.path.rsplit('/').next().expect("an id").parse().expect("an id");
     until("kept apart", async || {
-        server.services.node.handle::<Checkout>().panic(stream);
+        server.services.node.set_trap(stream, Trap::Before(Handling::Read));
+        server.get(&cart.token, &cart.path).await;
         let ready = server.get("", "/readyz").await;
         if ready.json()["quarantined"] == json!([stream.to_string()]) { Ok(()) } else { Err(ready.body) }
     })
