@@ -128,10 +128,7 @@ impl Shop {
         let search =
             search.map(|market| Search::embedded(&data_dir.join(SEARCH_INDEX), &market)).transpose()?;
         let node = Node::start(journal, clock, outside, options.node).await?;
-        let journal = node.journal();
-        let projectors = options
-            .projectors
-            .then(|| Projectors::start(journal.reader(), journal.writer(), &models, search.as_ref()));
+        let projectors = options.projectors.then(|| Projectors::start(&node, &models, search.as_ref()));
         Ok(Shop { node, vault, bank, models, search, projectors })
     }
 

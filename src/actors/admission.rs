@@ -4,8 +4,8 @@
 //! is given back when the journal has answered. Orders between machines need none: they belong to work that was
 //! admitted, and refusing them would leave it half done.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -16,10 +16,28 @@ pub struct Overloaded {
     pub retry_after_ms: u64,
 }
 
-/// Permits for commands from outside.
+/// What admits a command. Clones are the same permit: it is back when the last of them is gone, or one gave it back.
+#[derive(Clone, Debug)]
+pub struct Permit(Arc<Mutex<Option<OwnedSemaphorePermit>>>);
+
+impl Permit {
+    fn of(permit: OwnedSemaphorePermit) -> Self {
+        Permit(Arc::new(Mutex::new(Some(permit))))
+    }
+
+    /// Gives it back, whoever else has it.
+    pub fn give_back(&self) {
+        drop(self.0.lock().unwrap_or_else(PoisonError::into_inner).take());
+    }
+}
+
+const FULL: Overloaded = Overloaded { retry_after_ms: 100 };
+
+/// Permits for commands from outside, and for those who look.
 #[derive(Clone, Debug)]
 pub struct Admission {
     permits: Arc<Semaphore>,
+    readers: Arc<Semaphore>,
     capacity: usize,
     shut: Arc<AtomicBool>,
     closed: Arc<AtomicBool>,
@@ -30,6 +48,7 @@ impl Admission {
     pub fn new(capacity: usize) -> Self {
         Admission {
             permits: Arc::new(Semaphore::new(capacity)),
+            readers: Arc::new(Semaphore::new(capacity)),
             capacity,
             shut: Arc::new(AtomicBool::new(false)),
             closed: Arc::new(AtomicBool::new(false)),
@@ -40,19 +59,20 @@ impl Admission {
     ///
     /// # Errors
     /// When as much as is allowed is under way, or the journal cannot take anything at the moment.
-    pub fn admit(&self) -> Result<OwnedSemaphorePermit, Overloaded> {
+    pub fn admit(&self) -> Result<Permit, Overloaded> {
         if self.shut.load(Ordering::Relaxed) || self.closed.load(Ordering::Relaxed) {
             return Err(Overloaded { retry_after_ms: 1_000 });
         }
-        self.admit_reader()
+        Arc::clone(&self.permits).try_acquire_owned().map(Permit::of).map_err(|_| FULL)
     }
 
-    /// The same for one who only looks: also while the journal takes nothing.
+    /// A permit for one who only looks. There are as many again of those: looking goes on while the doors are full,
+    /// or the journal takes nothing.
     ///
     /// # Errors
-    /// When as much as is allowed is under way.
-    pub fn admit_reader(&self) -> Result<OwnedSemaphorePermit, Overloaded> {
-        Arc::clone(&self.permits).try_acquire_owned().map_err(|_| Overloaded { retry_after_ms: 100 })
+    /// When as many as are allowed look at once.
+    pub fn admit_reader(&self) -> Result<Permit, Overloaded> {
+        Arc::clone(&self.readers).try_acquire_owned().map(Permit::of).map_err(|_| FULL)
     }
 
     /// Shuts or opens the door for new work; what is under way goes on.

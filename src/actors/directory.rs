@@ -7,7 +7,7 @@ use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use ractor::{ActorCell, ActorId, ActorRef, ActorRuntime, MessagingErr};
+use ractor::{ActorCell, ActorId, ActorRef, ActorRuntime, MessagingErr, SpawnErr};
 use souk_core::ids::StreamId;
 use tokio::time::{Duration, Instant};
 
@@ -15,7 +15,7 @@ use super::host::{HostActor, HostArguments};
 use super::message::HostMessage;
 use super::node::{Hosted, Node};
 use super::pulse::{ActorPulse, KindOverview, Pulse};
-use super::supervisor::Quarantined;
+use super::supervisor::{Quarantined, SupervisorMessage};
 
 /// Locks: enough that the two cores of a laptop and the sixty-four of a server rarely meet.
 const SHELVES: usize = 64;
@@ -96,10 +96,18 @@ impl<M: Hosted> Directory<M> {
     ) -> ActorRef<HostMessage<M>> {
         let arguments = HostArguments { node: Arc::clone(node), stream, after, pulse };
         let supervisor = M::kind(node).supervisor();
-        let spawned = ActorRuntime::spawn_linked_instant(None, HostActor::<M>::new(), arguments, supervisor);
+        let spawned =
+            ActorRuntime::spawn_linked_instant(None, HostActor::<M>::new(), arguments, supervisor.clone());
         match spawned {
-            Ok((actor, _)) => {
-                lock(&self.streams).insert(actor.get_id(), stream);
+            Ok((actor, starting)) => {
+                let id = actor.get_id();
+                lock(&self.streams).insert(id, stream);
+                // Only what has started is supervised; ractor tells nobody else that one did not.
+                tokio::spawn(async move {
+                    if let Ok(Err(SpawnErr::StartupFailed(error))) = starting.await {
+                        let _ = supervisor.send_message(SupervisorMessage::DidNotStart(id, error));
+                    }
+                });
                 actor
             }
             // Only a name that is taken makes this fail, and these actors have none.

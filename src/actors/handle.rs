@@ -9,17 +9,20 @@ use souk_core::host::{Answer, Request};
 use souk_core::ids::StreamId;
 use souk_core::journal::Origin;
 use souk_core::machine::CommandKey;
-use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout_at};
 
 use crate::journal::JournalError;
 
-use super::admission::Overloaded;
+use super::admission::{Overloaded, Permit};
 use super::message::{HostMessage, Port, Reply};
 use super::node::{Hosted, Node};
 
 /// The pause before a command whose actor ended under it is sent again, with the same name.
 const AGAIN_AFTER: Duration = Duration::from_millis(20);
+/// The pause once a second actor has ended: the command may be why. By then the supervisor has forgotten both, so
+/// that no command brings a stream into quarantine all by itself.
+const AGAIN_AFTER_TWO: Duration = Duration::from_millis(10_100);
 
 /// What a command was told.
 #[derive(Clone, Debug, PartialEq)]
@@ -78,8 +81,8 @@ impl fmt::Display for CallError {
 
 impl std::error::Error for CallError {}
 
-/// Speaks to machines of one kind.
-#[derive(Debug)]
+/// Speaks to machines of one kind; cheap to clone.
+#[derive(Clone, Debug)]
 pub struct Handle<M> {
     node: Arc<Node>,
     machine: PhantomData<fn() -> M>,
@@ -93,9 +96,8 @@ impl<M: Hosted> Handle<M> {
     /// Gives a command to the machine of `stream` and waits for its answer.
     ///
     /// A command that was answered before, however long ago, gets the same answer. One whose actor ended before
-    /// answering is sent again, once: the second time it may be the command that ends it. That is safe because
-    /// machines know repeats: by the command's key, or by the ids inside it. A command with neither must not be
-    /// given through here.
+    /// answering is sent again until the deadline. That is safe because machines know repeats: by the command's key,
+    /// or by the ids inside it. A command with neither must not be given through here.
     ///
     /// # Errors
     /// See [`CallError`].
@@ -127,8 +129,8 @@ impl<M: Hosted> Handle<M> {
         origin: Origin,
         patience: Duration,
     ) -> Result<Told<M>, CallError> {
-        let admit = || self.node.admission().admit().map(Some);
-        self.give(stream, command, key, origin, Instant::now() + patience, admit).await
+        let permit = self.node.admission().admit()?;
+        self.give(stream, command, key, origin, Instant::now() + patience, Some(permit)).await
     }
 
     /// What a command of this name was answered before, if it was. Its host remembers for minutes, the journal for
@@ -161,26 +163,33 @@ impl<M: Hosted> Handle<M> {
         key: Option<CommandKey>,
         origin: Origin,
         deadline: Instant,
-        permit: impl Fn() -> Result<Option<OwnedSemaphorePermit>, Overloaded>,
+        // One for all tries: refused at the second one, nobody could say that nothing was started.
+        permit: Option<Permit>,
     ) -> Result<Told<M>, CallError> {
-        for again in [false, true] {
-            // Whatever stands in the way the second time, the first may have done it.
-            let or_unknown = |error| if again { CallError::OutcomeUnknown } else { error };
-            let permit = permit().map_err(|shut| or_unknown(shut.into()))?;
+        let mut ended = 0;
+        loop {
+            // Whatever stands in the way later, an earlier try may have done it.
+            let or_unknown = |error| if ended > 0 { CallError::OutcomeUnknown } else { error };
             let (reply, answered) = oneshot::channel();
-            let port = Port { reply, permit };
+            let port = Port { reply, permit: permit.clone() };
             let request = Request { command: command.clone(), key, origin, port };
             self.send(stream, HostMessage::Command { request, deadline }).map_err(or_unknown)?;
             match timeout_at(deadline, answered).await {
                 Ok(Ok(Reply::Answer { answer, position })) => return Ok(Told { answer, position }),
-                Ok(Ok(Reply::State { .. } | Reply::TooLate)) | Err(_) => break,
-                Ok(Err(_)) => self.pause(deadline).await?,
+                Ok(Ok(Reply::State { .. } | Reply::TooLate)) | Err(_) => {
+                    return Err(CallError::OutcomeUnknown);
+                }
+                Ok(Err(_)) => {
+                    ended += 1;
+                    let pause = if ended < 2 { AGAIN_AFTER } else { AGAIN_AFTER_TWO };
+                    self.pause(pause, deadline).await?;
+                }
             }
         }
-        Err(CallError::OutcomeUnknown)
     }
 
-    /// Gives a command that belongs to work already admitted (what a provider said), so it needs no permit.
+    /// Gives a command that belongs to work already admitted (what a provider said, what follows from an event), so it
+    /// needs no permit.
     ///
     /// # Errors
     /// See [`CallError`]; never `Overloaded`.
@@ -191,7 +200,7 @@ impl<M: Hosted> Handle<M> {
         origin: Origin,
         patience: Duration,
     ) -> Result<Told<M>, CallError> {
-        self.give(stream, command, None, origin, Instant::now() + patience, || Ok(None)).await
+        self.give(stream, command, None, origin, Instant::now() + patience, None).await
     }
 
     /// The machine's state, durable, and its seq.
@@ -213,15 +222,9 @@ impl<M: Hosted> Handle<M> {
                 Ok(Ok(Reply::Answer { .. } | Reply::TooLate)) | Err(_) => {
                     return Err(CallError::OutcomeUnknown);
                 }
-                Ok(Err(_)) => self.pause(deadline).await?,
+                Ok(Err(_)) => self.pause(AGAIN_AFTER, deadline).await?,
             }
         }
-    }
-
-    /// Makes the stream's actor panic, to show what a panic does.
-    #[cfg(debug_assertions)]
-    pub fn panic(&self, stream: StreamId) {
-        let _ = self.send(stream, HostMessage::Panic);
     }
 
     fn send(&self, stream: StreamId, message: HostMessage<M>) -> Result<(), CallError> {
@@ -234,8 +237,8 @@ impl<M: Hosted> Handle<M> {
             .map_err(|quarantined| CallError::Quarantined { stream: quarantined.stream })
     }
 
-    async fn pause(&self, deadline: Instant) -> Result<(), CallError> {
-        let again = Instant::now() + AGAIN_AFTER;
+    async fn pause(&self, pause: Duration, deadline: Instant) -> Result<(), CallError> {
+        let again = Instant::now() + pause;
         if again >= deadline {
             return Err(CallError::OutcomeUnknown);
         }

@@ -18,6 +18,8 @@ use crate::telemetry::traces;
 use super::message::{HostMessage, Port, Reply};
 use super::node::{Hosted, Node};
 use super::pulse::Pulse;
+use super::supervisor::NotOurs;
+use super::trap::{Handling, Trap};
 
 /// States of this many things are not made rows of in the actor.
 const LARGE: u64 = 1_000;
@@ -72,6 +74,7 @@ impl<M: Hosted> Actor for HostActor<M> {
         if let Some(before) = after {
             let _ = before.wait(None).await;
         }
+        node.traps().pass(stream, Trap::Before(Handling::Start));
         let (sender, outcomes) = mpsc::unbounded_channel();
         let poked = myself.clone();
         // A draining actor takes no more messages; its `post_stop` reads the channel itself.
@@ -88,7 +91,7 @@ impl<M: Hosted> Actor for HostActor<M> {
             .map_err(|foreign| format!("{stream} holds another machine's event at seq {}", foreign.seq))?;
         let incarnation = started.incarnation;
         let mut state = HostState { node, stream, incarnation, host, outcomes, pulse };
-        state.step(&myself, Input::Tick).await?;
+        state.step(&myself, Handling::Start, Input::Tick).await?;
         Ok(state)
     }
 
@@ -99,6 +102,8 @@ impl<M: Hosted> Actor for HostActor<M> {
         state: &mut HostState<M>,
     ) -> Result<(), ActorProcessingErr> {
         state.pulse.taken();
+        let handling = message.handling();
+        state.pass(Trap::Before(handling));
         state.settle(&myself).await?;
         let span = state.span_of(&message);
         let input = match message {
@@ -116,10 +121,8 @@ impl<M: Hosted> Actor for HostActor<M> {
             HostMessage::Worked(effect) => Input::Worked(effect),
             HostMessage::Idle => Input::Idle,
             HostMessage::Settled => return Ok(()),
-            #[cfg(debug_assertions)]
-            HostMessage::Panic => panic!("a test asked {} to panic", state.stream),
         };
-        state.step(&myself, input).instrument(span).await
+        state.step(&myself, handling, input).instrument(span).await
     }
 
     async fn post_stop(
@@ -127,11 +130,13 @@ impl<M: Hosted> Actor for HostActor<M> {
         myself: ActorRef<Self::Msg>,
         state: &mut HostState<M>,
     ) -> Result<(), ActorProcessingErr> {
+        state.pass(Trap::Before(Handling::Stop));
         // What the gate still holds may leave once the last append is durable.
         while !state.host.is_settled() && !state.host.has_failed() {
             let Some(settled) = state.outcomes.recv().await else { break };
-            state.step(&myself, outcome(settled)).await?;
+            state.step(&myself, Handling::Settled, outcome(settled)).await?;
         }
+        state.pass(Trap::After(Handling::Stop));
         state.node.journal().end(state.stream, state.incarnation).await;
         Ok(())
     }
@@ -155,19 +160,25 @@ impl<M: Hosted> HostState<M> {
 
     async fn settle(&mut self, myself: &ActorRef<HostMessage<M>>) -> Result<(), ActorProcessingErr> {
         while let Ok(settled) = self.outcomes.try_recv() {
-            self.step(myself, outcome(settled)).await?;
+            self.step(myself, Handling::Settled, outcome(settled)).await?;
         }
         Ok(())
+    }
+
+    fn pass(&self, trap: Trap) {
+        self.node.traps().pass(self.stream, trap);
     }
 
     async fn step(
         &mut self,
         myself: &ActorRef<HostMessage<M>>,
+        handling: Handling,
         input: Input<M, Port<M>>,
     ) -> Result<(), ActorProcessingErr> {
         // Nothing is kept between messages: most actors wait for a person most of the time, and there are many.
         let mut actions = Vec::new();
         self.host.step(self.node.clock().now(), input, &mut actions);
+        self.pass(Trap::After(handling));
         self.pulse.is_at(self.host.durable_seq());
         for action in actions {
             match action {
@@ -224,7 +235,7 @@ impl<M: Hosted> HostState<M> {
     /// lapsed may be answering from a past that another node has moved on from.
     fn let_out(&self, action: Action<M, Port<M>>) -> Result<(), ActorProcessingErr> {
         if !self.node.journal().is_owner(self.stream.partition()) {
-            return Err(format!("{} belongs to another node now", self.stream).into());
+            return Err(NotOurs(self.stream).into());
         }
         match action {
             Action::Reply { port, answer, position } => {

@@ -4,8 +4,11 @@ use souk_core::ask::{Ask, AskAnswer, AskId};
 use souk_core::host::{Answer, Request, WayBack};
 use souk_core::journal::{EffectId, Origin};
 use souk_core::machine::Machine;
-use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use tokio::sync::oneshot;
 use tokio::time::Instant;
+
+use super::admission::Permit;
+use super::trap::Handling;
 
 /// A message to the actor that hosts a machine.
 #[derive(Debug)]
@@ -26,9 +29,21 @@ pub(super) enum HostMessage<M: Machine> {
     Worked(EffectId),
     /// Nobody has written for a while.
     Idle,
-    /// A test wants to see what a panic here does.
-    #[cfg(debug_assertions)]
-    Panic,
+}
+
+impl<M: Machine> HostMessage<M> {
+    pub(super) fn handling(&self) -> Handling {
+        match self {
+            HostMessage::Command { .. } => Handling::Command,
+            HostMessage::Ask(..) => Handling::Ask,
+            HostMessage::Answer(..) => Handling::Answer,
+            HostMessage::Read(_) => Handling::Read,
+            HostMessage::Tick => Handling::Tick,
+            HostMessage::Settled => Handling::Settled,
+            HostMessage::Worked(_) => Handling::Worked,
+            HostMessage::Idle => Handling::Idle,
+        }
+    }
 }
 
 #[cfg(feature = "cluster")]
@@ -39,12 +54,14 @@ impl<M: Machine> ractor::Message for HostMessage<M> {}
 #[derive(Debug)]
 pub(super) struct Port<M: Machine> {
     pub(super) reply: oneshot::Sender<Reply<M>>,
-    pub(super) permit: Option<OwnedSemaphorePermit>,
+    pub(super) permit: Option<Permit>,
 }
 
 impl<M: Machine> WayBack for Port<M> {
     fn waits(&mut self) {
-        drop(self.permit.take());
+        if let Some(permit) = self.permit.take() {
+            permit.give_back();
+        }
     }
 }
 

@@ -6,6 +6,7 @@
 //!   ├─ timers        one wheel for all hosts
 //!   ├─ wakes         reads due rows of the journal and ticks their streams
 //!   ├─ outbox        carries out orders to the outside world, in lanes per kind
+//!   ├─ sweeper       drops rows of the vault that no event came to name
 //!   └─ admission     permits for new work from outside
 //! ```
 //!
@@ -21,7 +22,9 @@ mod outbox;
 pub mod projectors;
 mod pulse;
 mod supervisor;
+mod sweeper;
 mod timers;
+mod trap;
 mod views;
 mod wakes;
 
@@ -31,4 +34,5 @@ pub use node::{Hosted, Node, NodeOptions};
 pub use outbox::Outside;
 pub use pulse::{ActorPulse, KindOverview};
 pub use supervisor::Quarantined;
+pub use trap::{Handling, Trap};
 pub use views::StockView;

@@ -30,7 +30,9 @@ use super::message::HostMessage;
 use super::outbox::{self, Outbox, Outside, Work};
 use super::pulse::{ActorPulse, KindOverview};
 use super::supervisor::{Supervisor, SupervisorMessage};
+use super::sweeper::Sweeper;
 use super::timers::{self, SetTimer};
+use super::trap::Traps;
 use super::views::StockView;
 use super::wakes;
 
@@ -41,11 +43,20 @@ pub struct NodeOptions {
     pub admission: usize,
     /// An actor that nobody has written to for this long may sleep.
     pub idle: Duration,
+    /// How long after the start the vault is swept first: a server that has just started has more urgent things to do.
+    pub sweep_after: Duration,
+    /// The pause between two sweeps.
+    pub sweep_every: Duration,
 }
 
 impl Default for NodeOptions {
     fn default() -> Self {
-        NodeOptions { admission: 4_096, idle: Duration::from_secs(60) }
+        NodeOptions {
+            admission: 4_096,
+            idle: Duration::from_secs(60),
+            sweep_after: Duration::from_secs(60),
+            sweep_every: Duration::from_secs(60 * 60),
+        }
     }
 }
 
@@ -112,6 +123,7 @@ pub struct Node {
     stop: watch::Sender<bool>,
     lanes: Mutex<Vec<JoinHandle<()>>>,
     stock_view: StockView,
+    traps: Traps,
 }
 
 impl std::fmt::Debug for Node {
@@ -238,10 +250,17 @@ impl Node {
             stop: watch::Sender::new(false),
             lanes: Mutex::default(),
             stock_view: StockView::default(),
+            traps: Traps::default(),
         });
         for_all_kinds!(node, kind => kind.supervise(&node).await?);
         let weak = Arc::downgrade(&node);
-        let lanes = outbox::spawn(&node, work, outside, &node.stop.subscribe());
+        let sweeper = Sweeper::new(Weak::clone(&weak), Arc::clone(&outside.vault));
+        let mut lanes = outbox::spawn(&node, work, outside, &node.stop.subscribe());
+        lanes.push(tokio::spawn(sweeper.run(
+            options.sweep_after,
+            options.sweep_every,
+            node.stop.subscribe(),
+        )));
         node.lanes.lock().unwrap_or_else(PoisonError::into_inner).extend(lanes);
         tokio::spawn(timers::run(Weak::clone(&weak), orders));
         tokio::spawn(wakes::run(Weak::clone(&weak)));
@@ -301,7 +320,8 @@ impl Node {
 
     /// Lets a stream out of quarantine, after a person has looked. Returns whether it was in.
     pub fn release(self: &Arc<Self>, stream: StreamId) -> bool {
-        let was_in = for_kind_of!(stream, M => <M as Hosted>::kind(self).directory.release(stream), else false);
+        let was_in =
+            for_kind_of!(stream, M => <M as Hosted>::kind(self).directory.release(stream), else false);
         if was_in {
             tracing::info!(%stream, "released from quarantine");
             self.tick(stream);
@@ -330,13 +350,36 @@ impl Node {
     /// writes what waits.
     pub async fn shut_down(&self) {
         self.admission.close();
-        for_all_kinds!(self, kind => kind.directory.drain().await);
+        loop {
+            for_all_kinds!(self, kind => kind.directory.drain().await);
+            // What had been admitted may have come to a drained actor, and have started another.
+            if self.admission.in_flight() == 0 {
+                break;
+            }
+            tokio::task::yield_now().await;
+        }
         self.stop.send_replace(true);
         let lanes = std::mem::take(&mut *self.lanes.lock().unwrap_or_else(PoisonError::into_inner));
         for lane in lanes {
             let _ = lane.await;
         }
         self.journal.close().await;
+    }
+
+    /// Lets the stream's actor panic when it next comes by there, to show what a panic does.
+    #[cfg(debug_assertions)]
+    pub fn set_trap(&self, stream: StreamId, trap: super::Trap) {
+        self.traps.set(stream, trap);
+    }
+
+    /// Traps that nobody has come by.
+    #[cfg(debug_assertions)]
+    pub fn traps_waiting(&self) -> Vec<(StreamId, super::Trap)> {
+        self.traps.waiting()
+    }
+
+    pub(super) fn traps(&self) -> &Traps {
+        &self.traps
     }
 
     pub(super) fn outbox(&self) -> &Outbox {
@@ -367,7 +410,7 @@ impl Node {
     }
 
     pub(super) fn effect_is_durable(&self, id: EffectId, effect: Effect, trace: Option<u128>) {
-        self.outbox.offer(Work { id, effect, attempts: 0, trace });
+        let _ = self.outbox.offer(Work { id, effect, attempts: 0, trace });
     }
 
     /// An order to the outside world has been carried out, and its outcome is no event.

@@ -5,18 +5,20 @@
 //! durable, and otherwise (after a restart, after a failure) when the rows are read again. It may be carried out
 //! twice, always under the key that was journalled; it is never forgotten.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::future::Future;
 use std::pin::pin;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use souk_core::any::{Effect, Mail};
+use souk_core::host::Answer;
 use souk_core::ids::StreamId;
 use souk_core::journal::{EffectId, Origin};
-use souk_core::payment::{Command, Payment, ProviderCall, ProviderFact};
+use souk_core::payment::{Command, Payment, ProviderCall, ProviderFact, Rejection};
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::Instant;
 use tracing::Instrument as _;
 
 use crate::adapters::mail::{Letter, Mailer};
@@ -25,6 +27,7 @@ use crate::journal::wire::{MAIL_LANE, PAYMENT_LANE};
 use crate::store::vault::Vault;
 use crate::telemetry::traces;
 
+use super::handle::{CallError, Told};
 use super::node::Node;
 
 /// The lanes, as outbox rows name them.
@@ -41,10 +44,17 @@ const READ_EVERY: Duration = Duration::from_secs(2);
 const BATCH: u32 = 500;
 /// How long a payment may take to record what the provider said.
 const RECORD_PATIENCE: Duration = Duration::from_secs(30);
-/// The pause before a mail that failed is tried again.
-const MAIL_PAUSE_MS: i64 = 60_000;
-/// Tries after which a mail is given up until somebody looks.
-const MAIL_TRIES_MAX: u32 = 10;
+/// The pause before an order that failed is tried again; it doubles up to [`PAUSE_MAX_MS`].
+const PAUSE_FIRST_MS: i64 = 2_000;
+/// The longest.
+const PAUSE_MAX_MS: i64 = 60 * 60 * 1000;
+/// Tries after which a mail, or what nobody can read, is given up until somebody looks: after about half an hour.
+const TRIES_MAX: u32 = 10;
+/// How long a stream may take until it is told again that its order was carried out.
+const TELL_AGAIN_AFTER: Duration = Duration::from_secs(5);
+/// How long the row of an order that was carried out may take to go. After that it is carried out again: nobody
+/// remembers it for ever.
+const ROW_GOES_WITHIN: Duration = Duration::from_secs(60 * 60);
 
 /// The outside world, as this process reaches it.
 #[derive(Clone, Debug)]
@@ -75,7 +85,18 @@ pub(super) struct Work {
 pub(super) struct Outbox {
     queue: mpsc::UnboundedSender<Work>,
     /// Orders somebody has in hand, so that reading the rows does not hand them out again.
-    in_hand: Mutex<HashSet<EffectId>>,
+    in_hand: Mutex<HashMap<EffectId, InHand>>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum InHand {
+    UnderWay,
+    /// Carried out; its row goes with an append of its stream's.
+    Done {
+        /// When it was told.
+        told: Instant,
+        since: Instant,
+    },
 }
 
 impl Outbox {
@@ -84,15 +105,48 @@ impl Outbox {
         (Outbox { queue, in_hand: Mutex::default() }, work)
     }
 
-    /// Takes an order in hand unless somebody has it.
-    pub(super) fn offer(&self, order: Work) {
-        if self.in_hand.lock().unwrap_or_else(PoisonError::into_inner).insert(order.id) {
-            let _ = self.queue.send(order);
+    /// Takes an order in hand unless somebody has it. Returns whether it has been carried out, and its stream must be
+    /// told once more: its actor may have ended under the message.
+    pub(super) fn offer(&self, order: Work) -> bool {
+        let now = Instant::now();
+        let mut in_hand = self.in_hand();
+        match in_hand.get_mut(&order.id) {
+            None => {
+                in_hand.insert(order.id, InHand::UnderWay);
+                let _ = self.queue.send(order);
+                false
+            }
+            Some(InHand::UnderWay) => false,
+            Some(InHand::Done { told, .. }) => {
+                let again = now.duration_since(*told) >= TELL_AGAIN_AFTER;
+                if again {
+                    *told = now;
+                }
+                again
+            }
         }
     }
 
     fn put_down(&self, id: EffectId) {
-        self.in_hand.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
+        self.in_hand().remove(&id);
+    }
+
+    /// It has been carried out, and all that is left to do is to take its row away.
+    fn is_done(&self, id: EffectId) {
+        let now = Instant::now();
+        self.in_hand().insert(id, InHand::Done { told: now, since: now });
+    }
+
+    fn forget_done(&self) {
+        let now = Instant::now();
+        self.in_hand().retain(|_, held| match held {
+            InHand::UnderWay => true,
+            InHand::Done { since, .. } => now.duration_since(*since) < ROW_GOES_WITHIN,
+        });
+    }
+
+    fn in_hand(&self) -> MutexGuard<'_, HashMap<EffectId, InHand>> {
+        self.in_hand.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -147,23 +201,32 @@ async fn hand_out(
         // The lane is waited for in the task of the order, so that a full lane does not hold up the other.
         under_way.spawn(async move {
             let Ok(_permit) = lane.acquire_owned().await else { return };
-            match effect {
-                Effect::Payment(call) => call_provider(&node, id, &call, trace, &outside.payments).await,
+            let carried_out = match effect {
+                Effect::Payment(call) => {
+                    call_provider(&node, id, &call, (attempts, trace), &outside.payments).await;
+                    // What was recorded took the row with it.
+                    false
+                }
                 Effect::Mail(mail) => send_mail(&node, id, &mail, attempts, &outside).await,
+            };
+            if carried_out {
+                node.outbox().is_done(id);
+                node.effect_is_done(id);
+            } else {
+                node.outbox().put_down(id);
             }
-            node.outbox().put_down(id);
         });
     }
     under_way.shutdown().await;
 }
 
 /// Calls and records what was said. The row goes with the event that records it; if it could not be recorded the
-/// row is read again, and the call is made again under the same key.
+/// row is read again after a pause, and the call is made again under the same key.
 async fn call_provider(
     node: &Arc<Node>,
     id: EffectId,
     call: &ProviderCall,
-    trace: Option<u128>,
+    (attempts, trace): (u32, Option<u128>),
     provider: &Provider,
 ) {
     if !node.journal().is_owner(id.stream.partition()) {
@@ -174,7 +237,12 @@ async fn call_provider(
         || tracing::debug_span!(parent: None, "provider call", payment = %call.payment),
     );
     let fact = provider.call(call).instrument(span).await;
-    record(node, StreamId::Payment(call.payment), Some(id), call.key.clone(), fact, trace).await;
+    let recorded =
+        record(node, StreamId::Payment(call.payment), Some(id), call.key.clone(), fact, trace).await;
+    if let Err(error) = recorded {
+        // Never given up: somebody's money may hang on it.
+        note(node, id, &error.to_string(), attempts, Tries::Endless).await;
+    }
 }
 
 async fn record(
@@ -184,26 +252,47 @@ async fn record(
     key: String,
     fact: ProviderFact,
     trace: Option<u128>,
-) -> bool {
+) -> Result<Told<Payment>, CallError> {
     let command = Command::Provider { effect, key, fact };
     let origin = Origin { trace, ..Origin::default() };
-    match node.handle::<Payment>().report(stream, command, origin, RECORD_PATIENCE).await {
-        Ok(_) => true,
-        Err(error) => {
-            tracing::warn!(%stream, %error, "what the provider said could not be recorded; asking it again later");
-            false
-        }
-    }
+    let recorded = node.handle::<Payment>().report(stream, command, origin, RECORD_PATIENCE).await;
+    recorded.inspect_err(|error| {
+        tracing::warn!(%stream, %error, "what the provider said could not be recorded; asking it again later");
+    })
 }
 
-async fn send_mail(node: &Arc<Node>, id: EffectId, mail: &Mail, attempts: u32, outside: &Outside) {
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Tries {
+    Endless,
+    /// Given up after this many, until somebody looks.
+    Some(u32),
+}
+
+/// Puts a failed order off, the longer the more often it has failed.
+async fn note(node: &Node, id: EffectId, error: &str, attempts: u32, tries: Tries) {
+    let pause = (PAUSE_FIRST_MS << attempts.min(16)).min(PAUSE_MAX_MS);
+    let dead = matches!(tries, Tries::Some(max) if attempts + 1 >= max);
+    let next = node.clock().now().plus_millis(pause);
+    let noted = node.journal().writer().note_failure(id, error, next, dead).await;
+    tracing::warn!(
+        ?id,
+        error,
+        dead,
+        noted = noted.is_ok(),
+        "an order to the outside world was not carried out"
+    );
+}
+
+/// Whether it was sent.
+async fn send_mail(node: &Arc<Node>, id: EffectId, mail: &Mail, attempts: u32, outside: &Outside) -> bool {
+    if !node.journal().is_owner(id.stream.partition()) {
+        return false;
+    }
     match write_and_send(id, mail, outside).await {
-        Ok(()) => node.effect_is_done(id),
+        Ok(()) => true,
         Err(error) => {
-            let next = node.clock().now().plus_millis(MAIL_PAUSE_MS);
-            let dead = attempts + 1 >= MAIL_TRIES_MAX;
-            let noted = node.journal().writer().note_failure(id, &error.to_string(), next, dead).await;
-            tracing::warn!(?id, %error, dead, noted = noted.is_ok(), "a mail could not be sent");
+            note(node, id, &error.to_string(), attempts, Tries::Some(TRIES_MAX)).await;
+            false
         }
     }
 }
@@ -224,6 +313,7 @@ async fn read_rows(node: Weak<Node>) {
     loop {
         round.tick().await;
         let Some(node) = node.upgrade() else { return };
+        node.outbox().forget_done();
         for lane in LANES {
             let owned = node.journal().lease().held();
             let rows = node.journal().reader().open_effects(lane, &owned, node.clock().now(), BATCH).await;
@@ -235,9 +325,14 @@ async fn read_rows(node: Weak<Node>) {
                 match row.decode() {
                     Ok(effect) => {
                         let attempts = u32::try_from(row.attempts).unwrap_or(u32::MAX);
-                        node.outbox().offer(Work { id: row.id, effect, attempts, trace: None });
+                        if node.outbox().offer(Work { id: row.id, effect, attempts, trace: None }) {
+                            node.effect_is_done(row.id);
+                        }
                     }
-                    Err(error) => tracing::error!(id = ?row.id, %error, "an outbox row cannot be read"),
+                    Err(error) => {
+                        let attempts = u32::try_from(row.attempts).unwrap_or(u32::MAX - 1);
+                        note(&node, row.id, &error.to_string(), attempts, Tries::Some(TRIES_MAX)).await;
+                    }
                 }
             }
         }
@@ -263,8 +358,14 @@ async fn receive_notices(node: Weak<Node>, provider: Provider, stop: impl Future
         let notices = notices.clone();
         under_way.spawn(async move {
             let _permit = permit;
-            if record(&node, StreamId::Payment(payment), None, key, fact, None).await {
-                notices.acknowledge(&id);
+            match record(&node, StreamId::Payment(payment), None, key, fact, None).await {
+                // Not acknowledged, so that it comes again and again until somebody looks: the provider has money of
+                // a payment that this journal has never heard of (an older backup was restored, or a wrong account).
+                Ok(Told { answer: Answer::Fresh(Err(Rejection::UnknownPayment)), .. }) => {
+                    tracing::error!(%payment, "the provider speaks of a payment that is not in the journal");
+                }
+                Ok(_) => notices.acknowledge(&id),
+                Err(_) => {}
             }
         });
     }

@@ -1,17 +1,22 @@
 //! Supervision: what happens when a host actor ends.
 //!
-//! An actor that was drained has been put to sleep. One that panicked or whose append was refused is loaded
-//! anew from the journal, at once: its memory is never reused. One that panics three times in ten seconds is
-//! put in quarantine: it would only do it again, and a person must look.
+//! An actor that was drained has been put to sleep. One that failed or whose append was refused is loaded anew from
+//! the journal, at once: its memory is never reused. One that fails by itself (a panic, a damaged row) three times in
+//! ten seconds, while it runs or before it does, is put in quarantine: it would only do it again, and a person must
+//! look. Where its surroundings failed (the database does not answer, another server owns the partition) nothing is
+//! held against the stream: whoever still wants something of it starts it again, since callers and askers repeat
+//! themselves, and what is due has its wake.
 
 use std::collections::HashMap;
 use std::marker::PhantomData;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use ractor::{Actor, ActorProcessingErr, ActorRef, SupervisionEvent};
+use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef, SupervisionEvent};
 use souk_core::ids::StreamId;
 use tokio::time::Instant;
+
+use crate::journal::{JournalError, StartError};
 
 use super::host::REFUSED;
 use super::node::{Hosted, Node};
@@ -23,8 +28,8 @@ pub struct Quarantined {
     pub stream: StreamId,
 }
 
-const PANICS_MAX: usize = 3;
-const PANICS_WITHIN: Duration = Duration::from_secs(10);
+const FAILURES_MAX: usize = 3;
+const FAILURES_WITHIN: Duration = Duration::from_secs(10);
 /// The pause before a failed actor is loaded again grows by this with every failure in the window.
 const RESTART_PAUSE: Duration = Duration::from_millis(100);
 
@@ -41,9 +46,12 @@ pub(super) struct SupervisorState {
     failures: HashMap<StreamId, Vec<Instant>>,
 }
 
-/// A supervisor takes no messages: it lives on what happens to its children.
+/// What a supervisor is told beside what happens to its children.
 #[derive(Debug)]
-pub(super) enum SupervisorMessage {}
+pub(super) enum SupervisorMessage {
+    /// One ended before it was anybody's child.
+    DidNotStart(ActorId, ActorProcessingErr),
+}
 
 #[cfg(feature = "cluster")]
 impl ractor::Message for SupervisorMessage {}
@@ -59,6 +67,19 @@ impl<M: Hosted> Actor for Supervisor<M> {
         node: Weak<Node>,
     ) -> Result<SupervisorState, ActorProcessingErr> {
         Ok(SupervisorState { node, failures: HashMap::new() })
+    }
+
+    async fn handle(
+        &self,
+        _: ActorRef<Self::Msg>,
+        message: SupervisorMessage,
+        state: &mut SupervisorState,
+    ) -> Result<(), ActorProcessingErr> {
+        let SupervisorMessage::DidNotStart(actor, error) = message;
+        if let Some(node) = state.node.upgrade() {
+            state.failed::<M>(&node, actor, &error);
+        }
+        Ok(())
     }
 
     async fn handle_supervisor_evt(
@@ -78,11 +99,7 @@ impl<M: Hosted> Actor for Supervisor<M> {
                     node.tick(stream);
                 }
             }
-            SupervisionEvent::ActorFailed(actor, error) => {
-                if let Some(stream) = M::kind(&node).directory.ended(actor.get_id()) {
-                    state.failed::<M>(&node, stream, &error);
-                }
-            }
+            SupervisionEvent::ActorFailed(actor, error) => state.failed::<M>(&node, actor.get_id(), &error),
             // Starts are of no interest; groups and remote processes are not used.
             _ => {}
         }
@@ -90,16 +107,35 @@ impl<M: Hosted> Actor for Supervisor<M> {
     }
 }
 
+/// This process may not speak for the stream any more.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("{0} belongs to another server now")]
+pub(super) struct NotOurs(pub(super) StreamId);
+
+/// Whether something around the actor failed, rather than the stream being what cannot be served.
+fn is_of_the_surroundings(error: &ActorProcessingErr) -> bool {
+    let journal =
+        |error: &JournalError| matches!(error, JournalError::Database { .. } | JournalError::WriterGone);
+    error.is::<StartError>() || error.is::<NotOurs>() || error.downcast_ref().is_some_and(journal)
+}
+
 impl SupervisorState {
-    fn failed<M: Hosted>(&mut self, node: &Arc<Node>, stream: StreamId, error: &ActorProcessingErr) {
+    fn failed<M: Hosted>(&mut self, node: &Arc<Node>, actor: ActorId, error: &ActorProcessingErr) {
+        let Some(stream) = M::kind(node).directory.ended(actor) else { return };
+        if is_of_the_surroundings(error) {
+            tracing::warn!(%stream, %error, "let go; loaded anew when it is asked for");
+            return;
+        }
         let now = Instant::now();
         let failures = self.failures.entry(stream).or_default();
-        failures.retain(|at| now.duration_since(*at) < PANICS_WITHIN);
+        failures.retain(|at| now.duration_since(*at) < FAILURES_WITHIN);
         failures.push(now);
         let count = failures.len();
-        self.failures.retain(|_, at| at.iter().any(|at| now.duration_since(*at) < PANICS_WITHIN));
-        if count >= PANICS_MAX && node.journal().is_owner(stream.partition()) {
+        self.failures.retain(|_, at| at.iter().any(|at| now.duration_since(*at) < FAILURES_WITHIN));
+        if count >= FAILURES_MAX {
             tracing::error!(%stream, %error, "failed {count} times in ten seconds; in quarantine");
+            // Whoever lets it out again has looked.
+            self.failures.remove(&stream);
             M::kind(node).directory.quarantine(stream);
             return;
         }

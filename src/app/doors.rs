@@ -38,6 +38,7 @@ impl ShopOptions {
             node: NodeOptions {
                 admission: config.engine.admission as usize,
                 idle: config.engine.actor_idle_ms.duration(),
+                ..NodeOptions::default()
             },
             bank: BankSettings {
                 public_url: config.server.public_url.clone(),

@@ -186,6 +186,15 @@ impl From<CallError> for ApiError {
                 format!("{stream} failed repeatedly and is kept apart: nothing was started; the operator is told"),
             )
             .retry_after_ms(30_000),
+            CallError::NotOwner { .. } => ApiError::new(
+                Code::NotReady,
+                "another server is active, nothing was started here: send the same request to that one",
+            )
+            .retry_after_ms(1_000),
+            CallError::Unreadable => {
+                ApiError::new(Code::Unavailable, "nothing was started: send the same request again after a moment")
+                    .retry_after_ms(1_000)
+            }
             CallError::OutcomeUnknown => ApiError::new(
                 Code::OutcomeUnknown,
                 "it may have happened: send the same request again with the same Idempotency-Key to learn the outcome",

@@ -17,7 +17,7 @@ use souk_core::ids::{Principal, StreamId};
 use souk_core::journal::Origin;
 use souk_core::machine::{CommandId, CommandKey, Outcome};
 
-use crate::actors::Hosted;
+use crate::actors::{Hosted, Told};
 use crate::tenants::{IdempotencyKey, Tenant, derived_id};
 
 use super::error::{ApiError, Code};
@@ -201,17 +201,8 @@ impl Call {
         if !self.is_named {
             return Ok(None);
         }
-        let Some(stored) = services.node.journal().reader().reply(self.key.id).await? else {
-            return Ok(None);
-        };
-        if stored.key.fingerprint != self.key.fingerprint || stored.stream != stream {
-            return Err(key_reused());
-        }
-        // An outcome of another machine in this stream: the name's last 128 bits met another's, or a damaged row.
-        let outcome = M::stored_outcome(&stored.outcome).ok_or_else(key_reused)?;
-        // Where it was written is not kept; the end of its partition is not before that.
-        let end = services.node.journal().reader().last_position(stream.partition()).await?;
-        Ok(Some(Given { outcome, replayed: true, written: positions::written(services, stream, end) }))
+        let told = services.node.handle::<M>().recall(stream, self.key).await?;
+        told.map(|told| Given::of(services, stream, told)).transpose()
     }
 
     /// Gives the command, unless it was answered before.
@@ -232,11 +223,27 @@ impl Call {
         command: M::Command,
         patience: Duration,
     ) -> Result<Given<M>, ApiError> {
-        if let Some(given) = self.recall::<M>(services, stream).await? {
-            return Ok(given);
-        }
         let handle = services.node.handle::<M>();
-        let told = handle.command(stream, command, Some(self.key), self.origin, patience).await?;
+        let key = Some(self.key);
+        let told = if self.is_named {
+            handle.command(stream, command, key, self.origin, patience).await?
+        } else {
+            handle.command_of_new_name(stream, command, key, self.origin, patience).await?
+        };
+        Given::of(services, stream, told)
+    }
+}
+
+/// What a machine said to a request.
+pub(super) struct Given<M: Hosted> {
+    outcome: Outcome<M>,
+    replayed: bool,
+    /// Where, for readers that wait for it.
+    written: Option<HeaderValue>,
+}
+
+impl<M: Hosted> Given<M> {
+    fn of(services: &Services, stream: StreamId, told: Told<M>) -> Result<Self, ApiError> {
         let written = positions::written(services, stream, told.position);
         match told.answer {
             Answer::Fresh(outcome) => Ok(Given { outcome, replayed: false, written }),
@@ -248,14 +255,6 @@ impl Call {
             }
         }
     }
-}
-
-/// What a machine said to a request.
-pub(super) struct Given<M: Hosted> {
-    outcome: Outcome<M>,
-    replayed: bool,
-    /// Where, for readers that wait for it.
-    written: Option<HeaderValue>,
 }
 
 impl<M: Hosted> Given<M>

@@ -44,6 +44,7 @@ pub const MIGRATIONS: &[MigrationFile] = &[
     migration!(4, "0004", "vault", Set::Plain),
     migration!(5, "0005", "keys", Set::Plain),
     migration!(6, "0006", "read_models", Set::Read),
+    migration!(7, "0007", "standings", Set::Read),
 ];
 
 /// Applies what is missing, in all three sets. Doing it twice changes nothing.

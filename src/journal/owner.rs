@@ -128,9 +128,14 @@ impl Keeper {
         writer: Writer,
         lease: Lease,
     ) -> Result<Self, JournalError> {
-        // A lock this one waits for is held by a commit, and those are cut off earlier than this.
-        let options =
-            options.options([("lock_timeout", lasts.as_millis()), ("tcp_user_timeout", lasts.as_millis())]);
+        // A lock this one waits for is held by a commit, and those are cut off earlier than this. And should this
+        // process be frozen while it holds them all, the server lets go of them.
+        let lasting = lasts.as_millis();
+        let options = options.options([
+            ("lock_timeout", lasting),
+            ("tcp_user_timeout", lasting),
+            ("idle_in_transaction_session_timeout", lasting),
+        ]);
         let mut keeping = Keeping { options, connection: None, start, lasts, writer, lease };
         keeping.turn().await.map_err(JournalError::database("take the leases"))?;
         let (stop, stopped) = oneshot::channel();

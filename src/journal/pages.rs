@@ -67,7 +67,8 @@ impl Reader {
         Ok(rows.into_iter().map(|(_, end)| end as u64).collect())
     }
 
-    /// A partition's events of one machine (`order`, `product`, …) after a position up to another, in order.
+    /// A partition's events after a position up to another, in order: those whose kind begins so (`order.`,
+    /// `product.offer_attached`, …).
     ///
     /// # Errors
     /// When the database does not answer or a row was damaged.
@@ -76,13 +77,13 @@ impl Reader {
         partition: Partition,
         after: u64,
         up_to: u64,
-        machine: &str,
+        kinds: &str,
     ) -> Result<Vec<Recorded>, JournalError> {
         let rows: Vec<StoredEvent> = on_pool!(&self.pool, pool => sqlx::query_as(WINDOW)
             .bind(i64::from(partition.0))
             .bind(after as i64)
             .bind(up_to as i64)
-            .bind(format!("{machine}.%"))
+            .bind(format!("{kinds}%"))
             .fetch_all(pool)
             .await)
         .map_err(JournalError::database("follow a partition"))?;

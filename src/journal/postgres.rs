@@ -49,6 +49,8 @@ impl PostgresWriter {
                 ("tcp_user_timeout", millis),
                 ("lock_timeout", millis),
             ])
+            // A role or database may have it off, and would say yes before anything is on disk.
+            .options([("synchronous_commit", "on")])
             // The same few statements for ever, all by key: plan each once, whatever the tables hold by then.
             .options([("plan_cache_mode", "force_generic_plan"), ("enable_seqscan", "off")]);
         PostgresWriter { options, connection: None, lost: None, patience }

@@ -1,7 +1,6 @@
-//! The actors on a real journal: panics, repeats, admission, wakes, draining.
+//! The actors on a real journal: repeats, admission, wakes, draining.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use souk::actors::{CallError, Node, NodeOptions, Told};
@@ -68,63 +67,6 @@ async fn until(what: &str, mut holds: impl FnMut() -> bool) {
         assert!(Instant::now() < deadline, "never came true: {what}");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_panic_under_load_loses_nothing() {
-    let backend = Backend::sqlite();
-    let node = node(&backend, NodeOptions::default()).await;
-    prepare(&node, 1_000_000).await;
-    let held = Arc::new(AtomicU64::new(0));
-    let mut clients = tokio::task::JoinSet::new();
-    for client in 0..16u128 {
-        let (node, held) = (Arc::clone(&node), Arc::clone(&held));
-        clients.spawn(async move {
-            for visit in 0..100u128 {
-                let (_, command) = hold((client << 64) | visit, &node, 60_000);
-                let told = tell(&node, command).await;
-                assert!(matches!(told.answer, Answer::Fresh(Ok(Reply::Held { .. }))), "{told:?}");
-                held.fetch_add(1, Ordering::Relaxed);
-            }
-        });
-    }
-    // Two, so that it is not three in ten seconds, which would be a quarantine.
-    for at in [200, 700] {
-        until("enough load", || held.load(Ordering::Relaxed) >= at).await;
-        node.stock().panic(stream());
-    }
-    while let Some(client) = clients.join_next().await {
-        client.expect("no client failed");
-    }
-    assert_eq!(node.restarts(), 2);
-    assert_eq!(node.quarantined(), Vec::new());
-    node.shut_down().await;
-    let report = verified(&backend).await;
-    assert_eq!(report.pending.len(), 1_600, "every hold that was answered is there, once");
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn three_panics_in_ten_seconds_are_a_quarantine_and_others_go_on() {
-    let backend = Backend::sqlite();
-    let node = node(&backend, NodeOptions::default()).await;
-    prepare(&node, 10).await;
-    for round in 1..=3 {
-        let _ = node.stock().read(stream(), PATIENCE).await.expect("awake");
-        node.stock().panic(stream());
-        until("the panic was seen", || node.restarts() >= round || !node.quarantined().is_empty()).await;
-    }
-    until("quarantine", || node.quarantined() == vec![stream()]).await;
-    let (_, command) = hold(7, &node, 60_000);
-    let refused = node.stock().command(stream(), command, None, Origin::default(), PATIENCE).await;
-    assert_eq!(refused, Err(CallError::Quarantined { stream: stream() }));
-    let other = (2..).map(SkuId).find(|sku| sku.shard() != SKU.shard()).expect("another shard");
-    let told = node
-        .stock()
-        .command(StreamId::Stock(other.shard()), Command::open(other), None, Origin::default(), PATIENCE)
-        .await
-        .expect("others are served");
-    assert_eq!(told.answer, Answer::Fresh(Ok(Reply::Stock { available: 0 })));
-    node.shut_down().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

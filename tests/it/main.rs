@@ -12,8 +12,11 @@ mod demo;
 mod http;
 mod journal;
 mod killed;
+#[cfg(debug_assertions)]
+mod panics;
 mod projections;
 mod sales;
 mod search;
 mod servers;
 mod traces;
+mod vault;

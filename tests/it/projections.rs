@@ -202,7 +202,7 @@ async fn at_rest(shop: &Shop, orders: &[OrderId]) {
 }
 
 /// Changes tables behind everybody's back.
-async fn tamper(database: &Database, text: &'static str) {
+pub async fn tamper(database: &Database, text: &'static str) {
     tamper_with(database, Set::Read, text).await;
 }
 

@@ -31,13 +31,13 @@ use crate::servers::Backend;
 pub const PATIENCE: Duration = Duration::from_secs(20);
 /// Two vendors, one offer each, so that every cart is split.
 pub const VENDORS: [u128; 2] = [1, 2];
-const UNITS: u32 = 50;
+const UNITS: u32 = 500;
 
 /// What a shopper who paid is told.
 type Paid = Answer<Checkout>;
 
 /// Seconds instead of minutes and days, so that everything comes to an end while the test looks on.
-fn limits() -> Limits {
+pub fn limits() -> Limits {
     Limits {
         card_ms: 2_500,
         instant_ms: 2_500,
@@ -48,7 +48,7 @@ fn limits() -> Limits {
     }
 }
 
-fn options() -> ShopOptions {
+pub fn options() -> ShopOptions {
     let bank = Settings {
         patience_ms: 300,
         slow_delay_ms: 600,
@@ -146,8 +146,13 @@ pub async fn stock_the_shop(node: &Arc<Node>) {
 }
 
 async fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    until_async(what, async || holds()).await;
+}
+
+/// Waits for a condition with a bound.
+pub async fn until_async(what: &str, mut holds: impl AsyncFnMut() -> bool) {
     let deadline = Instant::now() + Duration::from_secs(30);
-    while !holds() {
+    while !holds().await {
         assert!(Instant::now() < deadline, "never came true: {what}");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
@@ -155,6 +160,11 @@ async fn until(what: &str, mut holds: impl FnMut() -> bool) {
 
 /// A cart of both vendors, quoted; returns what Pay must name.
 pub async fn fill(node: &Arc<Node>, checkout: CheckoutId) -> checkout::Command {
+    fill_within(node, checkout, limits()).await
+}
+
+/// The same with other limits.
+pub async fn fill_within(node: &Arc<Node>, checkout: CheckoutId, limits: Limits) -> checkout::Command {
     let stream = StreamId::Checkout(checkout);
     let market = Market {
         id: MarketId::main(),
@@ -164,7 +174,7 @@ pub async fn fill(node: &Arc<Node>, checkout: CheckoutId) -> checkout::Command {
         prices_include_tax: true,
         tax: None,
     };
-    let opening = Opening { market, buyer: BuyerId(checkout.0), limits: limits(), reference: None };
+    let opening = Opening { market, buyer: BuyerId(checkout.0), limits, reference: None };
     give::<Checkout>(node, stream, checkout::Command::Open(opening)).await.expect("opened");
     for n in VENDORS {
         let line = CartLine { sku: sku(n), product: ProductId(10 + n), quantity: 1 };
@@ -175,16 +185,31 @@ pub async fn fill(node: &Arc<Node>, checkout: CheckoutId) -> checkout::Command {
     let method = "standard".to_owned();
     give::<Checkout>(node, stream, checkout::Command::ChooseShipping { method }).await.expect("chosen");
     let key = CommandKey { id: CommandId(checkout.0 << 8), fingerprint: 1 };
-    let told = node
-        .handle::<Checkout>()
-        .command(stream, checkout::Command::RequestQuote, Some(key), Origin::default(), PATIENCE)
-        .await
-        .expect("an answer");
-    let Answer::Fresh(Ok(checkout::Reply::Quoted { quote, total, .. })) = told.answer else {
-        panic!("no quote: {told:?}");
-    };
+    let quoted = insist(node, checkout, checkout::Command::RequestQuote, key).await;
+    let Ok(checkout::Reply::Quoted { quote, total, .. }) = quoted else { panic!("no quote: {quoted:?}") };
     assert_eq!(total, eur(2 * (1_999 + 499)));
     checkout::Command::Pay { quote, total, method: Method::Card { token: String::new() } }
+}
+
+/// Asks under the same name until there is an answer. One whose checkout ended under it is told that the first request
+/// of its name is still under way.
+pub async fn insist(
+    node: &Arc<Node>,
+    checkout: CheckoutId,
+    command: checkout::Command,
+    key: CommandKey,
+) -> Outcome<Checkout> {
+    let (stream, deadline) = (StreamId::Checkout(checkout), Instant::now() + 2 * PATIENCE);
+    loop {
+        let told = node.handle::<Checkout>();
+        let told = told.command(stream, command.clone(), Some(key), Origin::default(), PATIENCE).await;
+        match told.expect("an answer").answer {
+            Answer::Fresh(outcome) | Answer::Repeated(outcome) => return outcome,
+            Answer::InFlight => assert!(Instant::now() < deadline, "{checkout}: no answer"),
+            Answer::KeyReused => panic!("the same body"),
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }
 
 pub fn with_token(pay: checkout::Command, token: &str) -> checkout::Command {
@@ -211,7 +236,7 @@ fn pay(node: &Arc<Node>, checkout: CheckoutId, command: checkout::Command) -> Jo
     })
 }
 
-async fn report(backend: &Backend) -> Report {
+pub async fn report(backend: &Backend) -> Report {
     let mut verifier = Verifier::new();
     let database = backend.url().parse().expect("an address");
     let damage = audit::read(&database, |recorded, _| verifier.event(recorded)).await.expect("readable");
@@ -220,7 +245,7 @@ async fn report(backend: &Backend) -> Report {
 }
 
 /// Waits until nothing is under way any more: no hold, no open payment, no refund; then everything must hold.
-async fn comes_to_rest(backend: &Backend, what: &str) -> Report {
+pub async fn comes_to_rest(backend: &Backend, what: &str) -> Report {
     let deadline = Instant::now() + Duration::from_secs(40);
     loop {
         let report = report(backend).await;

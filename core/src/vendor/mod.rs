@@ -151,6 +151,18 @@ pub enum Event {
     CommissionSet(Commission),
 }
 
+impl Event {
+    /// Whether the vendor's offers may be sold from here on, when this event changes that for offers that may be there
+    /// already: its products must hear of it. An approval changes nothing for them, it comes before anything is sold.
+    pub fn standing(&self) -> Option<bool> {
+        match self {
+            Event::Suspended { .. } | Event::Closed { .. } => Some(false),
+            Event::Reinstated => Some(true),
+            Event::Applied(_) | Event::Approved(_) | Event::CommissionSet(_) => None,
+        }
+    }
+}
+
 /// A vendor's yes.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub enum Reply {

@@ -1,4 +1,5 @@
-//! Projectors: tail the journal and fill the read models of `src/store/read/` and the search index.
+//! Projectors: tail the journal and fill the read models of `src/store/read/` and the search index. Beside them goes the
+//! walker (`standings.rs`), which follows the journal likewise and tells products how their vendors stand.
 //!
 //! A projection has one cursor per partition, which is written with its rows in one transaction. Nothing is assumed
 //! of the order between streams: each stream's events are folded by its own machine, up to the last one the cursor
@@ -12,22 +13,28 @@ mod ledger;
 mod progress;
 mod rows;
 mod search;
+mod standings;
+mod windows;
 
 use std::fmt;
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
 use souk_core::ids::{PARTITIONS, Partition};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use crate::actors::Node;
 use crate::adapters::search::Search;
-use crate::journal::{JournalError, Reader, Writer};
+use crate::journal::{JournalError, Reader};
 use crate::store::read::{Projection, ReadModels};
 
 pub use follow::Projector;
 pub use progress::Progress;
 pub use search::{Indexer, IndexingError};
+
+use standings::{WalkError, Walker};
 
 /// After the journal has grown: more will have come in a moment, and one transaction can take it all.
 const GATHER: Duration = Duration::from_millis(20);
@@ -41,7 +48,7 @@ const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from
 /// The positions a projection has reached, by partition.
 type Reached = watch::Receiver<Vec<u64>>;
 
-/// The running projectors of a process. They end with this.
+/// The running projectors of a process, and its walker. They end with this.
 #[derive(Debug)]
 pub struct Projectors {
     reader: Reader,
@@ -53,8 +60,9 @@ pub struct Projectors {
 }
 
 impl Projectors {
-    /// Starts one per projection, and one for the search index when there is one.
-    pub fn start(reader: &Reader, writer: &Writer, models: &ReadModels, search: Option<&Search>) -> Self {
+    /// Starts one per projection, one for the search index when there is one, and the walker.
+    pub fn start(node: &Arc<Node>, models: &ReadModels, search: Option<&Search>) -> Self {
+        let (reader, writer) = (node.journal().reader(), node.journal().writer());
         let stop = watch::Sender::new(false);
         let mut tasks = Vec::new();
         let reached = Projection::ALL
@@ -72,6 +80,9 @@ impl Projectors {
             tasks.push(tokio::spawn(run(indexer, writer.grown(), stop.subscribe(), tell)));
             reached
         });
+        let walker = Walker::new(reader.clone(), models.clone(), node.handle());
+        let (tell, _) = watch::channel(Vec::new());
+        tasks.push(tokio::spawn(run(walker, writer.grown(), stop.subscribe(), tell)));
         Projectors { reader: reader.clone(), reached, indexed, stop, tasks }
     }
 
@@ -164,6 +175,23 @@ impl Follower for Indexer {
     }
 }
 
+impl Follower for Walker {
+    type Error = WalkError;
+    const GATHER: Duration = GATHER;
+
+    fn name(&self) -> &'static str {
+        "standings"
+    }
+
+    async fn next(&mut self) -> Result<bool, WalkError> {
+        self.step().await
+    }
+
+    fn positions(&self) -> Option<&[u64]> {
+        self.reached()
+    }
+}
+
 /// Follows until it is told to stop, or nobody is left to tell.
 async fn run<F: Follower>(
     mut follower: F,
@@ -183,8 +211,7 @@ async fn run<F: Follower>(
                 if more { None } else { Some(LOOK_EVERY) }
             }
             Err(error) => {
-                let projection = follower.name();
-                tracing::warn!(projection, %error, "a read model could not be filled; trying again");
+                tracing::warn!(follower = follower.name(), %error, "could not follow the journal; trying again");
                 // An error is waited out whatever grows meanwhile.
                 tokio::select! {
                     _ = stop.wait_for(|stop| *stop) => return,

@@ -32,7 +32,7 @@ const UNWRITTEN: u64 = 50_000;
 /// Products and vendors whose states are kept between batches.
 const KEPT_MAX: usize = 4_096;
 /// The machines whose events it needs, as their kinds begin.
-const MACHINES: [&str; 3] = ["vendor", "product", "stock"];
+const MACHINES: [&str; 3] = ["vendor.", "product.", "stock."];
 
 /// Why the index was not filled.
 #[derive(Debug)]

@@ -97,6 +97,27 @@ pub(super) async fn actor(
     services.node.pulse(stream).map(|pulse| Json(ActorOut::from(&pulse))).ok_or_else(ApiError::not_found)
 }
 
+/// A stream that is served again.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Released {
+    stream: String,
+    state: &'static str,
+}
+
+/// Lets a stream out of quarantine. Doing it twice is doing it once, so it needs no name: the second time it is not in.
+pub(super) async fn release(
+    State(services): State<Shared>,
+    Operator(_): Operator,
+    Ids(stream): Ids<StreamId>,
+    _: NoBody,
+) -> Result<Json<Released>, ApiError> {
+    if services.node.release(stream) {
+        Ok(Json(Released { stream: stream.to_string(), state: "released" }))
+    } else {
+        Err(ApiError::not_found())
+    }
+}
+
 /// Where to read on.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

@@ -166,6 +166,17 @@ pub(super) fn routes() -> Routes {
             engine::actor,
         )
         .with(
+            post(
+                "release_actor",
+                "/actors/{stream}/release",
+                "Lets a stream out of quarantine, after a look",
+            )
+            .by(Caller::Operator)
+            .named(Naming::None)
+            .answers::<engine::Released>(200),
+            engine::release,
+        )
+        .with(
             get("list_dead_letters", "/dead-letters", "Orders to the outside world that were given up")
                 .by(Caller::Operator)
                 .asks::<engine::After>()

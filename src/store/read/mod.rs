@@ -7,6 +7,7 @@ mod ledger;
 mod orders;
 mod products;
 mod sales;
+mod standings;
 mod statement;
 mod vendors;
 
@@ -23,6 +24,7 @@ pub use ledger::{Balance, PostingRow, account_name};
 pub use orders::{LineRow, OrderRow, OrderRows, ParcelRow, VendorOrderRow};
 pub use products::{OfferFilter, OfferRow, ProductFilter, ProductRow, ProductRows};
 pub use sales::{PlacedCursor, StatementRow};
+pub use standings::{Standing, Word};
 pub use vendors::VendorRow;
 
 use statement::{Statement, run, values};
@@ -239,21 +241,7 @@ impl ReadModels {
         changes: Vec<Change>,
         advances: &[Advance],
     ) -> Result<bool, JournalError> {
-        // Cursors first and in order: their rows are what two writers meet at.
-        let mut statements: Vec<Statement> = advances
-            .iter()
-            .map(|advance| {
-                let mut values =
-                    values![projection.name(), u32::from(advance.partition.0), journal_id, advance.to];
-                let text = if advance.from == 0 {
-                    BEGIN_CURSOR
-                } else {
-                    values.push(advance.from.into());
-                    MOVE_CURSOR
-                };
-                Statement::new(text, values).required()
-            })
-            .collect();
+        let mut statements = moves(projection.name(), journal_id, advances);
         for change in changes {
             statements.push(change.statement()?);
         }
@@ -290,13 +278,32 @@ impl ReadModels {
     /// # Errors
     /// When the database does not answer.
     pub async fn cursors(&self, projection: Projection) -> Result<Vec<Cursor>, JournalError> {
+        self.cursors_of(projection.name()).await
+    }
+
+    async fn cursors_of(&self, name: &str) -> Result<Vec<Cursor>, JournalError> {
         // Asked of the writing connection: a replica that is behind would tell an old place.
         let rows: Vec<(i64, String, i64)> = on_pool!(&self.writes, pool => {
-            sqlx::query_as(CURSORS).bind(projection.name()).fetch_all(pool).await
+            sqlx::query_as(CURSORS).bind(name).fetch_all(pool).await
         })
         .map_err(failed("read a projection's cursors"))?;
         Ok(rows.into_iter().map(cursor).collect())
     }
+}
+
+/// The steps of cursors. First in a transaction and in order: their rows are what two writers meet at.
+fn moves(name: &str, journal_id: &str, advances: &[Advance]) -> Vec<Statement> {
+    let step = |advance: &Advance| {
+        let mut values = values![name, u32::from(advance.partition.0), journal_id, advance.to];
+        let text = if advance.from == 0 {
+            BEGIN_CURSOR
+        } else {
+            values.push(advance.from.into());
+            MOVE_CURSOR
+        };
+        Statement::new(text, values).required()
+    };
+    advances.iter().map(step).collect()
 }
 
 /// Every projection's cursors, by its name; also of projections that this souk does not know. For `souk verify`.

@@ -4,8 +4,9 @@
 //! still be forgotten: [`Vault::erase`] drops the row and with it the only key.
 //!
 //! A row is put *before* the event that names its subject, and says which stream that will be. If the event never
-//! came (a crash, a refusal), nobody would ever ask for the row, so a sweeper takes [`Vault::forgotten_candidates`],
-//! folds each one's stream from the journal, and calls [`Vault::keep`] or [`Vault::forget`].
+//! came (a crash, a refusal), nobody would ever ask for the row, so a sweeper (`src/actors/sweeper.rs`) takes
+//! [`Vault::forgotten_candidates`], reads each one's stream from the journal, and calls [`Vault::keep`] or
+//! [`Vault::forget`].
 //!
 //! What a subject holds never changes. A new address is a new subject: otherwise whoever repeats an old request with
 //! another body could redirect an order that was placed before.
@@ -126,25 +127,26 @@ impl Vault {
         Ok(erased)
     }
 
-    /// Rows put before `older_than` that no stream was seen to name, oldest first. Each leaves the list by
-    /// [`Vault::keep`] or [`Vault::forget`].
+    /// Rows put before `older_than` that no stream was seen to name, oldest first, behind the one named. Each leaves the
+    /// list by [`Vault::keep`] or [`Vault::forget`].
     ///
     /// # Errors
     /// When the database cannot be read.
     pub async fn forgotten_candidates(
         &self,
         older_than: Timestamp,
+        after: Option<&Forgotten>,
         limit: u32,
     ) -> Result<Vec<Forgotten>, VaultError> {
-        self.rows.forgotten(older_than, limit).await
+        self.rows.forgotten(older_than, after, limit).await
     }
 
-    /// The row's stream names the subject: it is never looked at again.
+    /// The rows' streams name these subjects: they are never looked at again.
     ///
     /// # Errors
-    /// When the database refuses.
-    pub async fn keep(&self, subject: SubjectId) -> Result<(), VaultError> {
-        self.rows.named(subject).await
+    /// When the database refuses; none of them is marked then.
+    pub async fn keep(&self, subjects: &[SubjectId]) -> Result<(), VaultError> {
+        self.rows.named(subjects).await
     }
 
     /// The row's stream does not name the subject: drops it, unless it was put again meanwhile. Returns whether it

@@ -15,7 +15,7 @@ const FIND: &str = "SELECT stream, key_version, wrapped_key, address FROM vault 
 const TOUCH: &str = "UPDATE vault SET put_at = $2 WHERE subject = $1 AND wrapped_key = $3";
 const NAMED: &str = "UPDATE vault SET named = 1 WHERE subject = $1";
 const FORGOTTEN: &str = "SELECT subject, stream, put_at FROM vault WHERE named = 0 AND put_at < $1 \
-     ORDER BY put_at, subject LIMIT $2";
+     AND (put_at, subject) > ($2, $3) ORDER BY put_at, subject LIMIT $4";
 const FORGET: &str = "DELETE FROM vault WHERE subject = $1 AND named = 0 AND put_at = $2";
 const ERASE: &str = "DELETE FROM vault WHERE subject = $1";
 /// One row of every version in use.
@@ -146,15 +146,30 @@ impl Rows {
         Ok(done.map_err(VaultError::database("put a row into the vault again"))? == 1)
     }
 
-    pub async fn named(&self, subject: SubjectId) -> Result<(), VaultError> {
-        on_pool!(&self.pool, pool =>
-            sqlx::query(NAMED).bind(subject.to_string()).execute(pool).await.map(|_| ()))
-        .map_err(VaultError::database("mark a row of the vault"))
+    /// Marks them in one transaction: most rows are kept in the end, and each would be a write of its own.
+    pub async fn named(&self, subjects: &[SubjectId]) -> Result<(), VaultError> {
+        on_pool!(&self.pool, pool => async {
+            let mut transaction = pool.begin().await?;
+            for subject in subjects {
+                sqlx::query(NAMED).bind(subject.to_string()).execute(&mut *transaction).await?;
+            }
+            transaction.commit().await
+        }.await)
+        .map_err(VaultError::database("mark rows of the vault"))
     }
 
-    pub async fn forgotten(&self, older_than: Timestamp, limit: u32) -> Result<Vec<Forgotten>, VaultError> {
+    pub async fn forgotten(
+        &self,
+        older_than: Timestamp,
+        after: Option<&Forgotten>,
+        limit: u32,
+    ) -> Result<Vec<Forgotten>, VaultError> {
+        let (put_at, subject) =
+            after.map_or((i64::MIN, String::new()), |row| (row.put_at.as_millis(), row.subject.to_string()));
         let rows: Vec<(String, String, i64)> = on_pool!(&self.pool, pool => sqlx::query_as(FORGOTTEN)
             .bind(older_than.as_millis())
+            .bind(put_at)
+            .bind(subject)
             .bind(i64::from(limit))
             .fetch_all(pool)
             .await)

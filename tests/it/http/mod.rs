@@ -10,5 +10,6 @@ mod rate_limits;
 mod reads;
 mod rig;
 mod sale;
+mod standings;
 mod under_load;
 mod vendors;

@@ -30,7 +30,14 @@ async fn a_suspended_vendor_sells_nothing_until_it_is_reinstated() {
 
     let back = server.post(&operator, "r", &vendor("reinstate"), json!({})).await;
     assert_eq!(text(&back.ok(), "state"), "active");
-    cart.post(&server, "q3", "quote", json!({})).await.ok();
+    // Its product hears of it a moment later.
+    let mut tries = 0;
+    until("for sale again", async || {
+        tries += 1;
+        let quoted = cart.post(&server, &format!("q3-{tries}"), "quote", json!({})).await;
+        if quoted.status == 409 { Err(quoted.body) } else { Ok(quoted.ok()) }
+    })
+    .await;
     // A vendor that was never approved cannot be reinstated.
     let made = server.post(&operator, "apply", "/v1/operator/vendors", super::rig::application(7)).await.ok();
     let early = format!("/v1/operator/vendors/{}/reinstate", text(&made, "id"));

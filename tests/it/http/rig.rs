@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use souk::app::Doors;
+use souk::app::{Doors, ShopOptions};
 use souk::clock::Clock;
 use souk::config::{Config, Flag, Sources};
 use souk::http::{Services, serve};
@@ -62,10 +62,10 @@ impl Server {
 
     pub async fn on(backend: Backend, settings: &[(&'static str, &dyn Display)]) -> Self {
         let settings = settings.iter().map(|(key, value)| (*key, value.to_string())).collect();
-        Self::open(backend, settings).await
+        Self::open(backend, settings, true).await
     }
 
-    async fn open(backend: Backend, settings: Vec<(&'static str, String)>) -> Self {
+    async fn open(backend: Backend, settings: Vec<(&'static str, String)>, following: bool) -> Self {
         let mut given = vec![
             ("database.data_dir", backend.data_dir().display().to_string()),
             ("database.url", backend.url().to_owned()),
@@ -79,7 +79,8 @@ impl Server {
         let config = Config::load(Sources { flags, ..Sources::default() }).expect("good settings").config;
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let addr = listener.local_addr().expect("bound").to_string();
-        let doors = Doors::open(&config, Clock::system()).await.expect("the shop opens");
+        let options = ShopOptions { projectors: following, ..ShopOptions::of(&config) };
+        let doors = Doors::open_with(&config, Clock::system(), options).await.expect("the shop opens");
         let services = Arc::clone(&doors.services);
         let (stop, stopped) = oneshot::channel::<()>();
         let served = tokio::spawn(async move {
@@ -101,8 +102,18 @@ impl Server {
 
     /// Stops it in order and starts another one on the same data.
     pub async fn restart(self) -> Self {
+        self.restart_following(true).await
+    }
+
+    /// The same; whatever follows the journal does so only when it is told to.
+    pub async fn restart_following(self, following: bool) -> Self {
         let (backend, settings) = self.ended().await;
-        Self::open(backend, settings).await
+        Self::open(backend, settings, following).await
+    }
+
+    /// Stops it in order and leaves its data.
+    pub async fn end(self) -> Backend {
+        self.ended().await.0
     }
 
     async fn ended(mut self) -> (Backend, Vec<(&'static str, String)>) {

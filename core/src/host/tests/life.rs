@@ -1,11 +1,15 @@
 //! Loading, snapshots, sleep.
 
-use crate::host::{ForeignEvent, Host, Input};
-use crate::journal::{Epoch, Incarnation};
+use std::cell::Cell;
+use std::rc::Rc;
+
+use crate::host::{ForeignEvent, Host, Input, Request, WayBack};
+use crate::inventory::{Command, Inventory};
+use crate::journal::{Epoch, Incarnation, Origin};
 use crate::machine::Machine;
 
-use super::errand::Errand;
-use super::rig::{MINUTE, Rig, hold, key, receive, shard, without};
+use super::errand::{self, Errand};
+use super::rig::{MINUTE, Rig, SKU, at, hold, key, receive, shard, without};
 
 const DEADLINE: i64 = 15 * MINUTE;
 
@@ -95,11 +99,46 @@ fn a_host_sleeps_when_everything_is_durable() {
 }
 
 #[test]
+fn a_stream_that_does_not_exist_keeps_no_host() {
+    let mut rig: Rig<Inventory> = Rig::new(shard());
+    assert_eq!(rig.step(Input::Read("r")), ["r: state at 0", "passivate"]);
+    assert_eq!(rig.command("a", None, hold(1, DEADLINE)), ["a: no UnknownSku @0", "passivate"]);
+    // What is refused under a name is written down first.
+    assert_eq!(rig.command("b", Some(key(1)), hold(1, DEADLINE)), ["append 0+0 reply"]);
+    assert_eq!(rig.settle(), ["b: no UnknownSku @0", "passivate"]);
+    assert_eq!(rig.command("c", None, Command::open(SKU)), ["append 0+1"]);
+    assert_eq!(without(rig.settle(), &["view"]), ["c: yes Stock @1"], "now it exists");
+}
+
+/// Somebody who holds a permit.
+#[derive(Debug)]
+struct Holding(Rc<Cell<bool>>);
+
+impl WayBack for Holding {
+    fn waits(&mut self) {
+        self.0.set(false);
+    }
+}
+
+#[test]
+fn who_must_wait_gives_back_what_it_holds_when_its_waiting_is_durable() {
+    let loaded = errand::loaded_without_events();
+    let mut host: Host<Errand, _> = Host::load(errand::STREAM, Epoch(1), Incarnation(1), loaded).unwrap();
+    let holds = Rc::new(Cell::new(true));
+    let (command, port) = (errand::Command::AskAndWait, Holding(Rc::clone(&holds)));
+    let request = Request { command, key: Some(key(1)), origin: Origin::default(), port };
+    host.step(at(0), Input::Command(request), &mut Vec::new());
+    assert!(holds.get(), "it may still be refused");
+    host.step(at(0), Input::Durable { ordinal: 1, position: 1 }, &mut Vec::new());
+    assert!(!holds.get());
+}
+
+#[test]
 fn another_machines_event_is_not_folded() {
     let mut rig = Rig::with_units(1);
     rig.command("a", None, hold(1, DEADLINE));
     rig.settle();
-    let mut loaded = super::errand::loaded_without_events();
+    let mut loaded = errand::loaded_without_events();
     loaded.events = rig.durable.events.clone();
     let host: Result<Host<Errand, ()>, _> = Host::load(shard(), Epoch(1), Incarnation(2), loaded);
     assert_eq!(host.err(), Some(ForeignEvent { seq: 3 }));

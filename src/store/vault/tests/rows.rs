@@ -70,19 +70,21 @@ async fn the_sweeper_finds_what_no_stream_names() {
             home.clock.advance(10);
         }
         let day_ago = || home.clock.now().plus_millis(-DAY_MS);
-        assert_eq!(vault.forgotten_candidates(day_ago(), 10).await.unwrap(), [], "all young");
+        assert_eq!(vault.forgotten_candidates(day_ago(), None, 10).await.unwrap(), [], "all young");
         home.clock.advance(DAY_MS);
-        let candidates = vault.forgotten_candidates(day_ago(), 3).await.unwrap();
+        let candidates = vault.forgotten_candidates(day_ago(), None, 3).await.unwrap();
         let named: Vec<_> = candidates.iter().map(|row| (row.subject, row.stream)).collect();
         assert_eq!(named, [1, 2, 3].map(|n| (subject(n), stream(n))), "oldest first, no more than asked for");
+        let rest = vault.forgotten_candidates(day_ago(), candidates.last(), 3).await.unwrap();
+        assert_eq!(rest.iter().map(|row| row.subject).collect::<Vec<_>>(), [subject(4)], "and behind them");
 
         // 1 is named by its stream; 2 is put again by a late repeat; 3 and 4 are forgotten.
-        vault.keep(subject(1)).await.unwrap();
+        vault.keep(&[subject(1)]).await.unwrap();
         vault.put(subject(2), stream(2), &address("Ada")).await.unwrap();
         assert!(!vault.forget(&candidates[0]).await.unwrap(), "kept");
         assert!(!vault.forget(&candidates[1]).await.unwrap(), "as new");
         assert!(vault.forget(&candidates[2]).await.unwrap());
-        let left = vault.forgotten_candidates(day_ago(), 10).await.unwrap();
+        let left = vault.forgotten_candidates(day_ago(), None, 10).await.unwrap();
         assert_eq!(left.iter().map(|row| row.subject).collect::<Vec<_>>(), [subject(4)]);
         assert!(vault.forget(&left[0]).await.unwrap());
         vault.scrub().await.unwrap();
