@@ -132,6 +132,8 @@ situations! {
     CallRepeated,
     /// The bank had never heard of a payment.
     NeverReached,
+    /// Asked for long enough, the bank had still never heard of it.
+    NeverCame,
     /// The bank would not take what it had reserved.
     CaptureRefused,
     /// Money was let go.

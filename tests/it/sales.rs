@@ -44,6 +44,7 @@ fn limits() -> Limits {
         pay_later_ms: 3_000,
         hold_ttl_ms: 2_000,
         look_up_every_ms: 200,
+        late_money_ms: 2_000,
         ..Limits::default()
     }
 }

@@ -112,7 +112,11 @@ fn taken(
         payment: attempt.payment,
         amount: quote.total,
         method: attempt.method.clone(),
-        limits: payment::Limits { attempt_until: until, look_up_every_ms: opening.limits.look_up_every_ms },
+        limits: payment::Limits {
+            attempt_until: until,
+            look_up_every_ms: opening.limits.look_up_every_ms,
+            late_money_ms: opening.limits.late_money_ms,
+        },
     };
     let event = Event::HoldsTaken { ask, hold, location, check: Check::Allowed, until };
     let mut decision = Decision::of(vec![event], Reply::Noted);

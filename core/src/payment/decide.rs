@@ -202,6 +202,7 @@ impl Draft {
         let mut kinds = Vec::new();
         let state = &self.state;
         match () {
+            () if state.is_watched() => kinds.push(CallKind::Authorise),
             () if !state.is_unsettled() => {}
             () if state.void.is_some() => kinds.push(CallKind::Void),
             () if state.capture.is_some() => kinds.push(CallKind::Capture),

@@ -131,6 +131,9 @@ fn nothing(draft: &mut Draft, about: About) {
     match about.kind {
         Some(CallKind::Authorise) => {
             let state = &draft.state;
+            if state.is_watched() && state.late_until.is_some_and(|until| until <= draft.ctx.now) {
+                return draft.happen(Event::NeverCame);
+            }
             // While the call may be under way, "never heard of it" means nothing.
             if state.standing != Standing::Unknown || !state.authorise.unknown || state.never_reached {
                 return;

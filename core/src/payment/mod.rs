@@ -34,6 +34,8 @@ pub const PROVIDER_TEXT_MAX: usize = 64;
 pub const PROVIDER_URL_MAX: usize = 2_048;
 /// The longest pause between look-ups; it doubles from [`Limits::look_up_every_ms`].
 pub const LOOK_UP_PAUSE_MAX_MS: i64 = 60 * 60 * 1000;
+/// The same while only a call that was believed lost is watched for: nobody waits for its outcome.
+pub const LATE_LOOK_UP_PAUSE_MAX_MS: i64 = 6 * 60 * 60 * 1000;
 
 /// How the shopper wants to pay.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -220,6 +222,9 @@ pub struct Limits {
     pub attempt_until: Timestamp,
     /// The pause between look-ups of an unknown outcome.
     pub look_up_every_ms: i64,
+    /// How long the provider is asked on after it had never heard of the payment: the call may lie in a queue of
+    /// its own and take the money after all, and the notice of that may be lost.
+    pub late_money_ms: i64,
 }
 
 /// An order to a payment.
@@ -308,8 +313,11 @@ pub enum Event {
     },
     /// It was let go.
     Voided,
-    /// The provider has never heard of the payment, and nobody will call again: nothing is reserved.
+    /// The provider has never heard of the payment, and nobody will call again: nothing is reserved. It is asked on
+    /// for a while ([`Limits::late_money_ms`]): what was sent may still arrive.
     NeverReached,
+    /// Asked for long enough, the provider has still never heard of it: nobody asks any more.
+    NeverCame,
     /// A call ended without an answer (or, for a void or a refund, with a no): only a look-up can tell.
     OutcomeUnknown {
         /// The call's key.

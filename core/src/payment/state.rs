@@ -6,10 +6,11 @@ use crate::ask::{Ask, AskId, AskRequest, OpenAsks};
 use crate::ids::{PaymentId, StreamId};
 use crate::machine::EventMeta;
 use crate::money::Money;
+use crate::planted::{self, Bug};
 use crate::time::Timestamp;
 use crate::{checkout, order};
 
-use super::{Event, LOOK_UP_PAUSE_MAX_MS, Limits, Method, News, RefundId};
+use super::{Event, LATE_LOOK_UP_PAUSE_MAX_MS, LOOK_UP_PAUSE_MAX_MS, Limits, Method, News, RefundId};
 
 /// What the checkout wants paid: fixed from the first event on.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -127,6 +128,9 @@ pub struct State {
     pub void: Option<Call>,
     /// Whether the provider was found never to have heard of the payment.
     pub never_reached: bool,
+    /// Until when it is asked all the same whether the first call has arrived; `None` before it was found so, and
+    /// when that is over.
+    pub late_until: Option<Timestamp>,
     /// Refunds, in the order they were asked for.
     pub refunds: Vec<Refund>,
     /// The highest seq of the checkout's asks.
@@ -202,9 +206,14 @@ impl State {
         }
     }
 
+    /// Whether a call that never reached the provider may still do so.
+    pub(super) fn is_watched(&self) -> bool {
+        self.standing == Standing::Unknown && self.never_reached && self.late_until.is_some()
+    }
+
     /// Whether the provider owes news: while it does, somebody looks up.
     fn waits_for_provider(&self) -> bool {
-        self.is_unsettled() || self.refunds.iter().any(|refund| !refund.done)
+        self.is_unsettled() || self.is_watched() || self.refunds.iter().any(|refund| !refund.done)
     }
 
     /// The call of this key, if it was made.
@@ -261,7 +270,14 @@ impl State {
                 self.close_moved();
             }
             Event::VoidStarted { .. } => self.void = Some(Call::default()),
-            Event::NeverReached => self.never_reached = true,
+            Event::NeverReached => {
+                self.never_reached = true;
+                let late_ms = self.intent.as_ref().map_or(0, |intent| intent.limits.late_money_ms);
+                if !planted::is(Bug::NeverReachedForgotten) {
+                    self.late_until = Some(meta.at.plus_millis(late_ms));
+                }
+            }
+            Event::NeverCame => self.late_until = None,
             Event::OutcomeUnknown { key } => self.set_unknown(key, true),
             Event::CallRepeated { key } => self.set_unknown(key, false),
             Event::LookUpStarted { .. } => self.look_ups = self.look_ups.saturating_add(1),
@@ -281,6 +297,7 @@ impl State {
         self.capture_refused = None;
         self.void = None;
         self.never_reached = false;
+        self.late_until = None;
     }
 
     fn set_unknown(&mut self, key: &str, unknown: bool) {
@@ -346,7 +363,11 @@ impl State {
         }
         let every =
             self.intent.as_ref().map_or(LOOK_UP_PAUSE_MAX_MS, |intent| intent.limits.look_up_every_ms);
+        let longest = if self.is_watched() { LATE_LOOK_UP_PAUSE_MAX_MS } else { LOOK_UP_PAUSE_MAX_MS };
         let pause = every.max(1).saturating_mul(1 << self.look_ups.min(20));
-        self.look_up_at = Some(meta.at.plus_millis(pause.min(LOOK_UP_PAUSE_MAX_MS.max(every))));
+        let next = meta.at.plus_millis(pause.min(longest.max(every)));
+        // The last question comes when the time is over, and again until it is answered.
+        let last = self.late_until.filter(|until| self.is_watched() && *until > meta.at);
+        self.look_up_at = Some(last.map_or(next, |last| next.min(last)));
     }
 }

@@ -29,6 +29,9 @@ pub use told::Told;
 /// How long after its limit a payment attempt may take to come to an end: the provider is asked again and again,
 /// and may be down.
 pub const PAYMENT_MARGIN_MS: i64 = 15 * 60 * 1000;
+/// How long after the last moment for late money somebody may still ask for it: one of the pauses between look-ups,
+/// and what an answer may take.
+pub const LATE_MONEY_MARGIN_MS: i64 = crate::payment::LATE_LOOK_UP_PAUSE_MAX_MS + PAYMENT_MARGIN_MS;
 /// How long a refund may be under way.
 pub const REFUND_MARGIN_MS: i64 = 24 * 60 * 60 * 1000;
 /// How long an ask may stay unanswered: ten times the longest pause between its repetitions.

@@ -9,7 +9,7 @@ use crate::payment::{Event, Intent, RefundId};
 use crate::time::Timestamp;
 
 use super::orders::Orders;
-use super::{Invariant, PAYMENT_MARGIN_MS, Pending, REFUND_MARGIN_MS, Report};
+use super::{Invariant, LATE_MONEY_MARGIN_MS, PAYMENT_MARGIN_MS, Pending, REFUND_MARGIN_MS, Report};
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct Payments {
@@ -36,6 +36,9 @@ struct Paid {
     stage: Stage,
     /// The provider has never heard of it, and nobody will call again. Should it be heard of after all, that counts.
     never_reached: bool,
+    /// How long it is asked all the same, and until when.
+    late_ms: i64,
+    late_until: Option<Timestamp>,
     capture_started: bool,
     refunds: BTreeMap<RefundId, Returned>,
     seq: u64,
@@ -88,6 +91,13 @@ impl Payments {
                 let unheard = paid.stage == Stage::Created && !paid.never_reached;
                 report.check(Invariant::I14, unheard, at, || "the provider had heard of it".to_owned());
                 paid.never_reached = true;
+                paid.late_until = Some(recorded.at.plus_millis(paid.late_ms));
+            }
+            Event::NeverCame => {
+                let over = paid.late_until.take().is_some_and(|until| until <= recorded.at);
+                report.check(Invariant::I14, over && paid.stage == Stage::Created, at, || {
+                    "nobody asks for it any more, too early or not for the first time".to_owned()
+                });
             }
             Event::Failed { .. } => paid.step(at, report, Stage::Failed),
             Event::Voided => paid.step(at, report, Stage::Voided),
@@ -131,6 +141,8 @@ impl Payments {
             until: intent.limits.attempt_until,
             stage: Stage::Created,
             never_reached: false,
+            late_ms: intent.limits.late_money_ms,
+            late_until: None,
             capture_started: false,
             refunds: BTreeMap::new(),
             seq: recorded.seq,
@@ -144,6 +156,14 @@ impl Payments {
             let stream = StreamId::Payment(*id);
             if paid.stage == Stage::Captured {
                 paid.check_owner(*id, orders, report);
+            } else if let (Stage::Created, Some(until)) = (paid.stage, paid.late_until) {
+                report.pending.push(Pending {
+                    invariant: Invariant::I12,
+                    stream,
+                    seq: paid.seq,
+                    deadline: until.plus_millis(LATE_MONEY_MARGIN_MS),
+                    what: format!("{id} never reached the provider, which is asked on whether it has"),
+                });
             } else if !paid.is_over() {
                 report.pending.push(Pending {
                     invariant: Invariant::I12,

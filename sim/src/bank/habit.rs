@@ -30,6 +30,8 @@ pub enum Delivery {
     Deaf,
     /// It is done later, and told by a notice.
     Late,
+    /// It is done later and nobody is told, not even then.
+    LateAndSilent,
     /// Each notice comes twice, the second late and behind newer ones.
     Twice,
 }
@@ -60,6 +62,7 @@ impl Habit {
             Some("silent") => Delivery::Silent,
             Some("deaf") => Delivery::Deaf,
             Some("late") => Delivery::Late,
+            Some("late_silent") => Delivery::LateAndSilent,
             Some("twice") => Delivery::Twice,
             _ => Delivery::Plain,
         };
@@ -68,6 +71,11 @@ impl Habit {
 
     /// What was not done is always said: no look-up could tell it.
     pub fn answers(self, fact: &ProviderFact) -> bool {
-        self.delivery != Delivery::Silent || matches!(fact, ProviderFact::Failed { .. })
+        !self.is_silent() || matches!(fact, ProviderFact::Failed { .. })
+    }
+
+    /// Whether nothing that is done is told.
+    pub fn is_silent(self) -> bool {
+        matches!(self.delivery, Delivery::Silent | Delivery::LateAndSilent)
     }
 }

@@ -92,6 +92,7 @@ fn of_payment(event: &payment::Event) -> Option<Situation> {
         payment::Event::LookUpStarted { .. } => Situation::LookedUp,
         payment::Event::CallRepeated { .. } => Situation::CallRepeated,
         payment::Event::NeverReached => Situation::NeverReached,
+        payment::Event::NeverCame => Situation::NeverCame,
         payment::Event::CaptureRefused { .. } => Situation::CaptureRefused,
         payment::Event::Voided => Situation::Voided,
         payment::Event::RefundStarted { refund, .. } if refund.n == 0 => Situation::RefundedByItself,

@@ -90,6 +90,7 @@ mirror! {
         instant_ms: i64,
         pay_later_ms: i64,
         look_up_every_ms: i64,
+        late_money_ms: i64,
     }
 
     struct CartLine = checkout::CartLine { sku: SkuId, product: ProductId, quantity: u32 }

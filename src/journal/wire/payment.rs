@@ -22,6 +22,7 @@ events! {
     "payment.void_started" 1 => VoidStarted { key: String },
     "payment.voided" 1 => Voided,
     "payment.never_reached" 1 => NeverReached,
+    "payment.never_came" 1 => NeverCame,
     "payment.outcome_unknown" 1 => OutcomeUnknown { key: String },
     "payment.look_up_started" 1 => LookUpStarted { keys: Vec<String> },
     "payment.call_repeated" 1 => CallRepeated { key: String },
@@ -33,7 +34,7 @@ events! {
 mirror! {
     struct Intent = payment::Intent { payment: PaymentId, amount: Money, method: Method, limits: Limits }
 
-    struct Limits = payment::Limits { attempt_until: Timestamp, look_up_every_ms: i64 }
+    struct Limits = payment::Limits { attempt_until: Timestamp, look_up_every_ms: i64, late_money_ms: i64 }
 
     /// A call to the provider, as its outbox row holds it.
     struct ProviderCall = payment::ProviderCall { payment: PaymentId, key: String, operation: Operation }

@@ -88,7 +88,7 @@ fn check(run: &Run, before: &State) {
     assert!(state.refunded_minor() <= captured, "{} of {captured} go back", state.refunded_minor());
     assert!(state.refunds.iter().all(|refund| refund.amount.minor > 0));
     run.telling();
-    let owed = state.is_unsettled() || state.refunds.iter().any(|refund| !refund.done);
+    let owed = state.is_unsettled() || state.is_watched() || state.refunds.iter().any(|refund| !refund.done);
     assert_eq!(state.look_up_at.is_some(), owed, "whoever waits for the provider looks up");
     if state.is_captured() && !before.is_captured() {
         assert!(matches!(run.telling(), Some((_, News::Captured))), "money that came is told");

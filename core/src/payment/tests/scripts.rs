@@ -144,7 +144,7 @@ fn a_call_that_never_arrived_is_not_made_again_when_nobody_wants_it() {
         let gone = News::Failed { reason: "never_reached".to_owned() };
         assert_eq!(run.telling().map(|(_, news)| news), Some(gone.clone()));
         assert_eq!(run.command(&Command::Void { asked: 10 }), is(gone.clone()));
-        assert_eq!(run.state.look_up_at, None);
+        assert!(run.state.look_up_at.is_some(), "it may still arrive");
         // It arrived after all: what is reserved is let go, what was taken is told.
         run.notice(Fact::Authorised);
         assert_eq!(run.keys().last(), Some(&key(Void).as_str()));
@@ -156,6 +156,73 @@ fn a_call_that_never_arrived_is_not_made_again_when_nobody_wants_it() {
         assert_eq!(run.state.look_up_at, None);
         run.check_fold();
     }
+}
+
+/// A payment that the provider had never heard of when its checkout gave it up.
+fn never_reached() -> Run {
+    let mut run = Run::new();
+    run.outcome(Authorise, Fact::Unknown);
+    run.command(&Command::Void { asked: 9 }).expect("nothing is known of it");
+    run.looked_up(Authorise, Fact::Nothing);
+    let (ask, _) = run.telling().expect("the checkout is told");
+    run.answer(ask, AskAnswer::Checkout(checkout::Answer::Noted));
+    run
+}
+
+/// Waits for the next look-up, and says what it was answered.
+fn asked_on(run: &mut Run, fact: Fact) {
+    let at = run.state.look_up_at.expect("somebody asks on");
+    let before = run.calls.len();
+    run.wait(at.millis_since(run.now));
+    assert_eq!(run.keys()[before..], [look_up(Authorise)]);
+    run.looked_up(Authorise, fact);
+}
+
+#[test]
+fn money_that_is_taken_late_and_in_silence_is_found_and_goes_back() {
+    let mut run = never_reached();
+    for _ in 0..5 {
+        asked_on(&mut run, Fact::Nothing);
+    }
+    asked_on(&mut run, Fact::Captured);
+    let (ask, news) = run.telling().expect("the checkout is told");
+    assert_eq!(news, News::Captured);
+    run.answer(ask, AskAnswer::Checkout(checkout::Answer::Refund));
+    run.outcome(CallKind::Refund(0), Fact::Refunded { key: key(CallKind::Refund(0)) });
+    assert_eq!((run.state.refunded_minor(), run.state.look_up_at), (10_000, None));
+    run.check_fold();
+}
+
+#[test]
+fn nobody_asks_for_ever_for_what_never_came() {
+    let mut run = never_reached();
+    let since = run.now;
+    let mut asked = 0;
+    while run.now.millis_since(since) < LATE_MS {
+        let before = run.now;
+        asked_on(&mut run, Fact::Nothing);
+        assert!(run.now.millis_since(before) <= LATE_LOOK_UP_PAUSE_MAX_MS);
+        asked += 1;
+    }
+    assert_eq!(run.now.millis_since(since), LATE_MS, "the last question comes at the very end");
+    assert!(asked < 40, "{asked} questions in three days");
+    assert_eq!(run.state.look_up_at, None);
+    assert_eq!(run.kinds().last(), Some(&&Event::NeverCame));
+    // A notice that comes even later is believed all the same.
+    run.notice(Fact::Captured);
+    assert_eq!(run.telling().map(|(_, news)| news), Some(News::Captured));
+    run.check_fold();
+}
+
+#[test]
+fn the_last_question_is_asked_until_it_is_answered() {
+    let mut run = never_reached();
+    run.wait(LATE_MS);
+    run.looked_up(Authorise, Fact::Unknown);
+    asked_on(&mut run, Fact::Unknown);
+    asked_on(&mut run, Fact::Nothing);
+    assert_eq!(run.state.look_up_at, None);
+    run.check_fold();
 }
 
 #[test]

@@ -173,6 +173,27 @@ fn money_that_comes_after_the_end_goes_back() {
 }
 
 #[test]
+fn a_payment_that_never_arrived_is_pending_until_nobody_asks_for_it_any_more() {
+    let mut world = World::new();
+    world.bank.mood = Some(Mood::Deaf);
+    world.quoted(1);
+    world.pay(card());
+    world.checkout(checkout::Command::Abandon);
+    world.bank.mood = None;
+    for _ in 0..10 {
+        world.later(60_000);
+    }
+    let report = verify(&world);
+    let [pending] = report.pending.as_slice() else { panic!("{:?}", report.pending) };
+    assert_eq!((pending.invariant, pending.stream), (Invariant::I12, StreamId::Payment(payment_id(1))));
+    assert!(report.is_green(world.now.plus_millis(checkout::Limits::default().late_money_ms)));
+    for _ in 0..13 {
+        world.later(6 * 60 * 60 * 1000);
+    }
+    settled(&world);
+}
+
+#[test]
 fn an_attempt_under_way_is_pending_until_its_limit() {
     let mut world = World::new();
     world.bank.mood = Some(Mood::Later);

@@ -224,7 +224,8 @@ fn attempts() {
 #[test]
 fn payments() {
     for method in methods() {
-        let limits = payment::Limits { attempt_until: Timestamp::ZERO, look_up_every_ms: 1 };
+        let limits =
+            payment::Limits { attempt_until: Timestamp::ZERO, look_up_every_ms: 1, late_money_ms: 2 };
         survives(payment::Event::Created(Intent { payment: PAYMENT, amount: eur(1), method, limits }));
     }
     for keys in [Vec::new(), vec!["a".to_owned(), "b".to_owned()]] {
