@@ -129,8 +129,8 @@ impl Shop {
 fn draw_card(rng: &mut Rng) -> String {
     let method = rng.pick(&["card", "card", "card", "instant", "later"]);
     let verdict = match method {
-        "card" => rng.pick(&["yes", "yes", "yes", "ask", "no", "no_capture", "takes"]),
-        "instant" => rng.pick(&["yes", "yes", "no"]),
+        "card" => rng.pick(&["yes", "yes", "yes", "ask", "no", "no_capture", "takes", "keeps_stray"]),
+        "instant" => rng.pick(&["yes", "yes", "no", "keeps_stray"]),
         _ => rng.pick(&["yes", "yes", "despite_void"]),
     };
     let delivery = rng.pick(&["plain", "plain", "plain", "silent", "deaf", "late", "late_silent", "twice"]);

@@ -140,6 +140,8 @@ situations! {
     Voided,
     /// Money came that nobody wanted any more, and went back.
     RefundedByItself,
+    /// The bank declined to give such money back, and was asked again.
+    RefundTriedAgain,
     /// An order was placed.
     Placed,
     /// An operator priced a cart that was sold.

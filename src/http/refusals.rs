@@ -95,6 +95,7 @@ impl From<order::Rejection> for ApiError {
                     .with("field", "tracking")
             }
             R::UnknownRefund => ApiError::not_found(),
+            R::RefundNotRefused => say(Code::WrongState, "the refund is under way or has gone through"),
             R::Unbalanced => say(Code::Unbalanced, "the order's amounts do not add up: ask the operator"),
         }
     }

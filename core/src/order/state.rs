@@ -100,8 +100,20 @@ pub enum RefundStage {
     Pending,
     /// The money is back.
     Done,
-    /// The payment refused. The order is flagged.
+    /// The payment or the provider refused. The order is flagged until a person has it tried again.
     Refused,
+    /// It was refused, and this one stands for it now.
+    Replaced {
+        /// Its number.
+        by: u32,
+    },
+}
+
+impl Refund {
+    /// Whether it is part of what the order owes the shopper or has given back.
+    pub fn counts(&self) -> bool {
+        !matches!(self.stage, RefundStage::Replaced { .. })
+    }
 }
 
 /// Something that only a person can put right.
@@ -160,6 +172,13 @@ impl State {
             Event::RefundRefused { refund, why } => {
                 self.move_refund(refund, RefundStage::Refused);
                 self.flags.push(Flag::RefundRefused { refund: *refund, why: *why });
+            }
+            Event::RefundRetried { part, replaces } => {
+                self.move_refund(replaces, RefundStage::Replaced { by: part.refund.n });
+                let answered =
+                    |flag: &Flag| matches!(flag, Flag::RefundRefused { refund, .. } if refund == replaces);
+                self.flags.retain(|flag| !answered(flag));
+                self.ask_refunds(meta, 0, &[*part]);
             }
             Event::StockAnswered { ask, line, refused } => {
                 self.asks.close(ask);

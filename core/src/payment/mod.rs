@@ -37,6 +37,10 @@ pub const LOOK_UP_PAUSE_MAX_MS: i64 = 60 * 60 * 1000;
 /// The same while only a call that was believed lost is watched for: nobody waits for its outcome.
 pub const LATE_LOOK_UP_PAUSE_MAX_MS: i64 = 6 * 60 * 60 * 1000;
 
+/// How often a refund that no order asked for is tried: with the pauses between look-ups, for most of a day. Then it
+/// is a person's turn.
+pub const OWN_REFUND_TRIES_MAX: u32 = 24;
+
 /// How the shopper wants to pay.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Method {
@@ -108,6 +112,8 @@ pub enum RefundRefused {
     Mismatch,
     /// Not a positive amount of the payment's currency.
     InvalidAmount,
+    /// The provider said no, for good: the same refund asked for again would be told the same.
+    Declined,
 }
 
 /// What has become of a payment, as its checkout needs to know it.
@@ -346,6 +352,21 @@ pub enum Event {
     Refunded {
         /// Which.
         refund: RefundId,
+    },
+    /// The provider will not give this back, for good: repeated under its key it would be told the same. Its amount
+    /// can be given back by another refund.
+    RefundFailed {
+        /// Which.
+        refund: RefundId,
+        /// The provider's code.
+        reason: String,
+    },
+    /// A refund that this payment makes by itself had failed and is tried once more, under a key of its own.
+    RefundRetried {
+        /// Which.
+        refund: RefundId,
+        /// The new call's key.
+        key: String,
     },
     /// One of this payment's own asks was answered and needs nothing more.
     Told {

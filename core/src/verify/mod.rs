@@ -34,6 +34,8 @@ pub const PAYMENT_MARGIN_MS: i64 = 15 * 60 * 1000;
 pub const LATE_MONEY_MARGIN_MS: i64 = crate::payment::LATE_LOOK_UP_PAUSE_MAX_MS + PAYMENT_MARGIN_MS;
 /// How long a refund may be under way.
 pub const REFUND_MARGIN_MS: i64 = 24 * 60 * 60 * 1000;
+/// How long a person may take to see to a refund that was refused.
+pub const PERSON_MARGIN_MS: i64 = 7 * 24 * 60 * 60 * 1000;
 /// How long an ask may stay unanswered: ten times the longest pause between its repetitions.
 pub const ASK_MARGIN_MS: i64 = 10 * 60 * 1000;
 

@@ -49,7 +49,15 @@ struct Back {
     part: RefundPart,
     seq: u64,
     at: Timestamp,
-    done: bool,
+    stage: BackStage,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum BackStage {
+    Pending,
+    Done,
+    Refused,
+    Replaced,
 }
 
 impl Orders {
@@ -125,8 +133,17 @@ impl Orders {
                 self.ask_back(id, refunds, recorded, report);
             }
             Event::Refunded { refund, .. } => self.gone_back(refund, at, payments, report),
-            Event::RefundRefused { refund, why } => {
-                report.check(Invariant::I20, false, at, || format!("{refund:?} is refused: {why:?}"));
+            // Money cannot always go back where it came from: then a person sees to it.
+            Event::RefundRefused { refund, .. } => {
+                self.step_back(refund, BackStage::Pending, BackStage::Refused, recorded, report);
+            }
+            Event::RefundRetried { part, replaces } => {
+                self.step_back(replaces, BackStage::Refused, BackStage::Replaced, recorded, report);
+                let owed = self.refund(replaces);
+                report.check(Invariant::I20, owed == Some((part.payment, part.amount)), at, || {
+                    format!("{part:?} stands for {owed:?}")
+                });
+                self.ask_back(id, &[*part], recorded, report);
             }
             Event::StockAnswered { line, refused: Some(why), .. } => {
                 report
@@ -175,13 +192,15 @@ impl Orders {
                 part.refund.order == id && part.refund.n > 0 && !self.refunds.contains_key(&part.refund);
             report
                 .check(Invariant::I20, fresh, at, || format!("{:?} is asked for a second time", part.refund));
-            let back = Back { part: *part, seq: recorded.seq, at: recorded.at, done: false };
+            let stage = BackStage::Pending;
+            let back = Back { part: *part, seq: recorded.seq, at: recorded.at, stage };
             self.refunds.insert(part.refund, back);
             let Some(sold) = self.by_id.get(&id) else { continue };
             let paid = sold.placed.payments.iter().filter(|(payment, _)| *payment == part.payment);
             let paid: i128 = paid.map(|(_, amount)| i128::from(amount.minor)).sum();
             let own = RefundId { order: id, n: 0 }..=RefundId { order: id, n: u32::MAX };
-            let asked = self.refunds.range(own).filter(|(_, back)| back.part.payment == part.payment);
+            let counts = |back: &Back| back.part.payment == part.payment && back.stage != BackStage::Replaced;
+            let asked = self.refunds.range(own).filter(|(_, back)| counts(back));
             let asked: i128 = asked.map(|(_, back)| i128::from(back.part.amount.minor)).sum();
             report.check(Invariant::I20, asked <= paid, at, || {
                 format!("{asked} minor are to go back of {paid} that {} took", part.payment)
@@ -192,24 +211,50 @@ impl Orders {
     fn gone_back(&mut self, id: &RefundId, at: (StreamId, u64), payments: &Payments, report: &mut Report) {
         let known = self.refunds.get_mut(id);
         let amount = known.as_ref().map(|back| back.part.amount);
-        let once = known.as_ref().is_some_and(|back| !back.done);
+        let once = known.as_ref().is_some_and(|back| back.stage != BackStage::Done);
+        // Two went back for one debt.
+        let owed = known.as_ref().is_none_or(|back| back.stage != BackStage::Replaced);
         if let Some(back) = known {
-            back.done = true;
+            back.stage = BackStage::Done;
         }
+        report.check(Invariant::I20, owed, at, || format!("{id:?} went back, and another one stands for it"));
         let moved = payments.refund(id);
         report.check(Invariant::I20, once && moved == amount, at, || {
             format!("{id:?} of {amount:?} is said to be back, the payment gave back {moved:?}")
         });
     }
 
+    fn step_back(
+        &mut self,
+        id: &RefundId,
+        from: BackStage,
+        to: BackStage,
+        recorded: &Recorded,
+        report: &mut Report,
+    ) {
+        let at = (recorded.stream, recorded.seq);
+        let was = self.refunds.get(id).map(|back| back.stage);
+        report.check(Invariant::I14, was == Some(from), at, || {
+            format!("the refund {id:?} goes from {was:?} to {to:?}")
+        });
+        if let Some(back) = self.refunds.get_mut(id) {
+            (back.stage, back.seq, back.at) = (to, recorded.seq, recorded.at);
+        }
+    }
+
     pub(super) fn finish(&self, report: &mut Report) {
-        for (id, back) in self.refunds.iter().filter(|(_, back)| !back.done) {
+        for (id, back) in &self.refunds {
+            let (margin, what) = match back.stage {
+                BackStage::Done | BackStage::Replaced => continue,
+                BackStage::Pending => (super::REFUND_MARGIN_MS, "is on its way back from"),
+                BackStage::Refused => (super::PERSON_MARGIN_MS, "was refused and waits for a person at"),
+            };
             report.pending.push(Pending {
                 invariant: Invariant::I20,
                 stream: StreamId::Order(id.order),
                 seq: back.seq,
-                deadline: back.at.plus_millis(super::REFUND_MARGIN_MS),
-                what: format!("{} is on its way back from {}", back.part.amount, back.part.payment),
+                deadline: back.at.plus_millis(margin),
+                what: format!("{} {what} {}", back.part.amount, back.part.payment),
             });
         }
     }

@@ -29,7 +29,8 @@ impl Outside {
             Event::Created(intent) => CallKind::Authorise.key(intent.payment),
             Event::CaptureStarted { key, .. }
             | Event::VoidStarted { key }
-            | Event::RefundStarted { key, .. } => key.clone(),
+            | Event::RefundStarted { key, .. }
+            | Event::RefundRetried { key, .. } => key.clone(),
             _ => return,
         };
         let first = self.named.insert(key.clone(), at);

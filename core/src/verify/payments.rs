@@ -48,6 +48,8 @@ struct Paid {
 #[derive(Clone, Copy, Debug)]
 struct Returned {
     amount: i128,
+    /// The provider has declined its latest try.
+    failed: bool,
     done: bool,
     seq: u64,
     at: Timestamp,
@@ -128,6 +130,13 @@ impl Payments {
                     self.refunds.insert(*refund, amount);
                 }
             }
+            Event::RefundFailed { refund, .. } => paid.refund_step(*refund, at, report, false),
+            Event::RefundRetried { refund, .. } => {
+                report.check(Invariant::I20, refund.n == 0, at, || {
+                    format!("{refund:?} is tried again, and its order did not say so")
+                });
+                paid.refund_step(*refund, at, report, true);
+            }
             _ => {}
         }
     }
@@ -173,7 +182,9 @@ impl Payments {
                     what: format!("{id} is at {:?}", paid.stage),
                 });
             }
-            for (refund, back) in paid.refunds.iter().filter(|(_, back)| !back.done) {
+            // One that was declined and that an order asked for is that order's to see to.
+            let open = |id: &RefundId, back: &Returned| !back.done && (!back.failed || id.n == 0);
+            for (refund, back) in paid.refunds.iter().filter(|(id, back)| open(id, back)) {
                 report.pending.push(Pending {
                     invariant: Invariant::I20,
                     stream,
@@ -208,13 +219,27 @@ impl Paid {
         report.check(Invariant::I20, fresh, at, || {
             format!("{refund:?} is given back a second time, or by a stranger")
         });
-        let given: i128 = self.refunds.values().map(|back| back.amount).sum();
+        let given = self.refunds.iter().filter(|(id, back)| back.done || !back.failed || id.n == 0);
+        let given: i128 = given.map(|(_, back)| back.amount).sum();
         let captured = if self.stage == Stage::Captured { i128::from(self.amount.minor) } else { 0 };
         let total = given + i128::from(amount.minor);
         let fits = total <= captured && amount.minor > 0 && amount.currency == self.amount.currency;
         report.check(Invariant::I20, fits, at, || format!("{total} minor go back of {captured} captured"));
-        let back = Returned { amount: i128::from(amount.minor), done: false, seq: at.1, at: recorded.at };
+        let amount = i128::from(amount.minor);
+        let back = Returned { amount, failed: false, done: false, seq: at.1, at: recorded.at };
         self.refunds.insert(refund, back);
+    }
+
+    /// A refund fails only while it is under way, and is tried again only after it has failed.
+    fn refund_step(&mut self, id: RefundId, at: (StreamId, u64), report: &mut Report, again: bool) {
+        let known = self.refunds.get_mut(&id);
+        let allowed = known.as_ref().is_some_and(|back| !back.done && back.failed == again);
+        report.check(Invariant::I20, allowed, at, || {
+            format!("{id:?} is {} out of turn", if again { "tried again" } else { "declined" })
+        });
+        if let Some(back) = known {
+            back.failed = !again;
+        }
     }
 
     /// Captured money belongs to exactly one order, or goes back by itself, all of it.

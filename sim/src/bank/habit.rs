@@ -15,6 +15,8 @@ pub enum Verdict {
     NoCapture,
     /// A slip that can be paid even after it was let go.
     DespiteVoid,
+    /// Good, but money that no order wanted is given back only when it is asked for once more, under another key.
+    KeepsStray,
     /// Reserves, and takes by itself some time later, whatever was said meanwhile.
     Takes,
 }
@@ -55,6 +57,7 @@ impl Habit {
             Some("ask") => Verdict::Ask,
             Some("no_capture") => Verdict::NoCapture,
             Some("despite_void") => Verdict::DespiteVoid,
+            Some("keeps_stray") => Verdict::KeepsStray,
             Some("takes") => Verdict::Takes,
             _ => Verdict::Yes,
         };

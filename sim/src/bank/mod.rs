@@ -308,6 +308,9 @@ impl Bank {
             self.mistake = Some(format!("{} gives back {amount}, the bank keeps {kept}", call.key));
             return (failed("refund_exceeds_captured"), None);
         }
+        if account.habit.verdict == Verdict::KeepsStray && call.key == CallKind::Refund(0).key(call.payment) {
+            return (failed("try_later"), None);
+        }
         account.refunds.insert(call.key.clone(), amount);
         (ProviderFact::Refunded { key: call.key.clone() }, Some("refund"))
     }

@@ -95,6 +95,7 @@ fn of_payment(event: &payment::Event) -> Option<Situation> {
         payment::Event::NeverCame => Situation::NeverCame,
         payment::Event::CaptureRefused { .. } => Situation::CaptureRefused,
         payment::Event::Voided => Situation::Voided,
+        payment::Event::RefundRetried { .. } => Situation::RefundTriedAgain,
         payment::Event::RefundStarted { refund, .. } if refund.n == 0 => Situation::RefundedByItself,
         _ => return None,
     })

@@ -38,6 +38,7 @@ events! {
         #[serde(skip_serializing_if = "Option::is_none")]
         why: Option<NoRefund>,
     },
+    "order.refund_retried" 1 => RefundRetried { part: RefundPart, replaces: RefundId },
     "order.stock_answered" 1 => StockAnswered {
         ask: Ask,
         line: u32,
@@ -106,6 +107,7 @@ mirror! {
         Shipped { number: u32, lines: Lines },
         Delivered,
         Cancelled { lines: Lines, refunded: Money },
+        RefundRetried { refund: RefundId },
         Noted,
     }
 
@@ -122,6 +124,7 @@ mirror! {
         ParcelMismatch,
         InvalidTracking,
         UnknownRefund,
+        RefundNotRefused,
         Unbalanced,
     }
 }

@@ -28,6 +28,8 @@ events! {
     "payment.call_repeated" 1 => CallRepeated { key: String },
     "payment.refund_started" 1 => RefundStarted { refund: RefundId, amount: Money, key: String },
     "payment.refunded" 1 => Refunded { refund: RefundId },
+    "payment.refund_failed" 1 => RefundFailed { refund: RefundId, reason: String },
+    "payment.refund_retried" 1 => RefundRetried { refund: RefundId, key: String },
     "payment.told" 1 => Told { ask: Ask },
 }
 

@@ -377,8 +377,8 @@ fn a_refund_is_made_again_until_it_has_gone_through() {
     run.answer(ask, AskAnswer::Checkout(checkout::Answer::Noted));
     run.command(&Command::Refund { refund: refund_id(1), amount: brl(500) }).expect("there is enough");
     let kind = CallKind::Refund(1);
-    for round in 0..3 {
-        run.outcome(kind, if round == 1 { failed("try_later") } else { Fact::Unknown });
+    for _ in 0..3 {
+        run.outcome(kind, Fact::Unknown);
         run.wait(LOOK_UP_PAUSE_MAX_MS);
         assert_eq!(run.keys().last(), Some(&look_up(kind).as_str()));
         run.looked_up(kind, Fact::Nothing);
@@ -387,6 +387,70 @@ fn a_refund_is_made_again_until_it_has_gone_through() {
     run.outcome(kind, Fact::Refunded { key: key(kind) });
     assert_eq!(run.state.look_up_at, None);
     assert_eq!(run.state.refunded_minor(), 500);
+    run.check_fold();
+}
+
+#[test]
+fn a_declined_refund_is_told_and_leaves_its_amount_to_another() {
+    let refund = |n, minor| Command::Refund { refund: refund_id(n), amount: brl(minor) };
+    let declined = Ok(Reply::Answer(Answer::Refused(RefundRefused::Declined)));
+    for looked_up in [false, true] {
+        let mut run = captured();
+        let (ask, _) = run.telling().expect("the checkout is told");
+        run.answer(ask, AskAnswer::Checkout(checkout::Answer::Noted));
+        run.command(&refund(1, 9_000)).expect("there is enough");
+        let kind = CallKind::Refund(1);
+        if looked_up {
+            run.outcome(kind, Fact::Unknown);
+            run.wait(EVERY_MS);
+            run.looked_up(kind, failed("account_closed"));
+        } else {
+            run.outcome(kind, failed("account_closed"));
+        }
+        let told: Vec<AskRequest> = run.asks().into_iter().map(|ask| ask.request).collect();
+        let wanted = crate::order::Request::RefundFailed { refund: refund_id(1) };
+        assert_eq!(told, [AskRequest::Order(wanted)]);
+        assert_eq!(run.state.look_up_at, None, "nothing is tried again under a key that was declined");
+        assert_eq!(run.command(&refund(1, 9_000)), declined, "whoever asks again is told the same");
+        let calls = run.calls.len();
+        assert_eq!(run.command(&refund(2, 9_000)), Ok(Reply::Waiting), "its amount is free again");
+        assert_eq!(run.keys()[calls..], [key(CallKind::Refund(2))]);
+        run.outcome(CallKind::Refund(2), Fact::Refunded { key: key(CallKind::Refund(2)) });
+        assert_eq!(run.state.refunded_minor(), 9_000);
+        run.check_fold();
+    }
+}
+
+#[test]
+fn a_refund_that_nobody_asked_for_is_tried_again_under_new_keys_and_not_for_ever() {
+    let given_back = || {
+        let mut run = captured();
+        let (ask, _) = run.telling().expect("the checkout is told");
+        run.answer(ask, AskAnswer::Checkout(checkout::Answer::Refund));
+        run.outcome(CallKind::Refund(0), failed("try_later"));
+        run
+    };
+    let mut run = given_back();
+    assert!(run.state.asks.is_empty(), "nobody is told");
+    let at = run.state.look_up_at.expect("it is tried again");
+    run.wait(at.millis_since(run.now));
+    let again = CallKind::RefundAgain(0, 2);
+    assert_eq!(run.keys().last(), Some(&key(again).as_str()));
+    run.outcome(again, Fact::Unknown);
+    run.wait(LOOK_UP_PAUSE_MAX_MS);
+    run.looked_up(again, Fact::Refunded { key: key(again) });
+    assert_eq!((run.state.refunded_minor(), run.state.look_up_at), (10_000, None));
+    run.check_fold();
+
+    let mut run = given_back();
+    for attempt in 2..=OWN_REFUND_TRIES_MAX {
+        run.wait(LOOK_UP_PAUSE_MAX_MS);
+        run.outcome(CallKind::RefundAgain(0, attempt), failed("try_later"));
+    }
+    assert_eq!(run.state.look_up_at, None, "now it is a person's turn");
+    // It went back after all, by the first try.
+    run.notice(Fact::Refunded { key: key(CallKind::Refund(0)) });
+    assert!(run.state.refunds[0].done);
     run.check_fold();
 }
 

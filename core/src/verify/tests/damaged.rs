@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::super::*;
-use super::sales::{cancel, placed, ship};
+use super::bank::Mood;
+use super::sales::{cancel, order, placed, ship};
 use super::world::*;
 use crate::ids::{HoldId, LocationId, OrderId, PaymentId};
 use crate::journal::Epoch;
@@ -46,7 +47,16 @@ fn renumber(journal: &mut [Recorded]) {
 
 /// Reads the history after `damage`, and checks that this invariant is named, in this stream.
 fn breaks(invariant: Invariant, stream: StreamId, damage: impl FnOnce(&mut Vec<Recorded>)) -> Report {
-    let mut journal = history();
+    breaks_in(history(), invariant, stream, damage)
+}
+
+/// The same, in another history.
+fn breaks_in(
+    mut journal: Vec<Recorded>,
+    invariant: Invariant,
+    stream: StreamId,
+    damage: impl FnOnce(&mut Vec<Recorded>),
+) -> Report {
     damage(&mut journal);
     renumber(&mut journal);
     let report = read(&journal);
@@ -391,6 +401,40 @@ fn refunds_that_nobody_owes_break_i20() {
         change!(journal, Order(order::Event::Cancelled { refunds, .. }) => { refunds[0].amount.minor -= 1; });
     });
     breaks(Invariant::I20, ORD, |journal| without(journal, is!(Payment::payment::Refunded)));
+}
+
+/// As [`history`], with a refund that was declined and then made by another.
+fn retried() -> Vec<Recorded> {
+    let mut world = placed(2);
+    world.bank.mood = Some(Mood::KeepsMoney);
+    cancel(&mut world, Scope::Line(1));
+    world.bank.mood = None;
+    order(&mut world, order::Command::RetryRefund { by: order::Actor::Operator, refund: 1 }).unwrap();
+    world.journal
+}
+
+#[test]
+fn refunds_that_stand_for_others_and_are_not_the_same_break_i20() {
+    assert_eq!(read(&retried()).violations, []);
+    breaks_in(retried(), Invariant::I20, ORD, |journal| {
+        change!(journal, Order(order::Event::RefundRetried { part, .. }) => { part.amount.minor += 1; });
+    });
+    breaks_in(retried(), Invariant::I14, ORD, |journal| {
+        without(journal, is!(Order::order::RefundRefused));
+    });
+    breaks_in(retried(), Invariant::I20, pay(), |journal| {
+        without(journal, is!(Payment::payment::RefundFailed));
+    });
+    breaks_in(retried(), Invariant::I20, pay(), |journal| {
+        without(journal, is!(Order::order::RefundRetried));
+    });
+    // It went back after all, and so did the one that stands for it.
+    breaks_in(retried(), Invariant::I20, ORD, |journal| {
+        let at = find(journal, is!(Order::order::Refunded));
+        let mut first = journal[at].clone();
+        change!(std::slice::from_mut(&mut first), Order(order::Event::Refunded { refund, .. }) => { refund.n = 1; });
+        journal.insert(at, first);
+    });
 }
 
 #[test]

@@ -210,6 +210,45 @@ fn an_attempt_under_way_is_pending_until_its_limit() {
 }
 
 #[test]
+fn a_refused_refund_waits_for_a_person_and_is_then_made() {
+    let mut world = placed(2);
+    world.bank.mood = Some(Mood::KeepsMoney);
+    cancel(&mut world, Scope::Line(1));
+    let report = verify(&world);
+    assert_eq!(report.violations, []);
+    let [pending] = report.pending.as_slice() else { panic!("{:?}", report.pending) };
+    assert_eq!((pending.invariant, pending.stream), (Invariant::I20, StreamId::Order(ORDER)));
+    assert!(report.is_green(world.now.plus_millis(PERSON_MARGIN_MS)));
+    assert!(!report.is_green(world.now.plus_millis(PERSON_MARGIN_MS + 1)));
+    let retry = |world: &mut World, refund| {
+        order(world, order::Command::RetryRefund { by: Actor::Operator, refund }).unwrap();
+    };
+    retry(&mut world, 1);
+    assert_eq!(verify(&world).pending.len(), 1, "declined once more");
+    world.bank.mood = None;
+    retry(&mut world, 2);
+    settled(&world);
+    assert_eq!(world.bank.kept(), 1_150 + 50, "the other line, with its tax");
+}
+
+#[test]
+fn money_without_an_order_goes_back_by_itself_although_it_was_declined_at_first() {
+    let mut world = World::new();
+    world.bank.mood = Some(Mood::Later);
+    world.quoted(1);
+    world.pay(card());
+    world.later(checkout::Limits::default().card_ms + 1);
+    world.bank.mood = Some(Mood::KeepsMoney);
+    world.captured_after_all(1);
+    let report = verify(&world);
+    assert!(report.pending.iter().any(|pending| pending.invariant == Invariant::I20), "{:?}", report.pending);
+    world.bank.mood = None;
+    world.later(60_000);
+    settled(&world);
+    assert_eq!(world.bank.kept(), 0);
+}
+
+#[test]
 fn a_refund_under_way_is_pending() {
     let mut world = placed(1);
     world.bank.mood = Some(Mood::Deaf);

@@ -279,6 +279,7 @@ fn orders() {
         Some(RefundRefused::TooMuch),
         Some(RefundRefused::Mismatch),
         Some(RefundRefused::InvalidAmount),
+        Some(RefundRefused::Declined),
     ] {
         survives(order::Event::RefundRefused { refund: REFUND, why });
     }

@@ -96,6 +96,14 @@ pub fn events() -> Vec<AnyEvent> {
         },
         Event::Refunded { refund: REFUND, transaction: refund },
         Event::RefundRefused { refund: REFUND, why: Some(RefundRefused::TooMuch) },
+        Event::RefundRetried {
+            part: RefundPart {
+                refund: RefundId { order: ORDER, n: 2 },
+                payment: PAYMENT,
+                amount: eur(4_470),
+            },
+            replaces: REFUND,
+        },
         Event::StockAnswered {
             ask: AskId { stream: StreamId::Order(ORDER), seq: 3, n: 0 },
             line: 1,

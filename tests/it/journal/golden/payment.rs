@@ -33,6 +33,8 @@ pub fn events() -> Vec<AnyEvent> {
         Event::CallRepeated { key: key(CallKind::Void) },
         Event::RefundStarted { refund, amount: eur(990), key: key(CallKind::Refund(1)) },
         Event::Refunded { refund },
+        Event::RefundFailed { refund, reason: "account_closed".to_owned() },
+        Event::RefundRetried { refund, key: key(CallKind::RefundAgain(0, 2)) },
         Event::Told { ask: AskId { stream: StreamId::Payment(PAYMENT), seq: 4, n: 0 } },
     ];
     events.map(AnyEvent::Payment).into()
