@@ -190,6 +190,10 @@ impl From<inventory::Rejection> for ApiError {
         match rejection {
             R::UnknownSku => say(Code::UnknownSku, "units of this offer have never been received"),
             R::InvalidQuantity => invalid_quantity(),
+            R::MovementReused => say(
+                Code::AlreadyExists,
+                "this movement was booked with another quantity or place: give the new one a name of its own",
+            ),
             R::OutOfRange => say(
                 Code::InvalidQuantity,
                 "the count would fall below what is promised to shoppers, or above what one place holds",
