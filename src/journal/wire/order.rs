@@ -72,6 +72,7 @@ mirror! {
         variant: Option<VariantId>,
         vendor: VendorId,
         quantity: u32,
+        list_price: Money,
         unit_price: Money,
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         discounts: Vec<Discount>,
@@ -79,6 +80,7 @@ mirror! {
         taxes: Vec<TaxLine>,
         shipping: Money,
         commission: Commission,
+        seller_of_record: bool,
         hold: LineHold,
     }
 

@@ -37,11 +37,13 @@ fn line() -> OrderLine {
         variant: Some(VARIANT),
         vendor: VENDOR,
         quantity: 2,
+        list_price: eur(1_890),
         unit_price: eur(1_790),
         discounts: vec![Discount { rule: "spring".to_owned(), amount: eur(100) }],
         taxes: vec![tax(556, true), tax(10, false)],
         shipping: eur(980),
         commission: Commission { rate: Rate(1_250), rule: "default".to_owned(), amount: eur(435) },
+        seller_of_record: true,
         hold: LineHold { id: HOLD, shard: ShardNo(84), location: LOCATION },
     }
 }
