@@ -67,7 +67,10 @@ fn stands(draft: &mut Draft, about: About, standing: Standing) {
     if planted::is(Bug::LateMoneyOverlooked) && standing == Standing::Captured && draft.state.is_over() {
         return;
     }
-    if standing.is_further_than(&draft.state.standing) {
+    let same = standing.is_as_far_as(&draft.state.standing);
+    // Of two addresses the one that the provider gave when it was asked last; a notice may be of long ago.
+    let renewed = (about.look_up || about.outcome) && standing.renews(&draft.state.standing);
+    if renewed || standing.is_further_than(&draft.state.standing) {
         draft.happen(match standing {
             Standing::ActionNeeded { url } => Event::ActionNeeded { url },
             Standing::AwaitingPayment { reference } => Event::AwaitingPayment { reference },
@@ -78,7 +81,8 @@ fn stands(draft: &mut Draft, about: About, standing: Standing) {
             Standing::Unknown => return,
         });
         draft.let_go();
-    } else if about.look_up && standing == draft.state.standing && draft.state.is_unsettled() {
+    }
+    if about.look_up && same && draft.state.is_unsettled() {
         stands_still(draft);
     }
 }

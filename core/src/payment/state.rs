@@ -61,8 +61,18 @@ pub enum Standing {
 impl Standing {
     /// Whether hearing this changes anything. A second no does not: the code of the first one stands.
     pub(super) fn is_further_than(&self, known: &Standing) -> bool {
-        let both_no = matches!((self, known), (Standing::Failed { .. }, Standing::Failed { .. }));
-        self > known && !both_no
+        !self.is_as_far_as(known) && self > known
+    }
+
+    /// Whether both are the same step, whatever address or reference goes with it.
+    pub(super) fn is_as_far_as(&self, known: &Standing) -> bool {
+        std::mem::discriminant(self) == std::mem::discriminant(known)
+    }
+
+    /// Whether this tells a new address or reference of the step that is known.
+    pub(super) fn renews(&self, known: &Standing) -> bool {
+        let open = matches!(self, Standing::ActionNeeded { .. } | Standing::AwaitingPayment { .. });
+        open && self.is_as_far_as(known) && self != known
     }
 }
 

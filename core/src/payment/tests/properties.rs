@@ -83,7 +83,8 @@ fn make(run: &mut Run, step: Move) {
 /// What must hold after every step.
 fn check(run: &Run, before: &State) {
     let state = &run.state;
-    assert!(state.standing >= before.standing, "from {:?} back to {:?}", before.standing, state.standing);
+    let (now, then) = (&state.standing, &before.standing);
+    assert!(now.is_as_far_as(then) || now > then, "from {:?} back to {:?}", before.standing, state.standing);
     let captured = if state.is_captured() { 10_000 } else { 0 };
     // What a provider gives back although it had declined to comes on top of what was ordered in its place.
     let unexpected =
@@ -189,11 +190,16 @@ proptest! {
         }
         let rank = |run: &Run| match &run.state.standing {
             Standing::Failed { .. } => Standing::Failed { reason: String::new() },
+            // Which address is the newest, only a look-up can tell.
+            Standing::ActionNeeded { .. } => Standing::ActionNeeded { url: String::new() },
+            Standing::AwaitingPayment { .. } => Standing::AwaitingPayment { reference: String::new() },
             other => other.clone(),
         };
         prop_assert_eq!(rank(&forth), rank(&back));
         let news = |run: &Run| run.state.news().map(|news| match news {
             News::Failed { .. } => News::Failed { reason: String::new() },
+            News::ActionNeeded { .. } => News::ActionNeeded { url: String::new() },
+            News::AwaitingPayment { .. } => News::AwaitingPayment { reference: String::new() },
             other => other,
         });
         prop_assert_eq!(news(&forth), news(&back));

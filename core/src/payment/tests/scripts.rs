@@ -243,6 +243,33 @@ fn a_void_waits_until_something_is_known() {
 }
 
 #[test]
+fn an_address_that_changes_does_not_keep_a_void_from_being_made_again() {
+    let at = |url: &str| Fact::ActionNeeded { url: url.to_owned() };
+    let mut run = Run::new();
+    run.outcome(Authorise, at("https://bank/m"));
+    // Each look-up tells another address: the newest is the one to go to, whichever sorts first.
+    for url in ["https://bank/a", "https://bank/z"] {
+        run.wait(LOOK_UP_PAUSE_MAX_MS);
+        run.looked_up(Authorise, at(url));
+        assert_eq!(run.telling().map(|(_, news)| news), Some(News::ActionNeeded { url: url.to_owned() }));
+    }
+    run.notice(at("https://bank/zz"));
+    assert_eq!(
+        run.state.standing,
+        Standing::ActionNeeded { url: "https://bank/z".to_owned() },
+        "of long ago, perhaps"
+    );
+    run.command(&Command::Void { asked: 9 }).expect("it can be let go");
+    run.outcome(Void, Fact::Unknown);
+    run.wait(LOOK_UP_PAUSE_MAX_MS);
+    run.looked_up(Void, at("https://bank/b"));
+    assert_eq!(run.keys().last(), Some(&key(Void).as_str()), "the void has not happened");
+    run.outcome(Void, Fact::Voided);
+    assert_eq!(run.telling().map(|(_, news)| news), Some(News::Voided));
+    run.check_fold();
+}
+
+#[test]
 fn a_void_that_comes_too_late_finds_the_money_taken() {
     let mut run = Run::new();
     run.outcome(Authorise, Fact::AwaitingPayment { reference: "slip-1".to_owned() });
