@@ -108,6 +108,8 @@ situations! {
     CartForgotten,
     /// A round of holds found too few units.
     RoundOutOfStock,
+    /// A round of holds met an offer that had been closed since it was quoted.
+    RoundNotForSale,
     /// A round of holds took too long.
     RoundTimedOut,
     /// The bank said no.

@@ -247,19 +247,20 @@ impl State {
         let stream = StreamId::Order(placed.id());
         let holds: Vec<_> =
             lines.iter().filter_map(|number| placed.line(*number)).map(|line| line.hold).collect();
-        let mut n = 0;
-        for hold in holds {
+        // As many as asks of one event can be; a damaged event with more is cut, not a panic.
+        let mut asked = 0;
+        for (n, hold) in (0..u16::MAX).zip(holds) {
             let id = AskId { stream, seq: meta.seq, n };
             let request = AskRequest::Stock(request(hold.id));
             self.asks.insert(Ask { id, to: StreamId::Stock(hold.shard), request });
-            n += 1;
+            asked = n + 1;
         }
-        n
+        asked
     }
 
     fn ask_refunds(&mut self, meta: EventMeta, first: u16, refunds: &[RefundPart]) {
         let Some(stream) = self.id().map(StreamId::Order) else { return };
-        for (n, part) in (first..).zip(refunds) {
+        for (n, part) in (first..=u16::MAX).zip(refunds) {
             self.refunds.insert(part.refund.n, Refund { part: *part, stage: RefundStage::Pending });
             let id = AskId { stream, seq: meta.seq, n };
             let request = payment::Request::Refund { refund: part.refund, amount: part.amount };

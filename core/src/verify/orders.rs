@@ -2,13 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::ids::{OrderId, ParcelId, PaymentId, StreamId};
+use crate::ids::{OrderId, ParcelId, PaymentId, SkuId, StreamId};
 use crate::journal::Recorded;
 use crate::money::{Currency, Money};
 use crate::order::{Event, OrderLine, PlacedOrder, RefundPart};
 use crate::payment::RefundId;
 use crate::time::Timestamp;
 
+use super::amounts::Terms;
 use super::payments::Payments;
 use super::{ASK_MARGIN_MS, Invariant, Pending, Report};
 
@@ -52,8 +53,9 @@ struct Back {
     stage: BackStage,
 }
 
+/// How far a refund is, as its order knows.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum BackStage {
+pub(super) enum BackStage {
     Pending,
     Done,
     Refused,
@@ -74,6 +76,30 @@ impl Orders {
     /// Of which payment an order asked this refund, and how much.
     pub(super) fn refund(&self, id: &RefundId) -> Option<(PaymentId, Money)> {
         self.refunds.get(id).map(|back| (back.part.payment, back.part.amount))
+    }
+
+    /// The order of this id.
+    pub(super) fn get(&self, order: &OrderId) -> Option<&Sold> {
+        self.by_id.get(order)
+    }
+
+    /// The refunds of an order, by their numbers.
+    pub(super) fn backs(&self, order: OrderId) -> impl Iterator<Item = (RefundPart, BackStage)> {
+        let own = RefundId { order, n: 0 }..=RefundId { order, n: u32::MAX };
+        self.refunds.range(own).map(|(_, back)| (back.part, back.stage))
+    }
+
+    /// What was sold and not cancelled, all orders together.
+    pub(super) fn sold(&self) -> BTreeMap<SkuId, i128> {
+        let mut sold: BTreeMap<SkuId, i128> = BTreeMap::new();
+        for order in self.by_id.values() {
+            let stands =
+                |number: &u32| order.lines.get(number).is_some_and(|line| line.stage != Stage::Cancelled);
+            for line in order.placed.lines.iter().filter(|line| stands(&line.number)) {
+                *sold.entry(line.sku).or_default() += i128::from(line.quantity);
+            }
+        }
+        sold
     }
 
     /// Every order.
@@ -280,13 +306,9 @@ impl Line {
     }
 }
 
-/// What a line costs, added up here once more: goods, shipping, and the taxes that come on top.
-pub(super) fn charged(line: &OrderLine) -> i128 {
-    let list = i128::from(line.unit_price.minor) * i128::from(line.quantity);
-    let off: i128 = line.discounts.iter().map(|discount| i128::from(discount.amount.minor)).sum();
-    let added = line.taxes.iter().filter(|tax| !tax.included);
-    let added: i128 = added.map(|tax| i128::from(tax.amount.minor)).sum();
-    list - off + added + i128::from(line.shipping.minor)
+/// What a line costs.
+fn charged(line: &OrderLine) -> i128 {
+    Terms::from(line).charged()
 }
 
 fn one_currency(placed: &PlacedOrder) -> bool {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::ids::{PaymentId, StreamId};
 use crate::journal::Recorded;
 use crate::money::Money;
-use crate::payment::{Event, Intent, RefundId};
+use crate::payment::{CallKind, Event, Intent, RefundId};
 use crate::time::Timestamp;
 
 use super::orders::Orders;
@@ -19,7 +19,7 @@ pub(super) struct Payments {
 
 /// How far a payment is. A later stage wins; none is left for an earlier one.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-enum Stage {
+pub(super) enum Stage {
     Created,
     ActionNeeded,
     AwaitingPayment,
@@ -40,6 +40,11 @@ struct Paid {
     late_ms: i64,
     late_until: Option<Timestamp>,
     capture_started: bool,
+    capture_refused: bool,
+    /// The capture has ended without telling what happened.
+    capture_unknown: bool,
+    void_requested: bool,
+    void_started: bool,
     refunds: BTreeMap<RefundId, Returned>,
     seq: u64,
     at: Timestamp,
@@ -55,7 +60,30 @@ struct Returned {
     at: Timestamp,
 }
 
+/// What the books say of a payment.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Seen {
+    pub(super) stage: Stage,
+    pub(super) never_reached: bool,
+    /// It is asked on whether it has arrived after all.
+    pub(super) watched: bool,
+    /// What has gone back.
+    pub(super) given_back: i128,
+}
+
 impl Payments {
+    /// How this payment stands.
+    pub(super) fn seen(&self, id: &PaymentId) -> Option<Seen> {
+        let paid = self.by_id.get(id)?;
+        let captured = paid.stage == Stage::Captured;
+        Some(Seen {
+            stage: paid.stage,
+            never_reached: paid.never_reached && !captured,
+            watched: paid.late_until.is_some() && !captured,
+            given_back: paid.refunds.values().filter(|back| back.done).map(|back| back.amount).sum(),
+        })
+    }
+
     /// What this payment took.
     pub(super) fn captured(&self, id: &PaymentId) -> Option<Money> {
         self.by_id.get(id).filter(|paid| paid.stage == Stage::Captured).map(|paid| paid.amount)
@@ -105,11 +133,32 @@ impl Payments {
             Event::Voided => paid.step(at, report, Stage::Voided),
             Event::Captured => paid.step(at, report, Stage::Captured),
             Event::CaptureStarted { .. } => {
-                let ready = paid.stage == Stage::Authorised && !paid.capture_started;
+                let ready = paid.stage == Stage::Authorised && !paid.capture_started && !paid.is_unwanted();
                 let stage = paid.stage;
                 report.check(Invariant::I14, ready, at, || format!("a capture begins at {stage:?}"));
                 paid.capture_started = true;
             }
+            Event::CaptureRefused { .. } => {
+                let open = paid.capture_started && !paid.capture_refused && !paid.is_over();
+                paid.allow(open, at, report, "a capture is refused");
+                paid.capture_refused = true;
+            }
+            Event::VoidRequested { .. } => {
+                let open = !paid.void_requested && !paid.is_over();
+                paid.allow(open, at, report, "a void is asked for");
+                paid.void_requested = true;
+            }
+            Event::VoidStarted { .. } => {
+                let reserved =
+                    matches!(paid.stage, Stage::ActionNeeded | Stage::AwaitingPayment | Stage::Authorised);
+                // A capture that may still take the money is waited for.
+                let taking = paid.capture_started && !paid.capture_refused && !paid.capture_unknown;
+                let open = reserved && paid.is_unwanted() && !paid.void_started && !taking;
+                paid.allow(open, at, report, "a void begins");
+                paid.void_started = true;
+            }
+            Event::OutcomeUnknown { key } => paid.capture_unknown |= *key == CallKind::Capture.key(id),
+            Event::CallRepeated { key } => paid.capture_unknown &= *key != CallKind::Capture.key(id),
             Event::RefundStarted { refund, amount, .. } => {
                 paid.give_back(*refund, *amount, recorded, report);
                 let asked = orders.refund(refund);
@@ -153,6 +202,10 @@ impl Payments {
             late_ms: intent.limits.late_money_ms,
             late_until: None,
             capture_started: false,
+            capture_refused: false,
+            capture_unknown: false,
+            void_requested: false,
+            void_started: false,
             refunds: BTreeMap::new(),
             seq: recorded.seq,
             at: recorded.at,
@@ -202,6 +255,15 @@ impl Paid {
         self.stage >= Stage::Failed || (self.stage == Stage::Created && self.never_reached)
     }
 
+    /// Whether whatever is reserved must be let go.
+    fn is_unwanted(&self) -> bool {
+        self.void_requested || self.never_reached || self.capture_refused
+    }
+
+    fn allow(&self, allowed: bool, at: (StreamId, u64), report: &mut Report, what: &str) {
+        report.check(Invariant::I14, allowed, at, || format!("{what} at {self:?}"));
+    }
+
     fn step(&mut self, at: (StreamId, u64), report: &mut Report, to: Stage) {
         let from = self.stage;
         // What the shopper must do may be told anew; everything else is told once.
@@ -210,6 +272,10 @@ impl Paid {
             format!("the payment goes from {from:?} to {to:?}")
         });
         self.stage = self.stage.max(to);
+        if to == Stage::Captured {
+            // Whatever was begun to avoid it has lost its meaning.
+            (self.capture_refused, self.void_started) = (false, false);
+        }
     }
 
     fn give_back(&mut self, refund: RefundId, amount: Money, recorded: &Recorded, report: &mut Report) {

@@ -76,6 +76,7 @@ fn of_checkout(event: &checkout::Event) -> Option<Situation> {
         checkout::Event::Expired => Situation::CartForgotten,
         checkout::Event::AttemptEnded { why } => match why {
             AttemptEnded::OutOfStock { .. } => Situation::RoundOutOfStock,
+            AttemptEnded::NotForSale { .. } => Situation::RoundNotForSale,
             AttemptEnded::HoldsTimedOut => Situation::RoundTimedOut,
             AttemptEnded::PaymentFailed { .. } => Situation::PaymentFailed,
             AttemptEnded::TimedOut => Situation::AttemptTimedOut,

@@ -156,6 +156,7 @@ mirror! {
 
     enum Ending = checkout::AttemptEnded {
         OutOfStock { lines: Vec<u32> },
+        NotForSale { lines: Vec<u32> },
         HoldsTimedOut,
         PaymentFailed { reason: String },
         TimedOut,

@@ -6,7 +6,7 @@ use super::super::*;
 use super::bank::Mood;
 use super::sales::{cancel, order, placed, ship};
 use super::world::*;
-use crate::ids::{HoldId, LocationId, OrderId, PaymentId};
+use crate::ids::{CheckoutId, HoldId, LocationId, OrderId, PaymentId};
 use crate::journal::Epoch;
 use crate::ledger::{Account, Transaction};
 use crate::money::Money;
@@ -131,6 +131,10 @@ fn every_invariant_says_what_it_promises() {
     let promises: std::collections::BTreeSet<&str> =
         Invariant::ALL.iter().map(|invariant| invariant.promise()).collect();
     assert_eq!(promises.len(), Invariant::ALL.len());
+    let told = include_str!("../../../../docs/INVARIANTS.md");
+    for invariant in Invariant::ALL {
+        assert!(told.contains(&format!("\n| {invariant} |")), "{invariant} has no row in docs/INVARIANTS.md");
+    }
 }
 
 #[test]
@@ -139,12 +143,90 @@ fn units_that_never_came_break_i1_i2_i3() {
         change!(journal, Stock(inventory::Event::Received(movement)) => { movement.quantity = 1; });
     };
     breaks(Invariant::I2, shard(), fewer);
-    breaks(Invariant::I3, shard(), fewer);
+    breaks_in(placed(1).journal, Invariant::I3, shard(), fewer);
     let other = StreamId::Stock(SKUS[1].shard());
     breaks(Invariant::I1, other, |journal| {
         let second = |event: &AnyEvent| matches!(event, AnyEvent::Stock(inventory::Event::Received(movement)) if movement.sku == SKUS[1]);
         without(journal, second);
     });
+}
+
+/// The shards' own books are right; two orders were made of one unit all the same.
+#[test]
+fn more_sold_than_ever_came_breaks_i3() {
+    breaks_in(placed(1).journal, Invariant::I3, shard(), |journal| {
+        in_placed(journal, |placed| placed.lines[0].quantity = 6);
+    });
+}
+
+#[test]
+fn a_movement_that_is_booked_twice_breaks_i1() {
+    breaks(Invariant::I1, shard(), |journal| twice(journal, is!(Stock::inventory::Received)));
+    let adjusted = |delta| {
+        move |journal: &mut Vec<Recorded>| {
+            let at = find(journal, is!(Stock::inventory::Received));
+            let mut again = journal[at].clone();
+            again.event = AnyEvent::Stock(inventory::Event::Adjusted {
+                movement: crate::ids::MovementId(SKUS[0].0),
+                sku: SKUS[0],
+                location: LocationId::MAIN,
+                delta,
+            });
+            journal.insert(at + 1, again);
+        }
+    };
+    breaks(Invariant::I1, shard(), adjusted(1));
+    // However damaged, it is told and not a panic.
+    breaks(Invariant::I1, shard(), adjusted(i64::MAX));
+    breaks(Invariant::I1, shard(), adjusted(i64::MIN));
+}
+
+#[test]
+fn a_sku_in_a_foreign_shard_breaks_i5() {
+    for event in [is!(Stock::inventory::Received), is!(Stock::inventory::Opened)] {
+        let stranger = StreamId::Stock(SKUS[1].shard());
+        breaks(Invariant::I5, stranger, |journal| {
+            let at = find(journal, event);
+            journal[at].stream = stranger;
+            journal[at].partition = stranger.partition();
+        });
+    }
+}
+
+#[test]
+fn what_the_machine_and_the_books_see_differently_breaks_i11() {
+    // An event of another machine.
+    breaks(Invariant::I11, CHK, |journal| {
+        let (at, of) =
+            (find(journal, is!(Checkout::checkout::Quoted)), find(journal, is!(Payment::payment::Captured)));
+        journal[at].event = journal[of].event.clone();
+    });
+    // A commit that the books do not allow a second time moves the machine's units once more.
+    breaks(Invariant::I11, shard(), |journal| twice(journal, is!(Stock::inventory::Committed)));
+    breaks(Invariant::I11, pay(), |journal| {
+        let at = find(journal, is!(Payment::payment::Captured));
+        let mut late = journal[at].clone();
+        late.event = AnyEvent::Payment(payment::Event::Authorised);
+        journal.insert(at + 1, late);
+    });
+}
+
+#[test]
+fn a_partition_that_was_read_needs_no_memory_and_no_less_care() {
+    let mut journal = history();
+    journal.sort_by_key(|recorded| (recorded.partition, recorded.position));
+    let mut verifier = Verifier::new();
+    let mut last = None;
+    for recorded in &journal {
+        if let Some(read) = last.replace(recorded.partition).filter(|read| *read != recorded.partition) {
+            verifier.partition_was_read(read);
+        }
+        verifier.event(recorded);
+    }
+    let report = verifier.finish();
+    assert_eq!(report.violations, []);
+    // Each event is its machine's own and folds to what the books say.
+    assert_eq!(report.facts[&Invariant::I11], 2 * journal.len() as u64);
 }
 
 #[test]
@@ -170,6 +252,8 @@ fn an_acknowledged_order_that_is_gone_breaks_i8() {
     let mut verifier = Verifier::new();
     journal.iter().for_each(|recorded| verifier.event(recorded));
     verifier.acknowledged(&Told::Placed(ORDER));
+    // An undo of a hold that was never seen leaves no trace once its deadline is over: nothing of it is there.
+    verifier.acknowledged(&Told::Undone(HoldId { checkout: CHECKOUT, n: 99 }));
     assert_eq!(verifier.violations(), []);
     verifier.acknowledged(&Told::Placed(OrderId(1)));
     let [violation] = verifier.violations() else { panic!("{:?}", verifier.violations()) };
@@ -334,6 +418,47 @@ fn units_kept_for_nobody_break_i13() {
 fn edges_that_do_not_exist_break_i14() {
     breaks(Invariant::I14, CHK, |journal| twice(journal, is!(Checkout::checkout::PayStarted)));
     breaks(Invariant::I14, CHK, |journal| without(journal, is!(Checkout::checkout::CommitAsked)));
+    breaks(Invariant::I14, CHK, |journal| {
+        // Out of a void without the money being there.
+        let at = find(journal, is!(Checkout::checkout::CommitAsked));
+        let mut void = journal[at].clone();
+        void.event = AnyEvent::Checkout(checkout::Event::VoidAsked { why: checkout::VoidReason::TimedOut });
+        journal.insert(at, void);
+    });
+    breaks(Invariant::I14, CHK, |journal| {
+        // The shopper gave up: money that comes then goes back.
+        let at = find(journal, is!(Checkout::checkout::CommitAsked));
+        let mut void = journal[at].clone();
+        void.event = AnyEvent::Checkout(checkout::Event::VoidAsked { why: checkout::VoidReason::Abandoned });
+        journal.insert(at, void);
+        change!(journal, Checkout(checkout::Event::CommitAsked { captured, .. }) => { *captured = true; });
+    });
+    for event in [
+        payment::Event::VoidRequested { asked: 1 },
+        payment::Event::VoidStarted { key: "void".to_owned() },
+        payment::Event::CaptureRefused { reason: "no".to_owned() },
+        payment::Event::NeverReached,
+        payment::Event::NeverCame,
+    ] {
+        // All of them come too late.
+        breaks(Invariant::I14, pay(), |journal| {
+            let at = find(journal, is!(Payment::payment::Captured));
+            let late = Recorded { event: AnyEvent::Payment(event), ..journal[at].clone() };
+            journal.insert(at + 1, late);
+        });
+    }
+    for event in [
+        payment::Event::VoidStarted { key: "void".to_owned() },
+        payment::Event::CaptureRefused { reason: "no".to_owned() },
+        payment::Event::NeverCame,
+    ] {
+        // And these come unasked.
+        breaks(Invariant::I14, pay(), |journal| {
+            let at = find(journal, is!(Payment::payment::Authorised));
+            let early = Recorded { event: AnyEvent::Payment(event), ..journal[at].clone() };
+            journal.insert(at + 1, early);
+        });
+    }
     breaks(Invariant::I14, pay(), |journal| twice(journal, is!(Payment::payment::Captured)));
     breaks(Invariant::I14, pay(), |journal| without(journal, is!(Payment::payment::Created)));
     breaks(Invariant::I14, ORD, |journal| without(journal, is!(Order::order::Accepted)));
@@ -356,6 +481,23 @@ fn another_price_than_the_quoted_one_breaks_i15() {
         change!(journal, Payment(payment::Event::Created(intent)) => { intent.amount.minor -= 1; });
     });
     breaks(Invariant::I15, ORD, |journal| in_placed(journal, |placed| placed.lines[0].unit_price.minor -= 1));
+    breaks(Invariant::I15, ORD, |journal| in_placed(journal, |placed| placed.lines[0].list_price.minor -= 1));
+    breaks(Invariant::I15, ORD, |journal| {
+        in_placed(journal, |placed| placed.lines[0].seller_of_record ^= true)
+    });
+    for damage in [
+        (|quote| quote.lines[0].commission.amount.minor = 0) as fn(&mut checkout::Quote),
+        |quote| quote.lines[0].taxes[0].amount.minor += 1,
+        |quote| quote.lines[0].taxes[0].rate.0 += 1,
+        |quote| quote.lines[0].taxes[0].included = true,
+        |quote| drop(quote.lines[0].taxes.pop()),
+        |quote| quote.lines[0].goods.minor += 1,
+        |quote| quote.lines[0].list_price.minor += 1,
+    ] {
+        breaks(Invariant::I15, CHK, |journal| {
+            change!(journal, Checkout(checkout::Event::Quoted(quote)) => { damage(quote); });
+        });
+    }
     breaks(Invariant::I15, ORD, |journal| in_placed(journal, |placed| drop(placed.lines.pop())));
 }
 
@@ -382,6 +524,59 @@ fn postings_that_balance_and_are_wrong_break_i19() {
                 if posting.account == Account::Commission {
                     posting.account = Account::ProviderFees;
                 }
+            }
+        });
+    });
+}
+
+/// Ten units of money from the one vendor's payable to the other's: everything still balances.
+#[test]
+fn money_of_one_vendor_in_anothers_account_breaks_i19() {
+    let shift = |transaction: &mut Transaction| {
+        let payable =
+            transaction.postings.iter_mut().filter(|at| matches!(at.account, Account::VendorPayable(_)));
+        for (posting, minor) in payable.zip([1_000, -1_000]) {
+            posting.amount.minor += minor;
+        }
+    };
+    let report = breaks(Invariant::I19, ORD, |journal| in_placed(journal, |placed| shift(&mut placed.sale)));
+    assert!(report.violations.iter().all(|at| at.invariant == Invariant::I19), "{:?}", report.violations);
+    let mut world = placed(2);
+    cancel(&mut world, Scope::Order);
+    breaks_in(world.journal, Invariant::I19, ORD, |journal| {
+        change!(journal, Order(order::Event::Cancelled { transaction, .. }) => { shift(transaction); });
+    });
+}
+
+/// Sold at 10 %, and the marketplace got nothing of it: quote, order and postings agree with each other.
+#[test]
+fn a_commission_of_nothing_breaks_i15_and_i19() {
+    let nothing = |journal: &mut Vec<Recorded>| {
+        change!(journal, Checkout(checkout::Event::Quoted(quote)) => {
+            quote.lines[0].commission.amount.minor = 0;
+        });
+        in_placed(journal, |placed| {
+            let line = &mut placed.lines[0];
+            let share = std::mem::replace(&mut line.commission.amount.minor, 0);
+            for posting in &mut placed.sale.postings {
+                match posting.account {
+                    Account::Commission => posting.amount.minor += share,
+                    Account::VendorPayable(vendor) if vendor == line.vendor => posting.amount.minor -= share,
+                    _ => {}
+                }
+            }
+        });
+    };
+    breaks_in(placed(2).journal, Invariant::I15, CHK, nothing);
+    breaks_in(placed(2).journal, Invariant::I19, ORD, nothing);
+}
+
+#[test]
+fn a_refund_that_posts_another_amount_breaks_i19() {
+    breaks(Invariant::I19, ORD, |journal| {
+        change!(journal, Order(order::Event::Refunded { transaction, .. }) => {
+            for posting in &mut transaction.postings {
+                posting.amount.minor *= 2;
             }
         });
     });
@@ -439,12 +634,45 @@ fn refunds_that_stand_for_others_and_are_not_the_same_break_i20() {
 
 #[test]
 fn two_replies_to_one_command_break_i24() {
-    let mut verifier = Verifier::new();
-    verifier.reply(CommandId(1), CHK, 3);
-    verifier.reply(CommandId(2), CHK, 4);
-    verifier.reply(CommandId(1), CHK, 5);
-    let report = verifier.finish();
+    let report = replied(&[(1, CHK, Some(3), yes()), (2, CHK, Some(4), yes()), (1, CHK, Some(5), yes())]);
     let [violation] = report.violations.as_slice() else { panic!("{:?}", report.violations) };
     assert_eq!((violation.invariant, violation.stream, violation.seq), (Invariant::I24, CHK, 5));
-    assert_eq!(report.facts[&Invariant::I24], 3);
+}
+
+#[test]
+fn replies_that_the_journal_does_not_bear_out_break_i24() {
+    let total = Money::zero(crate::money::Currency::BRL);
+    let placed = |order| AnyOutcome::Checkout(Ok(checkout::Reply::Placed { order, total }));
+    let nowhere = StreamId::Checkout(CheckoutId(1));
+    let unknown = || AnyOutcome::Checkout(Err(checkout::Rejection::UnknownCheckout));
+    for (holds, stream, seq, outcome) in [
+        (true, CHK, None, yes()),
+        (true, CHK, None, placed(ORDER)),
+        (true, nowhere, None, unknown()),
+        (false, nowhere, None, yes()),
+        (false, nowhere, Some(1), unknown()),
+        (false, CHK, Some(1_000), yes()),
+        (false, CHK, None, placed(OrderId(1))),
+        (false, nowhere, None, AnyOutcome::Checkout(Err(checkout::Rejection::Placed { order: ORDER }))),
+        (false, ORD, None, yes()),
+    ] {
+        let report = replied(&[(1, stream, seq, outcome.clone())]);
+        let named: Vec<_> = report.violations.iter().map(|at| (at.invariant, at.stream)).collect();
+        let wanted = if holds { Vec::new() } else { vec![(Invariant::I24, stream)] };
+        assert_eq!(named.first(), wanted.first(), "{stream} {seq:?} {outcome:?}: {:?}", report.violations);
+    }
+}
+
+fn yes() -> AnyOutcome {
+    AnyOutcome::Checkout(Ok(checkout::Reply::Noted))
+}
+
+/// The history with these replies beside it, which are read first.
+fn replied(replies: &[(u128, StreamId, Option<u64>, AnyOutcome)]) -> Report {
+    let mut verifier = Verifier::new();
+    for (id, stream, seq, outcome) in replies {
+        verifier.reply(CommandId(*id), *stream, *seq, outcome);
+    }
+    history().iter().for_each(|recorded| verifier.event(recorded));
+    verifier.finish()
 }

@@ -54,6 +54,7 @@ pub(super) fn stock_refusals() -> Vec<Rejection> {
         Rejection::NotForSale,
         Rejection::UnknownSku,
         Rejection::InvalidQuantity,
+        Rejection::MovementReused,
         Rejection::OutOfRange,
         Rejection::InvalidDeadline,
         Rejection::UnknownHold,
@@ -211,6 +212,7 @@ fn attempts() {
     }
     for why in [
         AttemptEnded::OutOfStock { lines: vec![1] },
+        AttemptEnded::NotForSale { lines: vec![1] },
         AttemptEnded::HoldsTimedOut,
         AttemptEnded::PaymentFailed { reason: "card_declined".to_owned() },
         AttemptEnded::TimedOut,
