@@ -363,10 +363,13 @@ impl FromStr for StreamId {
     fn from_str(text: &str) -> Result<Self, InvalidId> {
         if let Some(number) = text.strip_prefix("stock-") {
             let shard: u16 = number.parse().map_err(|_| InvalidId)?;
-            if shard >= STOCK_SHARDS || number.len() != 3 {
-                return Err(InvalidId);
-            }
-            return Ok(StreamId::Stock(ShardNo(shard)));
+            let stream = StreamId::Stock(ShardNo(shard));
+            // No second spelling (`+12`, `0012`) of the same shard.
+            return if shard < STOCK_SHARDS && stream.to_string() == text {
+                Ok(stream)
+            } else {
+                Err(InvalidId)
+            };
         }
         match text.get(..4).ok_or(InvalidId)? {
             "chk_" => text.parse().map(StreamId::Checkout),
@@ -469,7 +472,15 @@ mod tests {
         ] {
             assert_eq!(bad.parse::<SkuId>(), Err(InvalidId), "{bad}");
         }
-        for bad in ["stock-17", "stock-0017", "stock-256", "pay_00000000000000000000000000-01", "x"] {
+        for bad in [
+            "stock-17",
+            "stock-0017",
+            "stock-256",
+            "stock-+12",
+            "stock-1 2",
+            "pay_00000000000000000000000000-01",
+            "x",
+        ] {
             assert_eq!(bad.parse::<StreamId>(), Err(InvalidId), "{bad}");
         }
     }

@@ -32,11 +32,13 @@ pub enum Bug {
     CaptureBeforeCommit,
     /// Money that comes after a payment was over is overlooked.
     LateMoneyOverlooked,
+    /// Nobody asks any more for a payment that the provider had never heard of.
+    NeverReachedForgotten,
 }
 
 impl Bug {
     /// All of them.
-    pub const ALL: [Bug; 13] = [
+    pub const ALL: [Bug; 14] = [
         Bug::EarlyRefusal,
         Bug::StaleIncarnation,
         Bug::EarlyView,
@@ -50,6 +52,7 @@ impl Bug {
         Bug::ReleaseBeforeVoid,
         Bug::CaptureBeforeCommit,
         Bug::LateMoneyOverlooked,
+        Bug::NeverReachedForgotten,
     ];
 }
 

@@ -82,6 +82,7 @@ impl Shop {
         // Where everything is tight, whatever takes long comes too late.
         let long = rng.pick(&[500, 2_000, 8_000]);
         let card_ms = rng.range(100, long) as i64;
+        let late_max = rng.pick(&[100, 2_000, 8_000]) * MS;
         Shop {
             goods,
             vendors,
@@ -101,6 +102,8 @@ impl Shop {
                 instant_ms: card_ms,
                 pay_later_ms: rng.range(200, 2 * long) as i64,
                 look_up_every_ms: rng.range(50, 800) as i64,
+                // Longer than the bank and whoever carries the call to it take together.
+                late_money_ms: (late_max / MS) as i64 + 10_000,
             },
             calm_opening: rng.chance(800),
             cards: (0..rng.range(1, 5)).map(|_| draw_card(rng)).collect(),
@@ -108,7 +111,7 @@ impl Shop {
             tries: rng.range(2, 5),
             rows_every: rng.pick(&[50, 200, 1_000]) * MS,
             call_patience: rng.range(20, 500) * MS,
-            late_max: rng.pick(&[100, 2_000, 8_000]) * MS,
+            late_max,
             crash_at_step: rng.pick(&[0, 10, 40, 100]),
             meddling: rng.range(0, 5),
             cancels: rng.pick(&[0, 200, 500]),
@@ -126,11 +129,11 @@ impl Shop {
 fn draw_card(rng: &mut Rng) -> String {
     let method = rng.pick(&["card", "card", "card", "instant", "later"]);
     let verdict = match method {
-        "card" => rng.pick(&["yes", "yes", "yes", "ask", "no", "no_capture", "takes"]),
-        "instant" => rng.pick(&["yes", "yes", "no"]),
+        "card" => rng.pick(&["yes", "yes", "yes", "ask", "no", "no_capture", "takes", "keeps_stray"]),
+        "instant" => rng.pick(&["yes", "yes", "no", "keeps_stray"]),
         _ => rng.pick(&["yes", "yes", "despite_void"]),
     };
-    let delivery = rng.pick(&["plain", "plain", "plain", "silent", "deaf", "late", "twice"]);
+    let delivery = rng.pick(&["plain", "plain", "plain", "silent", "deaf", "late", "late_silent", "twice"]);
     format!("{method}:{verdict}:{delivery}")
 }
 

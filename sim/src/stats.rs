@@ -108,6 +108,8 @@ situations! {
     CartForgotten,
     /// A round of holds found too few units.
     RoundOutOfStock,
+    /// A round of holds met an offer that had been closed since it was quoted.
+    RoundNotForSale,
     /// A round of holds took too long.
     RoundTimedOut,
     /// The bank said no.
@@ -132,12 +134,16 @@ situations! {
     CallRepeated,
     /// The bank had never heard of a payment.
     NeverReached,
+    /// Asked for long enough, the bank had still never heard of it.
+    NeverCame,
     /// The bank would not take what it had reserved.
     CaptureRefused,
     /// Money was let go.
     Voided,
     /// Money came that nobody wanted any more, and went back.
     RefundedByItself,
+    /// The bank declined to give such money back, and was asked again.
+    RefundTriedAgain,
     /// An order was placed.
     Placed,
     /// An operator priced a cart that was sold.

@@ -37,8 +37,13 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let mut snapshots = Snapshots::read(&database).await?;
     let mut damage = beside(&database, &mut verifier).await?;
     let bar = progress::counting("events");
+    let mut partition = None;
     let damaged_events = audit::read(&database, |recorded, _| {
         bar.add(1);
+        // Partitions come one after the other.
+        if let Some(read) = partition.replace(recorded.partition).filter(|read| *read != recorded.partition) {
+            verifier.partition_was_read(read);
+        }
         verifier.event(recorded);
         if let Some(matches) = snapshots.event(recorded) {
             verifier.snapshot(recorded.stream, recorded.seq, matches);
@@ -85,7 +90,7 @@ async fn beside(database: &Database, verifier: &mut Verifier) -> anyhow::Result<
     while let Some(last) = page.last() {
         for row in &page {
             // A reply's row names its stream and no event: a refusal has none.
-            verifier.reply(row.key.id, row.stream, 0);
+            verifier.reply(row.key.id, row.stream, None, &row.outcome);
         }
         page = reader.replies(Some(last)).await?;
     }

@@ -122,6 +122,8 @@ section!(
         attempt_pay_later_ms: Millis = form::millis(SECOND, 60 * DAY),
         /// The first pause between look-ups of an unknown payment.
         look_up_every_ms: Millis = form::millis(100, LOOK_UP_PAUSE_MAX_MS),
+        /// How long money is looked out for that may come after the provider had never heard of it.
+        late_money_ms: Millis = form::millis(SECOND, 60 * DAY),
         /// How long a pay request waits for its result.
         pay_answer_ms: Millis = form::millis(100, MINUTE),
     }
@@ -138,6 +140,7 @@ impl Checkout {
             instant_ms: self.attempt_instant_ms.get(),
             pay_later_ms: self.attempt_pay_later_ms.get(),
             look_up_every_ms: self.look_up_every_ms.get(),
+            late_money_ms: self.late_money_ms.get(),
         }
     }
 }

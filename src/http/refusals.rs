@@ -95,6 +95,7 @@ impl From<order::Rejection> for ApiError {
                     .with("field", "tracking")
             }
             R::UnknownRefund => ApiError::not_found(),
+            R::RefundNotRefused => say(Code::WrongState, "the refund is under way or has gone through"),
             R::Unbalanced => say(Code::Unbalanced, "the order's amounts do not add up: ask the operator"),
         }
     }
@@ -189,6 +190,10 @@ impl From<inventory::Rejection> for ApiError {
         match rejection {
             R::UnknownSku => say(Code::UnknownSku, "units of this offer have never been received"),
             R::InvalidQuantity => invalid_quantity(),
+            R::MovementReused => say(
+                Code::AlreadyExists,
+                "this movement was booked with another quantity or place: give the new one a name of its own",
+            ),
             R::OutOfRange => say(
                 Code::InvalidQuantity,
                 "the count would fall below what is promised to shoppers, or above what one place holds",

@@ -3,11 +3,11 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 use souk_core::ids::{OrderId, VendorId};
-use souk_core::order::{OrderLine, Parcel, RefundStage, Reply, State, VendorOrderSummary, summary};
+use souk_core::order::{OrderLine, Parcel, Refund, RefundStage, Reply, State, VendorOrderSummary, summary};
 
 use crate::store::read::{OrderRow, VendorOrderRow};
 
-use super::wire::{LineState, OrderState};
+use super::wire::{LineState, OrderState, RefundState};
 
 /// An order as its shopper sees it.
 #[derive(Serialize, JsonSchema)]
@@ -134,6 +134,30 @@ pub(super) struct WholeOrder {
     settled: bool,
     /// Whether somebody must look at it.
     flagged: bool,
+    /// What goes back to the shopper, payment by payment.
+    refunds: Vec<RefundOut>,
+}
+
+/// Money on its way back, or back.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Refund")]
+struct RefundOut {
+    /// Its number within the order.
+    number: u32,
+    payment: String,
+    amount_minor: i64,
+    state: RefundState,
+}
+
+impl From<&Refund> for RefundOut {
+    fn from(refund: &Refund) -> Self {
+        RefundOut {
+            number: refund.part.refund.n,
+            payment: refund.part.payment.to_string(),
+            amount_minor: refund.part.amount.minor,
+            state: refund.stage.into(),
+        }
+    }
 }
 
 impl WholeOrder {
@@ -151,6 +175,7 @@ impl WholeOrder {
             assisted: placed.assisted,
             settled: state.asks.is_empty() && !pending,
             flagged: summary(state)?.flagged,
+            refunds: state.refunds.values().map(RefundOut::from).collect(),
         })
     }
 }
@@ -276,6 +301,9 @@ pub(super) struct OrderChanged {
     /// What goes back because of it.
     #[serde(skip_serializing_if = "Option::is_none")]
     refunded_minor: Option<i64>,
+    /// The refund that stands for the one that was refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refund: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     currency: Option<String>,
 }
@@ -296,6 +324,7 @@ pub(super) fn changed(id: OrderId, reply: &Reply) -> OrderChanged {
             currency: Some(refunded.currency.to_string()),
             ..now(Some(OrderState::Cancelled))
         },
+        Reply::RefundRetried { refund } => OrderChanged { refund: Some(refund.n), ..now(None) },
         // Said between machines only.
         Reply::Noted => now(None),
     }

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use souk_core::checkout::{PayingStep, Step};
-use souk_core::order::{CancelReason, LineStage, Status as OrderStatus};
+use souk_core::order::{CancelReason, LineStage, RefundStage, Status as OrderStatus};
 use souk_core::product::{Condition, Status as ProductStatus};
 use souk_core::vendor::Status as VendorStatus;
 
@@ -76,6 +76,13 @@ states! {
         Delivered = "delivered",
         Cancelled = "cancelled",
     }
+    /// How far a refund is.
+    RefundState {
+        Pending = "pending",
+        Done = "done",
+        Refused = "refused",
+        Replaced = "replaced",
+    }
     /// In which state a thing is sold.
     ConditionWord {
         New = "new",
@@ -140,6 +147,17 @@ impl From<LineStage> for LineState {
             LineStage::Shipped(_) => LineState::Shipped,
             LineStage::Delivered(_) => LineState::Delivered,
             LineStage::Cancelled => LineState::Cancelled,
+        }
+    }
+}
+
+impl From<RefundStage> for RefundState {
+    fn from(stage: RefundStage) -> Self {
+        match stage {
+            RefundStage::Pending => RefundState::Pending,
+            RefundStage::Done => RefundState::Done,
+            RefundStage::Refused => RefundState::Refused,
+            RefundStage::Replaced { .. } => RefundState::Replaced,
         }
     }
 }

@@ -12,13 +12,15 @@ use souk::journal::audit;
 use souk_core::checkout::{self, CartLine, Checkout, Limits, Opening};
 use souk_core::host::Answer;
 use souk_core::ids::{
-    BuyerId, CheckoutId, LocationId, MovementId, ProductId, SkuId, StreamId, SubjectId, VariantId, VendorId,
+    BuyerId, CheckoutId, LocationId, MovementId, OrderId, ProductId, SkuId, StreamId, SubjectId, VariantId,
+    VendorId,
 };
 use souk_core::inventory::{self, Inventory, Movement};
 use souk_core::journal::Origin;
 use souk_core::machine::{CommandId, CommandKey, Outcome};
 use souk_core::market::{LocalizedText, Market, MarketId};
 use souk_core::money::{Currency, Money, Rate};
+use souk_core::order::{self, Order};
 use souk_core::payment::Method;
 use souk_core::product::{self, Condition, Facts, NewOffer, Price, Product, Variant};
 use souk_core::vendor::{self, Application, Commission, LegalEntity, Vendor};
@@ -44,6 +46,7 @@ pub fn limits() -> Limits {
         pay_later_ms: 3_000,
         hold_ttl_ms: 2_000,
         look_up_every_ms: 200,
+        late_money_ms: 2_000,
         ..Limits::default()
     }
 }
@@ -259,11 +262,12 @@ pub async fn comes_to_rest(backend: &Backend, what: &str) -> Report {
 }
 
 /// Every token of the test bank, each with one checkout of its own.
-const TOKENS: [&str; 15] = [
+const TOKENS: [&str; 16] = [
     "card_success",
     "card_declined",
     "card_3ds",
     "card_capture_declined",
+    "card_refund_declined",
     "card_timeout_then_succeeded",
     "card_timeout_lost",
     "card_late_notice",
@@ -308,6 +312,41 @@ async fn every_card(backend: &Backend, close_after: Option<Duration>) {
     assert!(!log.is_empty(), "the bank was called");
     let found = test_bank::audit(&log);
     assert_eq!(found.faults, Vec::new(), "one effect per key");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refund_that_the_bank_declines_is_flagged_and_made_when_a_person_says_so() {
+    let backend = Backend::sqlite();
+    let shop = open(&backend).await;
+    stock_the_shop(&shop.node).await;
+    let checkout = CheckoutId(2_000);
+    let command = with_token(fill(&shop.node, checkout).await, "card_refund_declined");
+    let told = pay(&shop.node, checkout, command).await.expect("no panic");
+    assert!(matches!(told, Some(Answer::Fresh(Ok(checkout::Reply::Placed { .. })))), "{told:?}");
+    let order = StreamId::Order(OrderId(checkout.0));
+    let (by, scope, reason) =
+        (order::Actor::Buyer, order::Scope::Order, order::CancelReason::BuyerChangedMind);
+    give::<Order>(&shop.node, order, order::Command::Cancel { by, scope, reason }).await.expect("cancelled");
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let (state, _) = shop.node.handle::<Order>().read(order, PATIENCE).await.expect("read");
+        if !state.flags.is_empty() {
+            break;
+        }
+        assert!(Instant::now() < deadline, "never flagged: {state:?}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let found = report(&backend).await;
+    assert_eq!((found.violations.len(), found.pending.len()), (0, 1), "{found:?}");
+    let retry = order::Command::RetryRefund { by: order::Actor::Operator, refund: 1 };
+    give::<Order>(&shop.node, order, retry).await.expect("tried again");
+    comes_to_rest(&backend, "declined and tried again").await;
+    shop.close().await;
+    let log = test_bank::read(&backend.data_dir().join(LOG_FILE)).expect("the bank's log");
+    let found = test_bank::audit(&log);
+    assert_eq!(found.faults, Vec::new(), "one effect per key");
+    let totals = found.totals.values().next().expect("one payment");
+    assert_eq!(totals.refunded, totals.captured, "all of it is back, once");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -203,6 +203,11 @@ pub enum AttemptEnded {
         /// Their numbers.
         lines: Vec<u32>,
     },
+    /// These lines are not sold any more, although they were when they were quoted: the quote is over, too.
+    NotForSale {
+        /// Their numbers.
+        lines: Vec<u32>,
+    },
     /// Not all shards answered in time.
     HoldsTimedOut,
     /// The provider said no.

@@ -241,10 +241,14 @@ impl State {
         let next = match why {
             AttemptEnded::Abandoned => Stage::Expired,
             AttemptEnded::CommitRefused => Stage::Failed,
+            AttemptEnded::NotForSale { .. } => Stage::Cart,
             _ => Stage::Quoted,
         };
+        if next == Stage::Cart {
+            self.quote = None;
+        }
         let Stage::Paying(attempt) = std::mem::replace(&mut self.stage, next) else { return };
-        for (n, hold) in (0..).zip(&attempt.holds) {
+        for (n, hold) in numbers().zip(&attempt.holds) {
             let request = inventory::Request::Undo { hold: hold.hold, deadline: attempt.deadline };
             self.ask(meta, n, StreamId::Stock(hold.sku.shard()), AskRequest::Stock(request));
         }
@@ -264,7 +268,7 @@ impl State {
 
     fn ask_products(&mut self, meta: EventMeta) {
         let Some(market) = self.opening.as_ref().map(|opening| opening.market.id.clone()) else { return };
-        for (n, line) in (0..).zip(self.lines.clone()) {
+        for (n, line) in numbers().zip(self.lines.clone()) {
             let request = product::Request::Offer { sku: line.sku, market: market.clone() };
             self.ask(meta, n, StreamId::Product(line.product), AskRequest::Product(request));
         }
@@ -282,7 +286,7 @@ impl State {
     fn ask_holds(&mut self, meta: EventMeta, holds: &[HoldAsked], deadline: Timestamp) {
         let Stage::Paying(attempt) = &self.stage else { return };
         let pin = Some(attempt.payment);
-        for (n, hold) in (0..).zip(holds) {
+        for (n, hold) in numbers().zip(holds) {
             let (sku, quantity) = (hold.sku, hold.quantity);
             let request = inventory::Request::Hold { hold: hold.hold, sku, quantity, deadline, pin };
             self.ask(meta, n, StreamId::Stock(sku.shard()), AskRequest::Stock(request));
@@ -292,7 +296,7 @@ impl State {
     fn ask_commits(&mut self, meta: EventMeta) {
         let Stage::Paying(attempt) = &self.stage else { return };
         let holds: Vec<_> = attempt.holds.iter().map(|hold| (hold.hold, hold.sku)).collect();
-        for (n, (hold, sku)) in (0..).zip(holds) {
+        for (n, (hold, sku)) in numbers().zip(holds) {
             let request = inventory::Request::Commit { hold };
             self.ask(meta, n, StreamId::Stock(sku.shard()), AskRequest::Stock(request));
         }
@@ -308,6 +312,11 @@ impl State {
         let id = AskId { stream: StreamId::Checkout(self.id), seq: meta.seq, n };
         self.asks.insert(Ask { id, to, request });
     }
+}
+
+/// Tells the asks of one event apart. There are fewer than that; a damaged event with more is cut, not a panic.
+fn numbers() -> impl Iterator<Item = u16> {
+    0..=u16::MAX
 }
 
 impl RoundHold {

@@ -88,6 +88,8 @@ pub struct Limits {
     pub pay_later_ms: i64,
     /// The pause between look-ups of a payment at the provider.
     pub look_up_every_ms: i64,
+    /// How long a payment that never reached the provider is asked about all the same.
+    pub late_money_ms: i64,
 }
 
 impl Limits {
@@ -113,6 +115,7 @@ impl Default for Limits {
             instant_ms: 15 * MINUTE,
             pay_later_ms: 4 * DAY,
             look_up_every_ms: 30 * 1000,
+            late_money_ms: 3 * DAY,
         }
     }
 }

@@ -31,15 +31,19 @@ pub(super) fn moved(state: &State, payment: PaymentId, news: &News, asked: u64) 
             // The ask to capture, or to void, is the answer.
             _ => Decision::unchanged(Reply::Waiting),
         }),
-        News::ActionNeeded { url } => Ok(match attempt.step {
-            PayStep::Authorising => {
+        News::ActionNeeded { url } => Ok(match &attempt.step {
+            PayStep::ActionNeeded { url: known } if known == url => Decision::unchanged(noted()),
+            PayStep::Authorising | PayStep::ActionNeeded { .. } => {
                 let event = Event::ActionNeeded { asked, url: url.clone() };
                 happened(state, event, noted(), Ok(Reply::ActionNeeded { payment }))
             }
             _ => Decision::unchanged(noted()),
         }),
-        News::AwaitingPayment { reference } => Ok(match attempt.step {
-            PayStep::Authorising | PayStep::ActionNeeded { .. } => {
+        News::AwaitingPayment { reference } => Ok(match &attempt.step {
+            PayStep::AwaitingPayment { reference: known } if known == reference => {
+                Decision::unchanged(noted())
+            }
+            PayStep::Authorising | PayStep::ActionNeeded { .. } | PayStep::AwaitingPayment { .. } => {
                 let event = Event::AwaitingPayment { asked, reference: reference.clone() };
                 happened(state, event, noted(), Ok(Reply::AwaitingPayment { payment }))
             }

@@ -53,6 +53,7 @@ pub(super) fn pay(state: &State, quote: QuoteId, total: Money, method: &Method, 
 pub(super) fn ended(state: &State, why: AttemptEnded, reply: Reply) -> Decision<Checkout> {
     let told = match &why {
         AttemptEnded::OutOfStock { lines } => Rejection::OutOfStock { lines: named(lines) },
+        AttemptEnded::NotForSale { lines } => Rejection::NotForSale { lines: named(lines) },
         AttemptEnded::HoldsTimedOut => Rejection::NoAnswer,
         AttemptEnded::PaymentFailed { reason } => Rejection::PaymentFailed { reason: reason.clone() },
         AttemptEnded::TimedOut => Rejection::TimedOut,
@@ -90,8 +91,15 @@ pub(super) fn held(state: &State, ask: AskId, hold: HoldId, answer: &AskAnswer, 
     }
 }
 
-/// Only a hold that came too late is nobody's lack of stock.
+/// What is not sold can be paid by no second try of the same quote; a hold that came too late is nobody's lack of
+/// stock.
 fn round_refused(refused: &[(u32, inventory::Rejection)]) -> AttemptEnded {
+    use inventory::Rejection::{NotForSale, UnknownSku};
+    let closed = refused.iter().filter(|(_, why)| matches!(why, NotForSale | UnknownSku));
+    let closed: Vec<u32> = closed.map(|(line, _)| *line).collect();
+    if !closed.is_empty() {
+        return AttemptEnded::NotForSale { lines: closed };
+    }
     let late = |why: &inventory::Rejection| matches!(why, inventory::Rejection::InvalidDeadline);
     let lines: Vec<u32> = refused.iter().filter(|(_, why)| !late(why)).map(|(line, _)| *line).collect();
     if lines.is_empty() { AttemptEnded::HoldsTimedOut } else { AttemptEnded::OutOfStock { lines } }
@@ -112,7 +120,11 @@ fn taken(
         payment: attempt.payment,
         amount: quote.total,
         method: attempt.method.clone(),
-        limits: payment::Limits { attempt_until: until, look_up_every_ms: opening.limits.look_up_every_ms },
+        limits: payment::Limits {
+            attempt_until: until,
+            look_up_every_ms: opening.limits.look_up_every_ms,
+            late_money_ms: opening.limits.late_money_ms,
+        },
     };
     let event = Event::HoldsTaken { ask, hold, location, check: Check::Allowed, until };
     let mut decision = Decision::of(vec![event], Reply::Noted);

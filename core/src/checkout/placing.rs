@@ -59,11 +59,13 @@ fn order_line(line: &QuoteLine, attempt: &Attempt) -> Option<OrderLine> {
         variant: Some(line.variant),
         vendor: line.vendor,
         quantity: line.quantity,
+        list_price: line.list_price,
         unit_price: line.unit_price,
         discounts: line.discounts.clone(),
         taxes: line.taxes.clone(),
         shipping: line.shipping,
         commission: line.commission.clone(),
+        seller_of_record: line.seller_of_record,
         hold: LineHold { id: hold.hold, shard: line.sku.shard(), location: hold.location()? },
     })
 }

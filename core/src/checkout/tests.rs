@@ -41,6 +41,7 @@ pub(super) fn limits() -> Limits {
         instant_ms: 30_000,
         pay_later_ms: 200_000,
         look_up_every_ms: 1_000,
+        late_money_ms: 300_000,
     }
 }
 

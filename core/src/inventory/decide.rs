@@ -6,8 +6,8 @@ use crate::planted::{self, Bug};
 use crate::time::Timestamp;
 
 use super::{
-    Command, EndedHold, Event, HOLD_TTL_MAX_MS, Hold, HoldState, Inventory, Movement, ON_HAND_MAX,
-    QUANTITY_MAX, Rejection, Reply, Request, Sku, SkuRequest, State,
+    Command, EndedHold, Event, HOLD_TTL_MAX_MS, Hold, HoldState, Inventory, Moved, MovedAs, Movement,
+    ON_HAND_MAX, QUANTITY_MAX, Rejection, Reply, Request, Sku, SkuRequest, State,
 };
 
 type Decided = Result<Decision<Inventory>, Rejection>;
@@ -25,12 +25,13 @@ pub(super) fn expired(state: &State, now: Timestamp) -> Vec<Event> {
 pub(super) fn decide(state: &State, command: &Command, ctx: &Ctx) -> Decided {
     match command {
         Command::Sku { asked, request } => about_sku(state, *asked, request, ctx),
-        Command::Receive(movement) => arrive(state, movement, Event::Received, ctx),
-        Command::Restock(movement) => arrive(state, movement, Event::Restocked, ctx),
+        Command::Receive(movement) => arrive(state, movement, (MovedAs::Received, Event::Received), ctx),
+        Command::Restock(movement) => arrive(state, movement, (MovedAs::Restocked, Event::Restocked), ctx),
         Command::Adjust { movement, sku, location, delta } => {
             let known = state.skus.get(sku).ok_or(Rejection::UnknownSku)?;
-            if known.movements.contains(movement) {
-                return Ok(Decision::unchanged(stock(known.available())));
+            let moved = Moved { how: MovedAs::Adjusted, location: *location, delta: *delta };
+            if let Some(before) = known.movements.get(movement) {
+                return same_movement(*before, moved, known.available());
             }
             if *delta == 0 || delta.unsigned_abs() > u64::from(QUANTITY_MAX) {
                 return Err(Rejection::InvalidQuantity);
@@ -70,19 +71,30 @@ fn about_sku(state: &State, asked: u64, request: &SkuRequest, ctx: &Ctx) -> Deci
     Ok(Decision::of(vec![event], reply))
 }
 
+/// The same movement again changes nothing; another one under its name is a mistake of whoever gave the name, and a yes
+/// would lose units.
+fn same_movement(before: Moved, again: Moved, available: i64) -> Decided {
+    if before == again { Ok(Decision::unchanged(stock(available))) } else { Err(Rejection::MovementReused) }
+}
+
 fn stock(available: i64) -> Reply {
     Reply::Stock { available }
 }
 
 /// Units may arrive before the SKU is opened: stock comes in while a product waits for its approval.
-fn arrive(state: &State, movement: &Movement, event: fn(Movement) -> Event, ctx: &Ctx) -> Decided {
+fn arrive(
+    state: &State,
+    movement: &Movement,
+    (how, event): (MovedAs, fn(Movement) -> Event),
+    ctx: &Ctx,
+) -> Decided {
     if StreamId::Stock(movement.sku.shard()) != ctx.stream {
         return Err(Rejection::UnknownSku);
     }
     let known = state.skus.get(&movement.sku);
     let available = known.map_or(0, Sku::available);
-    if known.is_some_and(|known| known.movements.contains(&movement.movement)) {
-        return Ok(Decision::unchanged(stock(available)));
+    if let Some(before) = known.and_then(|known| known.movements.get(&movement.movement)) {
+        return same_movement(*before, Moved::arrived(how, movement), available);
     }
     if movement.quantity == 0 || movement.quantity > QUANTITY_MAX {
         return Err(Rejection::InvalidQuantity);

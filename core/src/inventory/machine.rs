@@ -22,7 +22,7 @@ impl Machine for Inventory {
     type Rejection = Rejection;
     type Published = Published;
 
-    const SNAPSHOT_VERSION: u32 = 3;
+    const SNAPSHOT_VERSION: u32 = 4;
     const SNAPSHOT_EVERY: u64 = 10_000;
 
     fn initial(_: StreamId) -> State {

@@ -18,7 +18,7 @@ use crate::ids::{HoldId, LocationId, MovementId, PaymentId, SkuId};
 use crate::time::Timestamp;
 
 pub use machine::Inventory;
-pub use state::{Ended, EndedHold, Hold, HoldState, Level, Sku, State};
+pub use state::{Ended, EndedHold, Hold, HoldState, Level, Moved, MovedAs, Sku, State};
 
 /// The largest quantity of one command: far above any sale, far below any overflow.
 pub const QUANTITY_MAX: u32 = 1_000_000;
@@ -28,6 +28,10 @@ pub const ON_HAND_MAX: i64 = 1_000_000_000_000;
 pub const HOLD_TTL_MAX_MS: i64 = 24 * 60 * 60 * 1000;
 /// How long a shipped hold is remembered, so that a late undo is refused rather than believed.
 pub const SHIPPED_KEPT_MS: i64 = 30 * 24 * 60 * 60 * 1000;
+
+/// How long a receipt, a restock or an adjustment is remembered by its name: twice as long as a request's name is kept,
+/// so that none is forgotten that a client may still repeat. For ever would be a list that only grows.
+pub const MOVEMENT_KEPT_MS: i64 = 60 * 24 * 60 * 60 * 1000;
 
 /// An order to a shard about one hold, from the checkout (or order) it belongs to.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -334,6 +338,8 @@ pub enum Rejection {
     UnknownSku,
     /// Zero, or above [`QUANTITY_MAX`].
     InvalidQuantity,
+    /// The movement's name was used for another quantity, location or kind of movement.
+    MovementReused,
     /// The count would fall below what is promised, or above [`ON_HAND_MAX`].
     OutOfRange,
     /// The deadline has passed, or is further away than [`HOLD_TTL_MAX_MS`].

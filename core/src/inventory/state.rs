@@ -8,7 +8,7 @@ use crate::ids::{HoldId, LocationId, MovementId, PaymentId, SkuId};
 use crate::machine::EventMeta;
 use crate::time::Timestamp;
 
-use super::{Event, SHIPPED_KEPT_MS};
+use super::{Event, MOVEMENT_KEPT_MS, Movement, SHIPPED_KEPT_MS};
 
 /// A stock shard's state.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
@@ -23,6 +23,8 @@ pub struct State {
     pub ended: BTreeMap<HoldId, Ended>,
     /// The same, by when they may be forgotten.
     pub forget: BTreeSet<(Timestamp, HoldId)>,
+    /// Movements, by when they may be forgotten.
+    pub forget_movements: BTreeSet<(Timestamp, SkuId, MovementId)>,
     /// When the last event happened. However often the shard moves, and whatever its next owner's clock says, time
     /// never goes back behind this; behind a later time that left no event it may.
     pub last_at: Timestamp,
@@ -37,8 +39,37 @@ pub struct Sku {
     pub asked: u64,
     /// Units by location.
     pub levels: BTreeMap<LocationId, Level>,
-    /// Receipts, restocks and adjustments seen; a repeat changes nothing.
-    pub movements: BTreeSet<MovementId>,
+    /// Receipts, restocks and adjustments of late, see [`MOVEMENT_KEPT_MS`]: a repeat changes nothing.
+    pub movements: BTreeMap<MovementId, Moved>,
+}
+
+/// What a movement did, so that another one under its name is known for what it is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Moved {
+    /// What it was.
+    pub how: MovedAs,
+    /// Where.
+    pub location: LocationId,
+    /// By how many units.
+    pub delta: i64,
+}
+
+/// Kinds of movements.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum MovedAs {
+    /// Units arrived from a supplier.
+    Received,
+    /// Units came back into stock.
+    Restocked,
+    /// A count differed.
+    Adjusted,
+}
+
+impl Moved {
+    /// Units that arrive.
+    pub fn arrived(how: MovedAs, movement: &Movement) -> Self {
+        Moved { how, location: movement.location, delta: i64::from(movement.quantity) }
+    }
 }
 
 impl Sku {
@@ -62,7 +93,7 @@ pub struct Level {
 impl Level {
     /// Units nobody has a claim on. Derived, so that it cannot disagree.
     pub fn available(&self) -> i64 {
-        self.on_hand - self.held - self.allocated
+        self.on_hand.saturating_sub(self.held).saturating_sub(self.allocated)
     }
 }
 
@@ -122,6 +153,12 @@ pub enum EndedHold {
     Shipped,
 }
 
+/// Folding cannot fail: what no decision would have let happen, but a damaged journal may hold, stops at the end of what
+/// can be counted.
+fn count(units: &mut i64, delta: i64) {
+    *units = units.saturating_add(delta);
+}
+
 impl State {
     pub(super) fn level(&mut self, sku: SkuId, location: LocationId) -> &mut Level {
         self.skus.entry(sku).or_default().levels.entry(location).or_default()
@@ -133,16 +170,18 @@ impl State {
         match event {
             Event::Opened { sku, asked } => self.set_open(*sku, true, *asked),
             Event::Closed { sku, asked } => self.set_open(*sku, false, *asked),
-            Event::Received(m) | Event::Restocked(m) => {
-                self.level(m.sku, m.location).on_hand += i64::from(m.quantity);
-                self.skus.entry(m.sku).or_default().movements.insert(m.movement);
+            Event::Received(m) => {
+                self.move_units(meta.at, m.sku, m.movement, Moved::arrived(MovedAs::Received, m));
+            }
+            Event::Restocked(m) => {
+                self.move_units(meta.at, m.sku, m.movement, Moved::arrived(MovedAs::Restocked, m));
             }
             Event::Adjusted { movement, sku, location, delta } => {
-                self.level(*sku, *location).on_hand += delta;
-                self.skus.entry(*sku).or_default().movements.insert(*movement);
+                let moved = Moved { how: MovedAs::Adjusted, location: *location, delta: *delta };
+                self.move_units(meta.at, *sku, *movement, moved);
             }
             Event::Held { hold, sku, location, quantity, deadline, pin, asked } => {
-                self.level(*sku, *location).held += i64::from(*quantity);
+                count(&mut self.level(*sku, *location).held, i64::from(*quantity));
                 if pin.is_none() {
                     self.expiries.insert((*deadline, *hold));
                 }
@@ -168,8 +207,8 @@ impl State {
                 self.change(hold, *asked, None, HoldState::Allocated);
                 if let Some(Hold { sku, location, quantity, .. }) = self.holds.get(hold).cloned() {
                     let level = self.level(sku, location);
-                    level.held -= i64::from(quantity);
-                    level.allocated += i64::from(quantity);
+                    count(&mut level.held, -i64::from(quantity));
+                    count(&mut level.allocated, i64::from(quantity));
                 }
             }
             Event::Released { hold } => self.end(hold, EndedHold::Released, meta.at),
@@ -178,6 +217,12 @@ impl State {
             Event::Shipped { hold } => self.end(hold, EndedHold::Shipped, meta.at),
             Event::Barred { hold, until } => self.remember(*hold, EndedHold::Barred, *until, None),
         }
+    }
+
+    fn move_units(&mut self, at: Timestamp, sku: SkuId, movement: MovementId, moved: Moved) {
+        count(&mut self.level(sku, moved.location).on_hand, moved.delta);
+        self.skus.entry(sku).or_default().movements.insert(movement, moved);
+        self.forget_movements.insert((at.plus_millis(MOVEMENT_KEPT_MS), sku, movement));
     }
 
     fn set_open(&mut self, sku: SkuId, open: bool, asked: u64) {
@@ -204,11 +249,11 @@ impl State {
         let quantity = i64::from(hold.quantity);
         let level = self.level(hold.sku, hold.location);
         match how {
-            EndedHold::Released | EndedHold::Expired => level.held -= quantity,
-            EndedHold::Deallocated => level.allocated -= quantity,
+            EndedHold::Released | EndedHold::Expired => count(&mut level.held, -quantity),
+            EndedHold::Deallocated => count(&mut level.allocated, -quantity),
             EndedHold::Shipped => {
-                level.allocated -= quantity;
-                level.on_hand -= quantity;
+                count(&mut level.allocated, -quantity);
+                count(&mut level.on_hand, -quantity);
             }
             EndedHold::Barred => {}
         }
@@ -234,6 +279,14 @@ impl State {
             self.forget.pop_first();
             if self.ended.get(&id).is_some_and(|ended| ended.until == until) {
                 self.ended.remove(&id);
+            }
+        }
+        while let Some((until, sku, movement)) = self.forget_movements.first().copied()
+            && until < at
+        {
+            self.forget_movements.pop_first();
+            if let Some(sku) = self.skus.get_mut(&sku) {
+                sku.movements.remove(&movement);
             }
         }
     }

@@ -30,7 +30,9 @@ pub(super) fn decide(state: &State, command: &Command) -> Decided {
         }
         Command::Deliver { by, parcel } => deliver(state, *by, *parcel),
         Command::Cancel { by, scope, reason } => cancel(state, placed, *by, *scope, *reason),
+        Command::RetryRefund { by, refund } => retry_refund(state, *by, *refund),
         Command::RefundMoved { refund } => refund_moved(state, *refund),
+        Command::RefundFailed { refund } => refund_failed(state, *refund),
         Command::Answered { ask, answer } => answered(state, *ask, answer),
     }
 }
@@ -212,11 +214,12 @@ fn unbalanced(_: MoneyError) -> Rejection {
 
 /// Which payment gives back how much: the first ones first, none more than is left of what it took.
 fn split_refund(state: &State, placed: &PlacedOrder, amount: Money) -> Result<Vec<RefundPart>, Rejection> {
-    let mut n = state.refunds.keys().last().copied().unwrap_or_default();
+    let mut n = last_refund(state);
     let mut left = amount.minor;
     let mut parts = Vec::new();
     for (payment, captured) in &placed.payments {
-        let asked = state.refunds.values().filter(|refund| refund.part.payment == *payment);
+        let asked =
+            state.refunds.values().filter(|refund| refund.part.payment == *payment && refund.counts());
         let asked: i64 = asked.map(|refund| refund.part.amount.minor).sum();
         let share = left.min(captured.minor - asked);
         if share > 0 {
@@ -229,6 +232,33 @@ fn split_refund(state: &State, placed: &PlacedOrder, amount: Money) -> Result<Ve
     if left == 0 { Ok(parts) } else { Err(Rejection::Unbalanced) }
 }
 
+/// The number of the last refund; zero before the first.
+fn last_refund(state: &State) -> u32 {
+    state.refunds.keys().last().copied().unwrap_or_default()
+}
+
+/// What is owed stays owed, and stays as much: the new refund takes the old one's place. Whoever repeats the order
+/// is told what has taken its place already.
+fn retry_refund(state: &State, by: Actor, number: u32) -> Decided {
+    if by != Actor::Operator {
+        return Err(Rejection::NotYours);
+    }
+    let known = state.refunds.get(&number).ok_or(Rejection::UnknownRefund)?;
+    let order = known.part.refund.order;
+    match known.stage {
+        RefundStage::Replaced { by: n } => {
+            Ok(Decision::unchanged(Reply::RefundRetried { refund: RefundId { order, n } }))
+        }
+        RefundStage::Pending | RefundStage::Done => Err(Rejection::RefundNotRefused),
+        RefundStage::Refused => {
+            let refund = RefundId { order, n: last_refund(state) + 1 };
+            let part = RefundPart { refund, ..known.part };
+            let event = Event::RefundRetried { part, replaces: known.part.refund };
+            Ok(Decision::of(vec![event], Reply::RefundRetried { refund }))
+        }
+    }
+}
+
 /// A refund that went through went through, even when the payment had refused it before.
 fn refund_moved(state: &State, id: RefundId) -> Decided {
     let known = state.refunds.get(&id.n).filter(|known| known.part.refund == id);
@@ -237,6 +267,17 @@ fn refund_moved(state: &State, id: RefundId) -> Decided {
         return Ok(Decision::unchanged(Reply::Noted));
     }
     let event = Event::Refunded { refund: id, transaction: ledger::refund(known.part.amount) };
+    Ok(Decision::of(vec![event], Reply::Noted))
+}
+
+/// The provider has said no to it, after the payment had taken it on.
+fn refund_failed(state: &State, id: RefundId) -> Decided {
+    let known = state.refunds.get(&id.n).filter(|known| known.part.refund == id);
+    let known = known.ok_or(Rejection::UnknownRefund)?;
+    if known.stage != RefundStage::Pending {
+        return Ok(Decision::unchanged(Reply::Noted));
+    }
+    let event = Event::RefundRefused { refund: id, why: Some(payment::RefundRefused::Declined) };
     Ok(Decision::of(vec![event], Reply::Noted))
 }
 

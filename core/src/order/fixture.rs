@@ -36,6 +36,7 @@ pub(crate) fn line(number: u32, vendor: VendorId, quantity: u32) -> OrderLine {
         variant: None,
         vendor,
         quantity,
+        list_price: brl(1_000),
         unit_price: brl(1_000),
         discounts: Vec::new(),
         taxes: Vec::new(),
@@ -45,6 +46,7 @@ pub(crate) fn line(number: u32, vendor: VendorId, quantity: u32) -> OrderLine {
             rule: "default".to_owned(),
             amount: brl(100 * i64::from(quantity)),
         },
+        seller_of_record: true,
         hold: LineHold {
             id: HoldId { checkout: CHECKOUT, n: number },
             shard: sku.shard(),

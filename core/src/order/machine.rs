@@ -21,7 +21,7 @@ impl Machine for Order {
     /// Orders are read from projections: nobody watches one live.
     type Published = ();
 
-    const SNAPSHOT_VERSION: u32 = 1;
+    const SNAPSHOT_VERSION: u32 = 2;
     const SNAPSHOT_EVERY: u64 = 200;
 
     fn initial(_: StreamId) -> State {
@@ -71,6 +71,9 @@ impl Machine for Order {
         match &ask.request {
             AskRequest::Order(Request::RefundMoved { refund }) => {
                 Some(Command::RefundMoved { refund: *refund })
+            }
+            AskRequest::Order(Request::RefundFailed { refund }) => {
+                Some(Command::RefundFailed { refund: *refund })
             }
             _ => None,
         }

@@ -41,6 +41,11 @@ pub enum Request {
         /// Which.
         refund: RefundId,
     },
+    /// The provider has declined a refund this order asked for, for good.
+    RefundFailed {
+        /// Which.
+        refund: RefundId,
+    },
 }
 
 /// What an order answers.
@@ -139,8 +144,20 @@ pub enum Command {
         /// Why.
         reason: CancelReason,
     },
+    /// A refund that was refused is to be tried again: for the same debt, under a new name.
+    RetryRefund {
+        /// On whose behalf.
+        by: Actor,
+        /// The number of the one that was refused.
+        refund: u32,
+    },
     /// A refund of this order went through (the payment says so by an ask of its own).
     RefundMoved {
+        /// Which.
+        refund: RefundId,
+    },
+    /// The provider declined a refund of this order (likewise).
+    RefundFailed {
         /// Which.
         refund: RefundId,
     },
@@ -218,6 +235,13 @@ pub enum Event {
         /// Why; `None` when there is no such payment.
         why: Option<RefundRefused>,
     },
+    /// A person has seen to a refund that was refused: its payment is asked for the same amount under a new name.
+    RefundRetried {
+        /// What is asked for now.
+        part: RefundPart,
+        /// Which one it stands for from now on.
+        replaces: RefundId,
+    },
     /// A shard answered what it was asked about a line's hold.
     StockAnswered {
         /// Which ask.
@@ -249,6 +273,11 @@ pub enum Reply {
         lines: Vec<u32>,
         /// What this command sends back to the shopper; nothing for a repeat.
         refunded: Money,
+    },
+    /// A refund that was refused is asked for again, as this one.
+    RefundRetried {
+        /// Which.
+        refund: RefundId,
     },
     /// Seen.
     Noted,
@@ -285,6 +314,8 @@ pub enum Rejection {
     InvalidTracking,
     /// The order has no such refund.
     UnknownRefund,
+    /// The refund is under way or has gone through: there is nothing to try again.
+    RefundNotRefused,
     /// The order's amounts do not add up; a person must look at it.
     Unbalanced,
 }

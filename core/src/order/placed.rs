@@ -54,7 +54,9 @@ pub struct OrderLine {
     pub vendor: VendorId,
     /// How many units, from 1.
     pub quantity: u32,
-    /// The list price of one unit.
+    /// What the product asked for one unit.
+    pub list_price: Money,
+    /// What one unit was sold for: the list price, unless an operator wrote another.
     pub unit_price: Money,
     /// What was taken off the line, each amount positive.
     pub discounts: Vec<Discount>,
@@ -64,6 +66,8 @@ pub struct OrderLine {
     pub shipping: Money,
     /// The marketplace's share, frozen at sale.
     pub commission: Commission,
+    /// Whether the vendor (rather than the marketplace) is the seller of record.
+    pub seller_of_record: bool,
     /// The units themselves.
     pub hold: LineHold,
 }
@@ -112,7 +116,7 @@ impl PlacedOrder {
 }
 
 impl OrderLine {
-    /// What the line costs before shipping and before taxes that come on top: list price times quantity, less
+    /// What the line costs before shipping and before taxes that come on top: unit price times quantity, less
     /// the discounts.
     ///
     /// # Errors

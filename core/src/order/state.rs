@@ -100,8 +100,20 @@ pub enum RefundStage {
     Pending,
     /// The money is back.
     Done,
-    /// The payment refused. The order is flagged.
+    /// The payment or the provider refused. The order is flagged until a person has it tried again.
     Refused,
+    /// It was refused, and this one stands for it now.
+    Replaced {
+        /// Its number.
+        by: u32,
+    },
+}
+
+impl Refund {
+    /// Whether it is part of what the order owes the shopper or has given back.
+    pub fn counts(&self) -> bool {
+        !matches!(self.stage, RefundStage::Replaced { .. })
+    }
 }
 
 /// Something that only a person can put right.
@@ -160,6 +172,13 @@ impl State {
             Event::RefundRefused { refund, why } => {
                 self.move_refund(refund, RefundStage::Refused);
                 self.flags.push(Flag::RefundRefused { refund: *refund, why: *why });
+            }
+            Event::RefundRetried { part, replaces } => {
+                self.move_refund(replaces, RefundStage::Replaced { by: part.refund.n });
+                let answered =
+                    |flag: &Flag| matches!(flag, Flag::RefundRefused { refund, .. } if refund == replaces);
+                self.flags.retain(|flag| !answered(flag));
+                self.ask_refunds(meta, 0, &[*part]);
             }
             Event::StockAnswered { ask, line, refused } => {
                 self.asks.close(ask);
@@ -228,19 +247,20 @@ impl State {
         let stream = StreamId::Order(placed.id());
         let holds: Vec<_> =
             lines.iter().filter_map(|number| placed.line(*number)).map(|line| line.hold).collect();
-        let mut n = 0;
-        for hold in holds {
+        // As many as asks of one event can be; a damaged event with more is cut, not a panic.
+        let mut asked = 0;
+        for (n, hold) in (0..u16::MAX).zip(holds) {
             let id = AskId { stream, seq: meta.seq, n };
             let request = AskRequest::Stock(request(hold.id));
             self.asks.insert(Ask { id, to: StreamId::Stock(hold.shard), request });
-            n += 1;
+            asked = n + 1;
         }
-        n
+        asked
     }
 
     fn ask_refunds(&mut self, meta: EventMeta, first: u16, refunds: &[RefundPart]) {
         let Some(stream) = self.id().map(StreamId::Order) else { return };
-        for (n, part) in (first..).zip(refunds) {
+        for (n, part) in (first..=u16::MAX).zip(refunds) {
             self.refunds.insert(part.refund.n, Refund { part: *part, stage: RefundStage::Pending });
             let id = AskId { stream, seq: meta.seq, n };
             let request = payment::Request::Refund { refund: part.refund, amount: part.amount };

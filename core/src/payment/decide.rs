@@ -22,7 +22,10 @@ pub(super) fn due(state: &State, ctx: &Ctx) -> Due<Payment> {
         return Due::nothing();
     }
     let Some(mut draft) = Draft::of(state, ctx) else { return Due::nothing() };
-    draft.look_up();
+    match draft.state.refunds.iter().find(|refund| refund.is_to_be_retried()).map(|refund| refund.id) {
+        Some(refund) => draft.retry_refund(refund),
+        None => draft.look_up(),
+    }
     Due { events: draft.events, effects: draft.effects, resolves: Vec::new() }
 }
 
@@ -146,10 +149,12 @@ impl Draft {
             }
             CallKind::Capture => Operation::Capture { amount: self.intent.amount },
             CallKind::Void => Operation::Void,
-            CallKind::Refund(n) => match self.state.refunds.iter().find(|refund| refund.id.n == n) {
-                Some(refund) => Operation::Refund { amount: refund.amount },
-                None => return,
-            },
+            CallKind::Refund(n) | CallKind::RefundAgain(n, _) => {
+                match self.state.refunds.iter().find(|refund| refund.id.n == n) {
+                    Some(refund) => Operation::Refund { amount: refund.amount },
+                    None => return,
+                }
+            }
         };
         self.send(kind.key(self.intent.payment), operation);
     }
@@ -163,7 +168,7 @@ impl Draft {
     pub fn repeat(&mut self, kind: CallKind) {
         self.happen(Event::CallRepeated { key: kind.key(self.intent.payment) });
         match kind {
-            CallKind::Refund(n) if planted::is(Bug::RefundKeyRegenerated) => {
+            CallKind::Refund(n) | CallKind::RefundAgain(n, _) if planted::is(Bug::RefundKeyRegenerated) => {
                 let refund = self.state.refunds.iter().find(|refund| refund.id.n == n);
                 let Some(amount) = refund.map(|refund| refund.amount) else { return };
                 let key = format!("{}-{}", kind.key(self.intent.payment), self.ctx.next_seq);
@@ -197,18 +202,26 @@ impl Draft {
         self.call(kind);
     }
 
+    /// The provider answers for ever under a key as it did first, so another try needs another key.
+    fn retry_refund(&mut self, refund: RefundId) {
+        let Some(known) = self.state.refund(refund) else { return };
+        let kind = CallKind::RefundAgain(refund.n, known.tries.saturating_add(1));
+        self.happen(Event::RefundRetried { refund, key: kind.key(self.intent.payment) });
+        self.call(kind);
+    }
+
     /// Asks the provider about everything that is open.
     fn look_up(&mut self) {
         let mut kinds = Vec::new();
         let state = &self.state;
         match () {
+            () if state.is_watched() => kinds.push(CallKind::Authorise),
             () if !state.is_unsettled() => {}
             () if state.void.is_some() => kinds.push(CallKind::Void),
             () if state.capture.is_some() => kinds.push(CallKind::Capture),
             () => kinds.push(CallKind::Authorise),
         }
-        let open = state.refunds.iter().filter(|refund| !refund.done);
-        kinds.extend(open.map(|refund| CallKind::Refund(refund.id.n)));
+        kinds.extend(state.refunds.iter().filter(|refund| refund.is_open()).map(super::Refund::kind));
         let keys: Vec<String> = kinds.iter().map(|kind| kind.key(self.intent.payment)).collect();
         self.happen(Event::LookUpStarted { keys: keys.clone() });
         for key in keys {

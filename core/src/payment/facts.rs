@@ -57,7 +57,7 @@ fn about<'a>(draft: &Draft, has_effect: bool, key: &'a str) -> About<'a> {
         None => (key, false),
     };
     let main = [CallKind::Authorise, CallKind::Capture, CallKind::Void];
-    let refunds = draft.state.refunds.iter().map(|refund| CallKind::Refund(refund.id.n));
+    let refunds = draft.state.refunds.iter().map(super::Refund::kind);
     let kind = main.into_iter().chain(refunds).find(|kind| kind.key(draft.intent.payment) == key);
     About { key, kind, look_up, outcome: has_effect && !look_up }
 }
@@ -67,7 +67,10 @@ fn stands(draft: &mut Draft, about: About, standing: Standing) {
     if planted::is(Bug::LateMoneyOverlooked) && standing == Standing::Captured && draft.state.is_over() {
         return;
     }
-    if standing.is_further_than(&draft.state.standing) {
+    let same = standing.is_as_far_as(&draft.state.standing);
+    // Of two addresses the one that the provider gave when it was asked last; a notice may be of long ago.
+    let renewed = (about.look_up || about.outcome) && standing.renews(&draft.state.standing);
+    if renewed || standing.is_further_than(&draft.state.standing) {
         draft.happen(match standing {
             Standing::ActionNeeded { url } => Event::ActionNeeded { url },
             Standing::AwaitingPayment { reference } => Event::AwaitingPayment { reference },
@@ -78,7 +81,8 @@ fn stands(draft: &mut Draft, about: About, standing: Standing) {
             Standing::Unknown => return,
         });
         draft.let_go();
-    } else if about.look_up && standing == draft.state.standing && draft.state.is_unsettled() {
+    }
+    if about.look_up && same && draft.state.is_unsettled() {
         stands_still(draft);
     }
 }
@@ -109,17 +113,25 @@ fn failed(draft: &mut Draft, about: About, reason: String) {
         }
         // Why it cannot be let go, only the provider knows: it may have been taken. The look-up tells.
         Some(CallKind::Void) => {}
-        // A refund is owed until it has gone through.
-        Some(kind @ CallKind::Refund(_)) => not_refunded(draft, about, kind),
+        Some(kind @ (CallKind::Refund(_) | CallKind::RefundAgain(..))) => refund_failed(draft, kind, reason),
         Some(CallKind::Authorise) | None => stands(draft, about, Standing::Failed { reason }),
     }
 }
 
 fn refunded(draft: &mut Draft, key: &str) {
     let payment = draft.intent.payment;
-    let open = |refund: &&super::Refund| !refund.done && CallKind::Refund(refund.id.n).key(payment) == key;
-    if let Some(refund) = draft.state.refunds.iter().find(open).map(|refund| refund.id) {
+    // Also one that was declined: money that went back went back.
+    let owed = |refund: &&super::Refund| !refund.done && refund.was_called(payment, key);
+    if let Some(refund) = draft.state.refunds.iter().find(owed).map(|refund| refund.id) {
         draft.happen(Event::Refunded { refund });
+    }
+}
+
+/// The provider will not give it back: whoever asked for it is told, for only another refund can help.
+fn refund_failed(draft: &mut Draft, kind: CallKind, reason: String) {
+    let open = |refund: &&super::Refund| refund.is_open() && refund.kind() == kind;
+    if let Some(refund) = draft.state.refunds.iter().find(open).map(|refund| refund.id) {
+        draft.happen(Event::RefundFailed { refund, reason });
     }
 }
 
@@ -131,6 +143,9 @@ fn nothing(draft: &mut Draft, about: About) {
     match about.kind {
         Some(CallKind::Authorise) => {
             let state = &draft.state;
+            if state.is_watched() && state.late_until.is_some_and(|until| until <= draft.ctx.now) {
+                return draft.happen(Event::NeverCame);
+            }
             // While the call may be under way, "never heard of it" means nothing.
             if state.standing != Standing::Unknown || !state.authorise.unknown || state.never_reached {
                 return;
@@ -141,15 +156,15 @@ fn nothing(draft: &mut Draft, about: About) {
                 draft.repeat(CallKind::Authorise);
             }
         }
-        Some(kind @ CallKind::Refund(_)) => not_refunded(draft, about, kind),
+        Some(kind @ (CallKind::Refund(_) | CallKind::RefundAgain(..))) => not_refunded(draft, about, kind),
         Some(CallKind::Capture | CallKind::Void) | None => {}
     }
 }
 
 fn not_refunded(draft: &mut Draft, about: About, kind: CallKind) {
     let unknown = draft.state.call(about.key).is_some_and(|call| call.unknown);
-    let done = draft.state.refunds.iter().any(|refund| refund.done && CallKind::Refund(refund.id.n) == kind);
-    if about.look_up && unknown && !done {
+    let open = draft.state.refunds.iter().any(|refund| refund.is_open() && refund.kind() == kind);
+    if about.look_up && unknown && open {
         draft.repeat(kind);
     }
 }
@@ -162,7 +177,9 @@ fn ended_open(draft: &mut Draft, about: About) {
         CallKind::Authorise => state.standing == Standing::Unknown && state.is_unsettled(),
         CallKind::Capture => state.is_unsettled() && state.capture_refused.is_none(),
         CallKind::Void => state.is_unsettled(),
-        CallKind::Refund(n) => state.refunds.iter().any(|refund| refund.id.n == n && !refund.done),
+        CallKind::Refund(_) | CallKind::RefundAgain(..) => {
+            state.refunds.iter().any(|refund| refund.kind() == kind && refund.is_open())
+        }
     };
     if open && state.call(about.key).is_some_and(|call| !call.unknown) {
         draft.happen(Event::OutcomeUnknown { key: about.key.to_owned() });

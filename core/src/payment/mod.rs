@@ -34,6 +34,12 @@ pub const PROVIDER_TEXT_MAX: usize = 64;
 pub const PROVIDER_URL_MAX: usize = 2_048;
 /// The longest pause between look-ups; it doubles from [`Limits::look_up_every_ms`].
 pub const LOOK_UP_PAUSE_MAX_MS: i64 = 60 * 60 * 1000;
+/// The same while only a call that was believed lost is watched for: nobody waits for its outcome.
+pub const LATE_LOOK_UP_PAUSE_MAX_MS: i64 = 6 * 60 * 60 * 1000;
+
+/// How often a refund that no order asked for is tried: with the pauses between look-ups, for most of a day. Then it
+/// is a person's turn.
+pub const OWN_REFUND_TRIES_MAX: u32 = 24;
 
 /// How the shopper wants to pay.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -106,6 +112,8 @@ pub enum RefundRefused {
     Mismatch,
     /// Not a positive amount of the payment's currency.
     InvalidAmount,
+    /// The provider said no, for good: the same refund asked for again would be told the same.
+    Declined,
 }
 
 /// What has become of a payment, as its checkout needs to know it.
@@ -220,6 +228,9 @@ pub struct Limits {
     pub attempt_until: Timestamp,
     /// The pause between look-ups of an unknown outcome.
     pub look_up_every_ms: i64,
+    /// How long the provider is asked on after it had never heard of the payment: the call may lie in a queue of
+    /// its own and take the money after all, and the notice of that may be lost.
+    pub late_money_ms: i64,
 }
 
 /// An order to a payment.
@@ -308,8 +319,11 @@ pub enum Event {
     },
     /// It was let go.
     Voided,
-    /// The provider has never heard of the payment, and nobody will call again: nothing is reserved.
+    /// The provider has never heard of the payment, and nobody will call again: nothing is reserved. It is asked on
+    /// for a while ([`Limits::late_money_ms`]): what was sent may still arrive.
     NeverReached,
+    /// Asked for long enough, the provider has still never heard of it: nobody asks any more.
+    NeverCame,
     /// A call ended without an answer (or, for a void or a refund, with a no): only a look-up can tell.
     OutcomeUnknown {
         /// The call's key.
@@ -338,6 +352,21 @@ pub enum Event {
     Refunded {
         /// Which.
         refund: RefundId,
+    },
+    /// The provider will not give this back, for good: repeated under its key it would be told the same. Its amount
+    /// can be given back by another refund.
+    RefundFailed {
+        /// Which.
+        refund: RefundId,
+        /// The provider's code.
+        reason: String,
+    },
+    /// A refund that this payment makes by itself had failed and is tried once more, under a key of its own.
+    RefundRetried {
+        /// Which.
+        refund: RefundId,
+        /// The new call's key.
+        key: String,
     },
     /// One of this payment's own asks was answered and needs nothing more.
     Told {

@@ -18,6 +18,7 @@ pub(super) fn refund(mut draft: Draft, id: RefundId, amount: Money) -> Result<De
         let reply = match known.done {
             _ if known.amount != amount => refused(RefundRefused::Mismatch),
             true => Reply::Answer(Answer::Refunded { refund: id }),
+            false if known.failed.is_some() => refused(RefundRefused::Declined),
             false => Reply::Waiting,
         };
         return draft.finish(reply);

@@ -6,10 +6,14 @@ use crate::ask::{Ask, AskId, AskRequest, OpenAsks};
 use crate::ids::{PaymentId, StreamId};
 use crate::machine::EventMeta;
 use crate::money::Money;
+use crate::planted::{self, Bug};
 use crate::time::Timestamp;
 use crate::{checkout, order};
 
-use super::{Event, LOOK_UP_PAUSE_MAX_MS, Limits, Method, News, RefundId};
+use super::{
+    Event, LATE_LOOK_UP_PAUSE_MAX_MS, LOOK_UP_PAUSE_MAX_MS, Limits, Method, News, OWN_REFUND_TRIES_MAX,
+    RefundId,
+};
 
 /// What the checkout wants paid: fixed from the first event on.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -57,8 +61,18 @@ pub enum Standing {
 impl Standing {
     /// Whether hearing this changes anything. A second no does not: the code of the first one stands.
     pub(super) fn is_further_than(&self, known: &Standing) -> bool {
-        let both_no = matches!((self, known), (Standing::Failed { .. }, Standing::Failed { .. }));
-        self > known && !both_no
+        !self.is_as_far_as(known) && self > known
+    }
+
+    /// Whether both are the same step, whatever address or reference goes with it.
+    pub(super) fn is_as_far_as(&self, known: &Standing) -> bool {
+        std::mem::discriminant(self) == std::mem::discriminant(known)
+    }
+
+    /// Whether this tells a new address or reference of the step that is known.
+    pub(super) fn renews(&self, known: &Standing) -> bool {
+        let open = matches!(self, Standing::ActionNeeded { .. } | Standing::AwaitingPayment { .. });
+        open && self.is_as_far_as(known) && self != known
     }
 }
 
@@ -73,6 +87,8 @@ pub enum CallKind {
     Void,
     /// Give back.
     Refund(u32),
+    /// Give back after all what the provider had declined to: which refund, and which try, from 2.
+    RefundAgain(u32, u32),
 }
 
 impl CallKind {
@@ -84,6 +100,7 @@ impl CallKind {
             CallKind::Capture => format!("{payment}/capture"),
             CallKind::Void => format!("{payment}/void"),
             CallKind::Refund(n) => format!("{payment}/refund-{n}"),
+            CallKind::RefundAgain(n, attempt) => format!("{payment}/refund-{n}-{attempt}"),
         }
     }
 }
@@ -102,10 +119,45 @@ pub struct Refund {
     pub id: RefundId,
     /// How much.
     pub amount: Money,
-    /// The call.
+    /// The latest call.
     pub call: Call,
+    /// How often it was tried.
+    pub tries: u32,
+    /// The provider's code, when it has declined the latest try.
+    pub failed: Option<String>,
     /// Whether it went through.
     pub done: bool,
+}
+
+impl Refund {
+    /// Its latest call.
+    pub fn kind(&self) -> CallKind {
+        call_of(self.id, self.tries)
+    }
+
+    /// Whether it is under way.
+    pub fn is_open(&self) -> bool {
+        !self.done && self.failed.is_none()
+    }
+
+    /// Whether the payment will try it again by itself: only what nobody else could order anew.
+    pub(super) fn is_to_be_retried(&self) -> bool {
+        !self.done && self.failed.is_some() && self.id.n == 0 && self.tries < OWN_REFUND_TRIES_MAX
+    }
+
+    /// Whether one of its calls has this key.
+    pub(super) fn was_called(&self, payment: PaymentId, key: &str) -> bool {
+        (1..=self.tries).any(|attempt| call_of(self.id, attempt).key(payment) == key)
+    }
+
+    /// Whether its amount can be given back by no other refund.
+    fn is_reserved(&self) -> bool {
+        self.done || self.failed.is_none() || self.id.n == 0
+    }
+}
+
+fn call_of(refund: RefundId, attempt: u32) -> CallKind {
+    if attempt <= 1 { CallKind::Refund(refund.n) } else { CallKind::RefundAgain(refund.n, attempt) }
 }
 
 /// A payment's state.
@@ -127,6 +179,9 @@ pub struct State {
     pub void: Option<Call>,
     /// Whether the provider was found never to have heard of the payment.
     pub never_reached: bool,
+    /// Until when it is asked all the same whether the first call has arrived; `None` before it was found so, and
+    /// when that is over.
+    pub late_until: Option<Timestamp>,
     /// Refunds, in the order they were asked for.
     pub refunds: Vec<Refund>,
     /// The highest seq of the checkout's asks.
@@ -179,7 +234,8 @@ impl State {
 
     /// Money that was given back or is on its way back, in minor units.
     pub fn refunded_minor(&self) -> i128 {
-        self.refunds.iter().map(|refund| i128::from(refund.amount.minor)).sum()
+        let reserved = self.refunds.iter().filter(|refund| refund.is_reserved());
+        reserved.map(|refund| i128::from(refund.amount.minor)).sum()
     }
 
     /// The refund of this name.
@@ -202,9 +258,18 @@ impl State {
         }
     }
 
+    /// Whether a call that never reached the provider may still do so.
+    pub(super) fn is_watched(&self) -> bool {
+        self.standing == Standing::Unknown && self.never_reached && self.late_until.is_some()
+    }
+
     /// Whether the provider owes news: while it does, somebody looks up.
     fn waits_for_provider(&self) -> bool {
-        self.is_unsettled() || self.refunds.iter().any(|refund| !refund.done)
+        self.is_unsettled() || self.is_watched() || self.has_refund_to_see_to()
+    }
+
+    pub(super) fn has_refund_to_see_to(&self) -> bool {
+        self.refunds.iter().any(|refund| refund.is_open() || refund.is_to_be_retried())
     }
 
     /// The call of this key, if it was made.
@@ -215,11 +280,7 @@ impl State {
             () if is(CallKind::Authorise) => Some(&self.authorise),
             () if is(CallKind::Capture) => self.capture.as_ref(),
             () if is(CallKind::Void) => self.void.as_ref(),
-            () => self
-                .refunds
-                .iter()
-                .find(|refund| is(CallKind::Refund(refund.id.n)))
-                .map(|refund| &refund.call),
+            () => self.refunds.iter().find(|refund| is(refund.kind())).map(|refund| &refund.call),
         }
     }
 
@@ -230,11 +291,7 @@ impl State {
             () if is(CallKind::Authorise) => Some(&mut self.authorise),
             () if is(CallKind::Capture) => self.capture.as_mut(),
             () if is(CallKind::Void) => self.void.as_mut(),
-            () => self
-                .refunds
-                .iter_mut()
-                .find(|refund| is(CallKind::Refund(refund.id.n)))
-                .map(|refund| &mut refund.call),
+            () => self.refunds.iter_mut().find(|refund| is(refund.kind())).map(|refund| &mut refund.call),
         }
     }
 
@@ -261,12 +318,28 @@ impl State {
                 self.close_moved();
             }
             Event::VoidStarted { .. } => self.void = Some(Call::default()),
-            Event::NeverReached => self.never_reached = true,
+            Event::NeverReached => {
+                self.never_reached = true;
+                let late_ms = self.intent.as_ref().map_or(0, |intent| intent.limits.late_money_ms);
+                if !planted::is(Bug::NeverReachedForgotten) {
+                    self.late_until = Some(meta.at.plus_millis(late_ms));
+                }
+            }
+            Event::NeverCame => self.late_until = None,
             Event::OutcomeUnknown { key } => self.set_unknown(key, true),
             Event::CallRepeated { key } => self.set_unknown(key, false),
             Event::LookUpStarted { .. } => self.look_ups = self.look_ups.saturating_add(1),
             Event::RefundStarted { refund, amount, .. } => self.start_refund(*refund, *amount),
             Event::Refunded { refund } => self.finish_refund(meta, *refund),
+            Event::RefundFailed { refund, reason } => self.fail_refund(meta, *refund, reason),
+            Event::RefundRetried { refund, .. } => {
+                self.look_ups = self.look_ups.saturating_add(1);
+                if let Some(refund) = self.refund_mut(*refund) {
+                    refund.call = Call::default();
+                    refund.failed = None;
+                    refund.tries = refund.tries.saturating_add(1);
+                }
+            }
             Event::Told { ask } => {
                 self.asks.close(ask);
             }
@@ -281,6 +354,7 @@ impl State {
         self.capture_refused = None;
         self.void = None;
         self.never_reached = false;
+        self.late_until = None;
     }
 
     fn set_unknown(&mut self, key: &str, unknown: bool) {
@@ -290,7 +364,7 @@ impl State {
     }
 
     fn start_refund(&mut self, id: RefundId, amount: Money) {
-        self.refunds.push(Refund { id, amount, call: Call::default(), done: false });
+        self.refunds.push(Refund { id, amount, call: Call::default(), tries: 1, failed: None, done: false });
         // The refund that a payment makes by itself is what its checkout answered.
         if id.n == 0 {
             self.close_moved();
@@ -298,7 +372,7 @@ impl State {
     }
 
     fn finish_refund(&mut self, meta: EventMeta, id: RefundId) {
-        if let Some(refund) = self.refunds.iter_mut().find(|refund| refund.id == id) {
+        if let Some(refund) = self.refund_mut(id) {
             refund.done = true;
         }
         // Nobody asked for the refund that a payment makes by itself, so nobody is told.
@@ -306,6 +380,20 @@ impl State {
             let request = AskRequest::Order(order::Request::RefundMoved { refund: id });
             self.ask(meta, ASK_REFUNDED, StreamId::Order(id.order), request);
         }
+    }
+
+    fn fail_refund(&mut self, meta: EventMeta, id: RefundId, reason: &str) {
+        if let Some(refund) = self.refund_mut(id) {
+            refund.failed = Some(reason.to_owned());
+        }
+        if id.n > 0 {
+            let request = AskRequest::Order(order::Request::RefundFailed { refund: id });
+            self.ask(meta, ASK_REFUNDED, StreamId::Order(id.order), request);
+        }
+    }
+
+    fn refund_mut(&mut self, id: RefundId) -> Option<&mut Refund> {
+        self.refunds.iter_mut().find(|refund| refund.id == id)
     }
 
     /// What the checkout was told before has been overtaken.
@@ -342,11 +430,16 @@ impl State {
             Event::Told { .. } | Event::VoidRequested { .. } if self.look_up_at.is_some() => return,
             // Waiting for the same thing for longer: the pause grows.
             Event::LookUpStarted { .. } | Event::OutcomeUnknown { .. } | Event::CallRepeated { .. } => {}
+            Event::RefundFailed { .. } | Event::RefundRetried { .. } => {}
             _ => self.look_ups = 0,
         }
         let every =
             self.intent.as_ref().map_or(LOOK_UP_PAUSE_MAX_MS, |intent| intent.limits.look_up_every_ms);
+        let longest = if self.is_watched() { LATE_LOOK_UP_PAUSE_MAX_MS } else { LOOK_UP_PAUSE_MAX_MS };
         let pause = every.max(1).saturating_mul(1 << self.look_ups.min(20));
-        self.look_up_at = Some(meta.at.plus_millis(pause.min(LOOK_UP_PAUSE_MAX_MS.max(every))));
+        let next = meta.at.plus_millis(pause.min(longest.max(every)));
+        // The last question comes when the time is over, and again until it is answered.
+        let last = self.late_until.filter(|until| self.is_watched() && *until > meta.at);
+        self.look_up_at = Some(last.map_or(next, |last| next.min(last)));
     }
 }

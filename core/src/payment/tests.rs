@@ -17,6 +17,7 @@ use super::*;
 pub(super) const CHECKOUT: CheckoutId = CheckoutId(77);
 pub(super) const PAYMENT: PaymentId = PaymentId { checkout: CHECKOUT, attempt: 1 };
 pub(super) const EVERY_MS: i64 = 1_000;
+pub(super) const LATE_MS: i64 = 259_200_000;
 pub(super) const UNTIL: Timestamp = Timestamp::from_millis(600_000);
 
 pub(super) fn brl(minor: i64) -> Money {
@@ -51,7 +52,7 @@ impl Run {
             payment: PAYMENT,
             amount: brl(10_000),
             method: Method::Card { token: "tok".to_owned() },
-            limits: Limits { attempt_until: UNTIL, look_up_every_ms: EVERY_MS },
+            limits: Limits { attempt_until: UNTIL, look_up_every_ms: EVERY_MS, late_money_ms: LATE_MS },
         };
         let creation = first(intent);
         let mut run = Run {

@@ -209,7 +209,7 @@ impl State {
             self.asks.close(&id);
         }
         let stream = StreamId::Product(self.id);
-        for (n, sku) in (0..).zip(changed) {
+        for (n, sku) in (0..=u16::MAX).zip(changed) {
             let request =
                 if after.contains(&sku) { SkuRequest::Open { sku } } else { SkuRequest::Close { sku } };
             self.asks.insert(Ask {

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use crate::checkout::{AttemptEnded, Event, HoldAsked, Quote, QuoteLine};
+use crate::checkout::{AttemptEnded, Event, HoldAsked, Quote, QuoteLine, VoidReason};
 use crate::ids::{CheckoutId, HoldId, PaymentId, StreamId};
 use crate::journal::Recorded;
+use crate::market::Market;
 use crate::time::Timestamp;
 
+use super::amounts::Terms;
 use super::payments::Payments;
 use super::{Invariant, PAYMENT_MARGIN_MS, Pending, Report};
 
@@ -36,9 +38,12 @@ pub(super) enum Phase {
 #[derive(Clone, Debug)]
 pub(super) struct Session {
     pub(super) phase: Phase,
+    market: Option<Market>,
     quote: Option<Quote>,
     pub(super) attempts: BTreeMap<PaymentId, Attempt>,
     current: Option<PaymentId>,
+    /// Why the money was last to be let go.
+    voiding: Option<VoidReason>,
     seq: u64,
     deadline: Option<Timestamp>,
 }
@@ -88,7 +93,7 @@ impl Checkouts {
             });
         }
         let from = session.phase;
-        let to = next(from, event);
+        let to = next(from, session.voiding, event);
         report.check(Invariant::I14, to.is_some(), at, || format!("{event:?} while {from:?}"));
         session.phase = to.unwrap_or(from);
         session.seq = recorded.seq;
@@ -110,7 +115,7 @@ impl Checkouts {
 }
 
 /// The edges. `None` is no edge.
-fn next(from: Phase, event: &Event) -> Option<Phase> {
+fn next(from: Phase, voiding: Option<VoidReason>, event: &Event) -> Option<Phase> {
     use Phase::{
         Authorising, Capturing, Cart, Committing, Expired, Failed, Holding, New, Placed, Quoted, Quoting,
         Voiding,
@@ -131,7 +136,11 @@ fn next(from: Phase, event: &Event) -> Option<Phase> {
         Event::ActionNeeded { .. } | Event::AwaitingPayment { .. } => {
             (from == Authorising).then_some(Authorising)
         }
-        Event::CommitAsked { .. } => matches!(from, Authorising | Voiding).then_some(Committing),
+        // Out of a void only by money that came at the last moment of an attempt that took too long.
+        Event::CommitAsked { captured, .. } => {
+            let late = from == Voiding && *captured && voiding == Some(VoidReason::TimedOut);
+            (from == Authorising || late).then_some(Committing)
+        }
         Event::LineCommitted { .. } => (from == Committing).then_some(from),
         Event::CaptureAsked { .. } => (from == Committing).then_some(Capturing),
         Event::CapturedEarly { .. } => (from == Committing).then_some(from),
@@ -140,6 +149,7 @@ fn next(from: Phase, event: &Event) -> Option<Phase> {
             AttemptEnded::OutOfStock { .. } | AttemptEnded::HoldsTimedOut => {
                 (from == Holding).then_some(Quoted)
             }
+            AttemptEnded::NotForSale { .. } => (from == Holding).then_some(Cart),
             AttemptEnded::Abandoned => matches!(from, Holding | Voiding).then_some(Expired),
             AttemptEnded::PaymentFailed { .. } => paying.then_some(Quoted),
             AttemptEnded::TimedOut => (from == Voiding).then_some(Quoted),
@@ -155,6 +165,8 @@ impl Session {
     fn new() -> Self {
         Session {
             phase: Phase::New,
+            market: None,
+            voiding: None,
             quote: None,
             attempts: BTreeMap::new(),
             current: None,
@@ -185,6 +197,7 @@ impl Session {
     fn note(&mut self, id: CheckoutId, event: &Event, recorded: &Recorded, report: &mut Report) {
         let at = (recorded.stream, recorded.seq);
         match event {
+            Event::Opened(opening) => self.market = Some(opening.market.clone()),
             Event::LineSet(_)
             | Event::Addressed(_)
             | Event::ShippingChosen { .. }
@@ -194,7 +207,7 @@ impl Session {
             }
             Event::QuoteAsked { until, .. } => self.deadline = Some(*until),
             Event::Quoted(quote) => {
-                check_quote(quote, at, report);
+                check_quote(quote, self.market.as_ref(), at, report);
                 self.quote = Some(quote.clone());
                 self.deadline = None;
             }
@@ -233,8 +246,12 @@ impl Session {
                     attempt.captured_early = true;
                 }
             }
-            Event::AttemptEnded { .. } => {
+            Event::VoidAsked { why } => self.voiding = Some(*why),
+            Event::AttemptEnded { why } => {
                 self.deadline = None;
+                if matches!(why, AttemptEnded::NotForSale { .. }) {
+                    self.quote = None;
+                }
                 if let Some(attempt) = self.attempt() {
                     attempt.ended = Some(recorded.at);
                 }
@@ -332,22 +349,43 @@ impl Attempt {
     }
 }
 
-/// What a quote's lines come to, added up here once more: the one amount that may be charged for it.
+/// What a quote's lines come to: the one amount that may be charged for it.
 pub(super) fn total(quote: &Quote) -> i128 {
-    quote.lines.iter().map(line_total).sum()
+    quote.lines.iter().map(|line| Terms::from(line).charged()).sum()
 }
 
-fn line_total(line: &QuoteLine) -> i128 {
-    let list = i128::from(line.unit_price.minor) * i128::from(line.quantity);
-    let off: i128 = line.discounts.iter().map(|discount| i128::from(discount.amount.minor)).sum();
-    let added = line.taxes.iter().filter(|tax| !tax.included);
-    let added: i128 = added.map(|tax| i128::from(tax.amount.minor)).sum();
-    list - off + added + i128::from(line.shipping.minor)
-}
-
-fn check_quote(quote: &Quote, at: (StreamId, u64), report: &mut Report) {
+fn check_quote(quote: &Quote, market: Option<&Market>, at: (StreamId, u64), report: &mut Report) {
     let total = total(quote);
     report.check(Invariant::I15, total == i128::from(quote.total.minor), at, || {
         format!("the quote says {}, its lines come to {total} minor", quote.total)
     });
+    for line in &quote.lines {
+        let terms = Terms::from(line);
+        let fault = terms.fault();
+        report.check(Invariant::I15, fault.is_none(), at, || fault.unwrap_or_default());
+        report.check(Invariant::I15, terms.goods() == i128::from(line.goods.minor), at, || {
+            format!(
+                "line {}: the goods are said to be {}, they are {}",
+                line.number,
+                line.goods,
+                terms.goods()
+            )
+        });
+        let listed = quote.assisted || line.unit_price == line.list_price;
+        report.check(Invariant::I15, listed, at, || {
+            format!(
+                "line {}: {} and no operator wrote it, the list says {}",
+                line.number, line.unit_price, line.list_price
+            )
+        });
+        let rule = market.and_then(|market| market.tax.as_ref());
+        let taxed = line.taxes.len() == usize::from(rule.is_some())
+            && line.taxes.iter().zip(rule).all(|(tax, rule)| {
+                let included = market.is_some_and(|market| market.prices_include_tax);
+                (&tax.jurisdiction, tax.rate, tax.included) == (&rule.jurisdiction, rule.rate, included)
+            });
+        report.check(Invariant::I15, taxed, at, || {
+            format!("line {}: {:?} in {market:?}", line.number, line.taxes)
+        });
+    }
 }

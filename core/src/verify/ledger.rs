@@ -1,13 +1,15 @@
 //! I17 to I19: the books, added up a second time.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::ids::{OrderId, StreamId};
 use crate::journal::Recorded;
 use crate::ledger::{Account, Transaction};
 use crate::money::Currency;
-use crate::order::Event;
+use crate::order::{Event, OrderLine};
 
+use super::amounts::Terms;
+use super::orders::Orders;
 use super::payments::Payments;
 use super::{Invariant, Report};
 
@@ -34,14 +36,16 @@ impl Ledger {
         &mut self,
         recorded: &Recorded,
         event: &Event,
-        payments: &Payments,
+        (orders, payments): (&Orders, &Payments),
         report: &mut Report,
     ) {
         let StreamId::Order(order) = recorded.stream else { return };
         let at = (recorded.stream, recorded.seq);
+        let sold = orders.get(&order).map(|sold| &sold.placed);
         let balance = self.orders.entry(order).or_default();
         let transaction = match event {
             Event::Placed(placed) => {
+                check_postings(&owed(&placed.lines), placed.currency, &placed.sale, at, report);
                 for (payment, _) in &placed.payments {
                     // What the payment took, not what the order believes it took.
                     if let Some(amount) = payments.captured(payment) {
@@ -50,13 +54,24 @@ impl Ledger {
                 }
                 &placed.sale
             }
-            Event::Cancelled { refunds, transaction, .. } => {
+            Event::Cancelled { lines, refunds, transaction, .. } => {
+                if let Some(placed) = sold {
+                    let lines = placed.lines.iter().filter(|line| lines.contains(&line.number));
+                    let back = cancelled(&owed(lines));
+                    check_postings(&back, placed.currency, transaction, at, report);
+                }
                 for part in refunds {
                     add(&mut balance.refunded, part.amount.currency, part.amount.minor);
                 }
                 transaction
             }
             Event::Refunded { refund, transaction } => {
+                if let Some((_, amount)) = orders.refund(refund) {
+                    let minor = i128::from(amount.minor);
+                    let back =
+                        BTreeMap::from([(Account::Refunds, -minor), (Account::PaymentClearing, minor)]);
+                    check_postings(&back, amount.currency, transaction, at, report);
+                }
                 if let Some(amount) = payments.refund(refund) {
                     add(&mut balance.back, amount.currency, amount.minor);
                 }
@@ -132,6 +147,55 @@ impl Ledger {
             });
         }
     }
+}
+
+/// What selling these lines owes to whom and takes from the shopper, credits positive: worked out from prices and
+/// frozen rates, line by line.
+fn owed<'a>(lines: impl IntoIterator<Item = &'a OrderLine>) -> BTreeMap<Account, i128> {
+    let mut accounts = BTreeMap::new();
+    for line in lines {
+        let terms = Terms::from(line);
+        terms.owe(&mut accounts);
+        *accounts.entry(Account::PaymentClearing).or_default() -= terms.charged();
+    }
+    accounts
+}
+
+/// The same taken back; the shopper's money is on its way to him instead of here.
+fn cancelled(owed: &BTreeMap<Account, i128>) -> BTreeMap<Account, i128> {
+    let back = |(account, minor): (&Account, &i128)| match account {
+        Account::PaymentClearing => (Account::Refunds, -minor),
+        other => (other.clone(), -minor),
+    };
+    owed.iter().map(back).collect()
+}
+
+/// Account by account: postings that balance may still be somebody else's money.
+fn check_postings(
+    wanted: &BTreeMap<Account, i128>,
+    currency: Currency,
+    transaction: &Transaction,
+    at: (StreamId, u64),
+    report: &mut Report,
+) {
+    let mut posted: BTreeMap<(Account, Currency), i128> = BTreeMap::new();
+    for posting in &transaction.postings {
+        let key = (posting.account.clone(), posting.amount.currency);
+        *posted.entry(key).or_default() -= i128::from(posting.amount.minor);
+    }
+    let wanted = wanted.iter().map(|(account, minor)| ((account.clone(), currency), *minor));
+    let wanted: BTreeMap<_, _> = wanted.filter(|(_, minor)| *minor != 0).collect();
+    posted.retain(|_, minor| *minor != 0);
+    report.check(Invariant::I19, posted == wanted, at, || {
+        let keys: BTreeSet<_> = posted.keys().chain(wanted.keys()).collect();
+        let of = |side: &BTreeMap<_, i128>, key| side.get(key).copied().unwrap_or_default();
+        let wrong = keys.into_iter().filter(|key| of(&posted, key) != of(&wanted, key));
+        let wrong = wrong.map(|key| {
+            let ((account, currency), posted, wanted) = (key, of(&posted, key), of(&wanted, key));
+            format!("{account:?} is posted {posted} {currency} minor instead of {wanted}")
+        });
+        wrong.collect::<Vec<_>>().join("; ")
+    });
 }
 
 fn add(side: &mut BTreeMap<Currency, i128>, currency: Currency, minor: i64) {

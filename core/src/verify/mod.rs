@@ -4,7 +4,9 @@
 //! not be able to hide itself. Invariants of one stream are checked at every prefix, those across streams over
 //! the whole.
 
+mod amounts;
 mod checkouts;
+mod folds;
 mod ledger;
 mod orders;
 mod outside;
@@ -17,7 +19,7 @@ mod streams;
 mod tests;
 mod told;
 
-use crate::any::{AnyEvent, Effect};
+use crate::any::{AnyEvent, AnyOutcome, Effect};
 use crate::ids::{LocationId, Partition, SkuId, StreamId};
 use crate::inventory::Level;
 use crate::journal::{EffectId, Recorded};
@@ -29,8 +31,13 @@ pub use told::Told;
 /// How long after its limit a payment attempt may take to come to an end: the provider is asked again and again,
 /// and may be down.
 pub const PAYMENT_MARGIN_MS: i64 = 15 * 60 * 1000;
+/// How long after the last moment for late money somebody may still ask for it: one of the pauses between look-ups,
+/// and what an answer may take.
+pub const LATE_MONEY_MARGIN_MS: i64 = crate::payment::LATE_LOOK_UP_PAUSE_MAX_MS + PAYMENT_MARGIN_MS;
 /// How long a refund may be under way.
 pub const REFUND_MARGIN_MS: i64 = 24 * 60 * 60 * 1000;
+/// How long a person may take to see to a refund that was refused.
+pub const PERSON_MARGIN_MS: i64 = 7 * 24 * 60 * 60 * 1000;
 /// How long an ask may stay unanswered: ten times the longest pause between its repetitions.
 pub const ASK_MARGIN_MS: i64 = 10 * 60 * 1000;
 
@@ -44,6 +51,7 @@ pub struct Verifier {
     payments: payments::Payments,
     orders: orders::Orders,
     ledger: ledger::Ledger,
+    folds: folds::Folds,
     outside: outside::Outside,
     report: Report,
 }
@@ -59,9 +67,10 @@ impl Verifier {
         let report = &mut self.report;
         report.events += 1;
         self.streams.event(recorded, report);
+        let mut place = None;
         match &recorded.event {
             AnyEvent::Stock(event) => {
-                self.stock.event(recorded, event, report);
+                place = self.stock.event(recorded, event, report);
                 self.placing.stock(recorded, event);
             }
             AnyEvent::Checkout(event) => self.checkouts.event(recorded, event, &self.payments, report),
@@ -73,11 +82,24 @@ impl Verifier {
             AnyEvent::Order(event) => {
                 placing::order(recorded, event, &self.checkouts, report);
                 self.orders.event(recorded, event, &self.payments, report);
-                self.ledger.event(recorded, event, &self.payments, report);
+                self.ledger.event(recorded, event, (&self.orders, &self.payments), report);
             }
             // What they promise is promised to checkouts and shards, and checked there.
             AnyEvent::Vendor(_) | AnyEvent::Product(_) => {}
         }
+        let books = folds::Books {
+            stock: &self.stock,
+            checkouts: &self.checkouts,
+            payments: &self.payments,
+            orders: &self.orders,
+        };
+        self.folds.event(recorded, place, &books, report);
+    }
+
+    /// No more events of this partition will come: the machines' states of its streams are dropped. Whoever reads a
+    /// journal partition by partition needs memory for the states of one.
+    pub fn partition_was_read(&mut self, partition: Partition) {
+        self.folds.forget(partition);
     }
 
     /// Reads a row of the outbox; before or after the events, in any order.
@@ -85,9 +107,9 @@ impl Verifier {
         self.outside.effect(id, effect, &mut self.report);
     }
 
-    /// Reads a stored reply, which belongs to this stream as of this seq.
-    pub fn reply(&mut self, command: CommandId, stream: StreamId, seq: u64) {
-        self.outside.reply(command, (stream, seq), &mut self.report);
+    /// Reads a stored reply of this stream; `seq`: what the stream had come to then, where that is known.
+    pub fn reply(&mut self, command: CommandId, stream: StreamId, seq: Option<u64>, outcome: &AnyOutcome) {
+        self.outside.reply(command, (stream, seq), outcome, &mut self.report);
     }
 
     /// A snapshot was compared with what the stream's events fold to: the caller folds, since it alone knows how
@@ -128,13 +150,13 @@ impl Verifier {
     pub fn finish(mut self) -> Report {
         let report = &mut self.report;
         report.streams = self.streams.count();
-        self.stock.finish(report);
+        self.stock.finish(&self.orders, report);
         self.checkouts.finish(report);
         self.payments.finish(&self.orders, report);
         self.orders.finish(report);
         self.placing.finish(&self.checkouts, &self.orders, report);
         self.ledger.finish(report);
-        self.outside.finish(&self.streams, report);
+        self.outside.finish(&self.streams, &self.orders, report);
         self.report
     }
 }

@@ -2,13 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::ids::{OrderId, ParcelId, PaymentId, StreamId};
+use crate::ids::{OrderId, ParcelId, PaymentId, SkuId, StreamId};
 use crate::journal::Recorded;
 use crate::money::{Currency, Money};
 use crate::order::{Event, OrderLine, PlacedOrder, RefundPart};
 use crate::payment::RefundId;
 use crate::time::Timestamp;
 
+use super::amounts::Terms;
 use super::payments::Payments;
 use super::{ASK_MARGIN_MS, Invariant, Pending, Report};
 
@@ -49,7 +50,16 @@ struct Back {
     part: RefundPart,
     seq: u64,
     at: Timestamp,
-    done: bool,
+    stage: BackStage,
+}
+
+/// How far a refund is, as its order knows.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum BackStage {
+    Pending,
+    Done,
+    Refused,
+    Replaced,
 }
 
 impl Orders {
@@ -66,6 +76,30 @@ impl Orders {
     /// Of which payment an order asked this refund, and how much.
     pub(super) fn refund(&self, id: &RefundId) -> Option<(PaymentId, Money)> {
         self.refunds.get(id).map(|back| (back.part.payment, back.part.amount))
+    }
+
+    /// The order of this id.
+    pub(super) fn get(&self, order: &OrderId) -> Option<&Sold> {
+        self.by_id.get(order)
+    }
+
+    /// The refunds of an order, by their numbers.
+    pub(super) fn backs(&self, order: OrderId) -> impl Iterator<Item = (RefundPart, BackStage)> {
+        let own = RefundId { order, n: 0 }..=RefundId { order, n: u32::MAX };
+        self.refunds.range(own).map(|(_, back)| (back.part, back.stage))
+    }
+
+    /// What was sold and not cancelled, all orders together.
+    pub(super) fn sold(&self) -> BTreeMap<SkuId, i128> {
+        let mut sold: BTreeMap<SkuId, i128> = BTreeMap::new();
+        for order in self.by_id.values() {
+            let stands =
+                |number: &u32| order.lines.get(number).is_some_and(|line| line.stage != Stage::Cancelled);
+            for line in order.placed.lines.iter().filter(|line| stands(&line.number)) {
+                *sold.entry(line.sku).or_default() += i128::from(line.quantity);
+            }
+        }
+        sold
     }
 
     /// Every order.
@@ -125,8 +159,17 @@ impl Orders {
                 self.ask_back(id, refunds, recorded, report);
             }
             Event::Refunded { refund, .. } => self.gone_back(refund, at, payments, report),
-            Event::RefundRefused { refund, why } => {
-                report.check(Invariant::I20, false, at, || format!("{refund:?} is refused: {why:?}"));
+            // Money cannot always go back where it came from: then a person sees to it.
+            Event::RefundRefused { refund, .. } => {
+                self.step_back(refund, BackStage::Pending, BackStage::Refused, recorded, report);
+            }
+            Event::RefundRetried { part, replaces } => {
+                self.step_back(replaces, BackStage::Refused, BackStage::Replaced, recorded, report);
+                let owed = self.refund(replaces);
+                report.check(Invariant::I20, owed == Some((part.payment, part.amount)), at, || {
+                    format!("{part:?} stands for {owed:?}")
+                });
+                self.ask_back(id, &[*part], recorded, report);
             }
             Event::StockAnswered { line, refused: Some(why), .. } => {
                 report
@@ -175,13 +218,15 @@ impl Orders {
                 part.refund.order == id && part.refund.n > 0 && !self.refunds.contains_key(&part.refund);
             report
                 .check(Invariant::I20, fresh, at, || format!("{:?} is asked for a second time", part.refund));
-            let back = Back { part: *part, seq: recorded.seq, at: recorded.at, done: false };
+            let stage = BackStage::Pending;
+            let back = Back { part: *part, seq: recorded.seq, at: recorded.at, stage };
             self.refunds.insert(part.refund, back);
             let Some(sold) = self.by_id.get(&id) else { continue };
             let paid = sold.placed.payments.iter().filter(|(payment, _)| *payment == part.payment);
             let paid: i128 = paid.map(|(_, amount)| i128::from(amount.minor)).sum();
             let own = RefundId { order: id, n: 0 }..=RefundId { order: id, n: u32::MAX };
-            let asked = self.refunds.range(own).filter(|(_, back)| back.part.payment == part.payment);
+            let counts = |back: &Back| back.part.payment == part.payment && back.stage != BackStage::Replaced;
+            let asked = self.refunds.range(own).filter(|(_, back)| counts(back));
             let asked: i128 = asked.map(|(_, back)| i128::from(back.part.amount.minor)).sum();
             report.check(Invariant::I20, asked <= paid, at, || {
                 format!("{asked} minor are to go back of {paid} that {} took", part.payment)
@@ -192,24 +237,50 @@ impl Orders {
     fn gone_back(&mut self, id: &RefundId, at: (StreamId, u64), payments: &Payments, report: &mut Report) {
         let known = self.refunds.get_mut(id);
         let amount = known.as_ref().map(|back| back.part.amount);
-        let once = known.as_ref().is_some_and(|back| !back.done);
+        let once = known.as_ref().is_some_and(|back| back.stage != BackStage::Done);
+        // Two went back for one debt.
+        let owed = known.as_ref().is_none_or(|back| back.stage != BackStage::Replaced);
         if let Some(back) = known {
-            back.done = true;
+            back.stage = BackStage::Done;
         }
+        report.check(Invariant::I20, owed, at, || format!("{id:?} went back, and another one stands for it"));
         let moved = payments.refund(id);
         report.check(Invariant::I20, once && moved == amount, at, || {
             format!("{id:?} of {amount:?} is said to be back, the payment gave back {moved:?}")
         });
     }
 
+    fn step_back(
+        &mut self,
+        id: &RefundId,
+        from: BackStage,
+        to: BackStage,
+        recorded: &Recorded,
+        report: &mut Report,
+    ) {
+        let at = (recorded.stream, recorded.seq);
+        let was = self.refunds.get(id).map(|back| back.stage);
+        report.check(Invariant::I14, was == Some(from), at, || {
+            format!("the refund {id:?} goes from {was:?} to {to:?}")
+        });
+        if let Some(back) = self.refunds.get_mut(id) {
+            (back.stage, back.seq, back.at) = (to, recorded.seq, recorded.at);
+        }
+    }
+
     pub(super) fn finish(&self, report: &mut Report) {
-        for (id, back) in self.refunds.iter().filter(|(_, back)| !back.done) {
+        for (id, back) in &self.refunds {
+            let (margin, what) = match back.stage {
+                BackStage::Done | BackStage::Replaced => continue,
+                BackStage::Pending => (super::REFUND_MARGIN_MS, "is on its way back from"),
+                BackStage::Refused => (super::PERSON_MARGIN_MS, "was refused and waits for a person at"),
+            };
             report.pending.push(Pending {
                 invariant: Invariant::I20,
                 stream: StreamId::Order(id.order),
                 seq: back.seq,
-                deadline: back.at.plus_millis(super::REFUND_MARGIN_MS),
-                what: format!("{} is on its way back from {}", back.part.amount, back.part.payment),
+                deadline: back.at.plus_millis(margin),
+                what: format!("{} {what} {}", back.part.amount, back.part.payment),
             });
         }
     }
@@ -235,13 +306,9 @@ impl Line {
     }
 }
 
-/// What a line costs, added up here once more: goods, shipping, and the taxes that come on top.
-pub(super) fn charged(line: &OrderLine) -> i128 {
-    let list = i128::from(line.unit_price.minor) * i128::from(line.quantity);
-    let off: i128 = line.discounts.iter().map(|discount| i128::from(discount.amount.minor)).sum();
-    let added = line.taxes.iter().filter(|tax| !tax.included);
-    let added: i128 = added.map(|tax| i128::from(tax.amount.minor)).sum();
-    list - off + added + i128::from(line.shipping.minor)
+/// What a line costs.
+fn charged(line: &OrderLine) -> i128 {
+    Terms::from(line).charged()
 }
 
 fn one_currency(placed: &PlacedOrder) -> bool {

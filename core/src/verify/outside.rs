@@ -2,14 +2,24 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::any::Effect;
-use crate::ids::{Partition, ShardNo, StreamId};
+use crate::any::{AnyOutcome, Effect};
+use crate::checkout;
+use crate::ids::{OrderId, Partition, ShardNo, StreamId};
 use crate::journal::{EffectId, Recorded};
 use crate::machine::CommandId;
 use crate::payment::{CallKind, Event, Operation};
 
+use super::orders::Orders;
 use super::streams::Streams;
 use super::{Invariant, Report};
+
+/// What a stored reply says must be there.
+#[derive(Clone, Copy, Debug)]
+struct Presumed {
+    stream: StreamId,
+    seq: u64,
+    order: Option<OrderId>,
+}
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct Outside {
@@ -18,6 +28,8 @@ pub(super) struct Outside {
     effects: BTreeSet<EffectId>,
     calls: Vec<(EffectId, String)>,
     replies: BTreeSet<CommandId>,
+    /// What replies presuppose: a stream that has come so far, and an order.
+    presumed: Vec<Presumed>,
     cursors: Vec<(Partition, u64)>,
 }
 
@@ -29,7 +41,8 @@ impl Outside {
             Event::Created(intent) => CallKind::Authorise.key(intent.payment),
             Event::CaptureStarted { key, .. }
             | Event::VoidStarted { key }
-            | Event::RefundStarted { key, .. } => key.clone(),
+            | Event::RefundStarted { key, .. }
+            | Event::RefundRetried { key, .. } => key.clone(),
             _ => return,
         };
         let first = self.named.insert(key.clone(), at);
@@ -48,16 +61,40 @@ impl Outside {
         }
     }
 
-    pub(super) fn reply(&mut self, command: CommandId, at: (StreamId, u64), report: &mut Report) {
+    pub(super) fn reply(
+        &mut self,
+        command: CommandId,
+        (stream, seq): (StreamId, Option<u64>),
+        outcome: &AnyOutcome,
+        report: &mut Report,
+    ) {
+        let at = (stream, seq.unwrap_or_default());
         let first = self.replies.insert(command);
         report.check(Invariant::I24, first, at, || format!("{:032x} is answered a second time", command.0));
+        let own = is_of(outcome, stream);
+        report.check(Invariant::I24, own, at, || format!("{outcome:?} is no answer of {stream}"));
+        // Refusals, and what a shard says, may be about what was never seen.
+        let least = u64::from(is_yes(outcome) && !matches!(stream, StreamId::Stock(_)));
+        let order = placed_as(outcome);
+        self.presumed.push(Presumed { stream, seq: seq.unwrap_or_default().max(least), order });
     }
 
     pub(super) fn cursor(&mut self, partition: Partition, position: u64) {
         self.cursors.push((partition, position));
     }
 
-    pub(super) fn finish(self, streams: &Streams, report: &mut Report) {
+    pub(super) fn finish(self, streams: &Streams, orders: &Orders, report: &mut Report) {
+        for Presumed { stream, seq, order } in &self.presumed {
+            let (at, last) = ((*stream, *seq), streams.last_seq(*stream));
+            report.check(Invariant::I24, *seq <= last, at, || {
+                format!("a reply rests on {seq} of {stream}, which ends at {last}")
+            });
+            let Some(order) = order else { continue };
+            let own = matches!(stream, StreamId::Checkout(id) if id.0 == order.0);
+            report.check(Invariant::I24, own && orders.knows(*order), at, || {
+                format!("a reply of {stream} says that it was placed as {order}, which is not so")
+            });
+        }
         for id in &self.effects {
             let known = (1..=streams.last_seq(id.stream)).contains(&id.seq);
             report
@@ -79,5 +116,38 @@ impl Outside {
                 format!("a cursor stands at {position} of partition {}, which ends at {last}", partition.0)
             });
         }
+    }
+}
+
+/// Whether a machine of this stream can have said so.
+fn is_of(outcome: &AnyOutcome, stream: StreamId) -> bool {
+    matches!(
+        (outcome, stream),
+        (AnyOutcome::Stock(_), StreamId::Stock(_))
+            | (AnyOutcome::Vendor(_), StreamId::Vendor(_))
+            | (AnyOutcome::Product(_), StreamId::Product(_))
+            | (AnyOutcome::Checkout(_), StreamId::Checkout(_))
+            | (AnyOutcome::Payment(_), StreamId::Payment(_))
+            | (AnyOutcome::Order(_), StreamId::Order(_))
+    )
+}
+
+fn is_yes(outcome: &AnyOutcome) -> bool {
+    match outcome {
+        AnyOutcome::Stock(outcome) => outcome.is_ok(),
+        AnyOutcome::Vendor(outcome) => outcome.is_ok(),
+        AnyOutcome::Product(outcome) => outcome.is_ok(),
+        AnyOutcome::Checkout(outcome) => outcome.is_ok(),
+        AnyOutcome::Payment(outcome) => outcome.is_ok(),
+        AnyOutcome::Order(outcome) => outcome.is_ok(),
+    }
+}
+
+/// The order that somebody was told of.
+fn placed_as(outcome: &AnyOutcome) -> Option<OrderId> {
+    match outcome {
+        AnyOutcome::Checkout(Ok(checkout::Reply::Placed { order, .. }))
+        | AnyOutcome::Checkout(Err(checkout::Rejection::Placed { order })) => Some(*order),
+        _ => None,
     }
 }

@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use crate::ids::{PaymentId, StreamId};
 use crate::journal::Recorded;
 use crate::money::Money;
-use crate::payment::{Event, Intent, RefundId};
+use crate::payment::{CallKind, Event, Intent, RefundId};
 use crate::time::Timestamp;
 
 use super::orders::Orders;
-use super::{Invariant, PAYMENT_MARGIN_MS, Pending, REFUND_MARGIN_MS, Report};
+use super::{Invariant, LATE_MONEY_MARGIN_MS, PAYMENT_MARGIN_MS, Pending, REFUND_MARGIN_MS, Report};
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct Payments {
@@ -19,7 +19,7 @@ pub(super) struct Payments {
 
 /// How far a payment is. A later stage wins; none is left for an earlier one.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-enum Stage {
+pub(super) enum Stage {
     Created,
     ActionNeeded,
     AwaitingPayment,
@@ -36,7 +36,15 @@ struct Paid {
     stage: Stage,
     /// The provider has never heard of it, and nobody will call again. Should it be heard of after all, that counts.
     never_reached: bool,
+    /// How long it is asked all the same, and until when.
+    late_ms: i64,
+    late_until: Option<Timestamp>,
     capture_started: bool,
+    capture_refused: bool,
+    /// The capture has ended without telling what happened.
+    capture_unknown: bool,
+    void_requested: bool,
+    void_started: bool,
     refunds: BTreeMap<RefundId, Returned>,
     seq: u64,
     at: Timestamp,
@@ -45,12 +53,37 @@ struct Paid {
 #[derive(Clone, Copy, Debug)]
 struct Returned {
     amount: i128,
+    /// The provider has declined its latest try.
+    failed: bool,
     done: bool,
     seq: u64,
     at: Timestamp,
 }
 
+/// What the books say of a payment.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Seen {
+    pub(super) stage: Stage,
+    pub(super) never_reached: bool,
+    /// It is asked on whether it has arrived after all.
+    pub(super) watched: bool,
+    /// What has gone back.
+    pub(super) given_back: i128,
+}
+
 impl Payments {
+    /// How this payment stands.
+    pub(super) fn seen(&self, id: &PaymentId) -> Option<Seen> {
+        let paid = self.by_id.get(id)?;
+        let captured = paid.stage == Stage::Captured;
+        Some(Seen {
+            stage: paid.stage,
+            never_reached: paid.never_reached && !captured,
+            watched: paid.late_until.is_some() && !captured,
+            given_back: paid.refunds.values().filter(|back| back.done).map(|back| back.amount).sum(),
+        })
+    }
+
     /// What this payment took.
     pub(super) fn captured(&self, id: &PaymentId) -> Option<Money> {
         self.by_id.get(id).filter(|paid| paid.stage == Stage::Captured).map(|paid| paid.amount)
@@ -88,16 +121,44 @@ impl Payments {
                 let unheard = paid.stage == Stage::Created && !paid.never_reached;
                 report.check(Invariant::I14, unheard, at, || "the provider had heard of it".to_owned());
                 paid.never_reached = true;
+                paid.late_until = Some(recorded.at.plus_millis(paid.late_ms));
+            }
+            Event::NeverCame => {
+                let over = paid.late_until.take().is_some_and(|until| until <= recorded.at);
+                report.check(Invariant::I14, over && paid.stage == Stage::Created, at, || {
+                    "nobody asks for it any more, too early or not for the first time".to_owned()
+                });
             }
             Event::Failed { .. } => paid.step(at, report, Stage::Failed),
             Event::Voided => paid.step(at, report, Stage::Voided),
             Event::Captured => paid.step(at, report, Stage::Captured),
             Event::CaptureStarted { .. } => {
-                let ready = paid.stage == Stage::Authorised && !paid.capture_started;
+                let ready = paid.stage == Stage::Authorised && !paid.capture_started && !paid.is_unwanted();
                 let stage = paid.stage;
                 report.check(Invariant::I14, ready, at, || format!("a capture begins at {stage:?}"));
                 paid.capture_started = true;
             }
+            Event::CaptureRefused { .. } => {
+                let open = paid.capture_started && !paid.capture_refused && !paid.is_over();
+                paid.allow(open, at, report, "a capture is refused");
+                paid.capture_refused = true;
+            }
+            Event::VoidRequested { .. } => {
+                let open = !paid.void_requested && !paid.is_over();
+                paid.allow(open, at, report, "a void is asked for");
+                paid.void_requested = true;
+            }
+            Event::VoidStarted { .. } => {
+                let reserved =
+                    matches!(paid.stage, Stage::ActionNeeded | Stage::AwaitingPayment | Stage::Authorised);
+                // A capture that may still take the money is waited for.
+                let taking = paid.capture_started && !paid.capture_refused && !paid.capture_unknown;
+                let open = reserved && paid.is_unwanted() && !paid.void_started && !taking;
+                paid.allow(open, at, report, "a void begins");
+                paid.void_started = true;
+            }
+            Event::OutcomeUnknown { key } => paid.capture_unknown |= *key == CallKind::Capture.key(id),
+            Event::CallRepeated { key } => paid.capture_unknown &= *key != CallKind::Capture.key(id),
             Event::RefundStarted { refund, amount, .. } => {
                 paid.give_back(*refund, *amount, recorded, report);
                 let asked = orders.refund(refund);
@@ -118,6 +179,13 @@ impl Payments {
                     self.refunds.insert(*refund, amount);
                 }
             }
+            Event::RefundFailed { refund, .. } => paid.refund_step(*refund, at, report, false),
+            Event::RefundRetried { refund, .. } => {
+                report.check(Invariant::I20, refund.n == 0, at, || {
+                    format!("{refund:?} is tried again, and its order did not say so")
+                });
+                paid.refund_step(*refund, at, report, true);
+            }
             _ => {}
         }
     }
@@ -131,7 +199,13 @@ impl Payments {
             until: intent.limits.attempt_until,
             stage: Stage::Created,
             never_reached: false,
+            late_ms: intent.limits.late_money_ms,
+            late_until: None,
             capture_started: false,
+            capture_refused: false,
+            capture_unknown: false,
+            void_requested: false,
+            void_started: false,
             refunds: BTreeMap::new(),
             seq: recorded.seq,
             at: recorded.at,
@@ -144,6 +218,14 @@ impl Payments {
             let stream = StreamId::Payment(*id);
             if paid.stage == Stage::Captured {
                 paid.check_owner(*id, orders, report);
+            } else if let (Stage::Created, Some(until)) = (paid.stage, paid.late_until) {
+                report.pending.push(Pending {
+                    invariant: Invariant::I12,
+                    stream,
+                    seq: paid.seq,
+                    deadline: until.plus_millis(LATE_MONEY_MARGIN_MS),
+                    what: format!("{id} never reached the provider, which is asked on whether it has"),
+                });
             } else if !paid.is_over() {
                 report.pending.push(Pending {
                     invariant: Invariant::I12,
@@ -153,7 +235,9 @@ impl Payments {
                     what: format!("{id} is at {:?}", paid.stage),
                 });
             }
-            for (refund, back) in paid.refunds.iter().filter(|(_, back)| !back.done) {
+            // One that was declined and that an order asked for is that order's to see to.
+            let open = |id: &RefundId, back: &Returned| !back.done && (!back.failed || id.n == 0);
+            for (refund, back) in paid.refunds.iter().filter(|(id, back)| open(id, back)) {
                 report.pending.push(Pending {
                     invariant: Invariant::I20,
                     stream,
@@ -171,6 +255,15 @@ impl Paid {
         self.stage >= Stage::Failed || (self.stage == Stage::Created && self.never_reached)
     }
 
+    /// Whether whatever is reserved must be let go.
+    fn is_unwanted(&self) -> bool {
+        self.void_requested || self.never_reached || self.capture_refused
+    }
+
+    fn allow(&self, allowed: bool, at: (StreamId, u64), report: &mut Report, what: &str) {
+        report.check(Invariant::I14, allowed, at, || format!("{what} at {self:?}"));
+    }
+
     fn step(&mut self, at: (StreamId, u64), report: &mut Report, to: Stage) {
         let from = self.stage;
         // What the shopper must do may be told anew; everything else is told once.
@@ -179,6 +272,10 @@ impl Paid {
             format!("the payment goes from {from:?} to {to:?}")
         });
         self.stage = self.stage.max(to);
+        if to == Stage::Captured {
+            // Whatever was begun to avoid it has lost its meaning.
+            (self.capture_refused, self.void_started) = (false, false);
+        }
     }
 
     fn give_back(&mut self, refund: RefundId, amount: Money, recorded: &Recorded, report: &mut Report) {
@@ -188,13 +285,27 @@ impl Paid {
         report.check(Invariant::I20, fresh, at, || {
             format!("{refund:?} is given back a second time, or by a stranger")
         });
-        let given: i128 = self.refunds.values().map(|back| back.amount).sum();
+        let given = self.refunds.iter().filter(|(id, back)| back.done || !back.failed || id.n == 0);
+        let given: i128 = given.map(|(_, back)| back.amount).sum();
         let captured = if self.stage == Stage::Captured { i128::from(self.amount.minor) } else { 0 };
         let total = given + i128::from(amount.minor);
         let fits = total <= captured && amount.minor > 0 && amount.currency == self.amount.currency;
         report.check(Invariant::I20, fits, at, || format!("{total} minor go back of {captured} captured"));
-        let back = Returned { amount: i128::from(amount.minor), done: false, seq: at.1, at: recorded.at };
+        let amount = i128::from(amount.minor);
+        let back = Returned { amount, failed: false, done: false, seq: at.1, at: recorded.at };
         self.refunds.insert(refund, back);
+    }
+
+    /// A refund fails only while it is under way, and is tried again only after it has failed.
+    fn refund_step(&mut self, id: RefundId, at: (StreamId, u64), report: &mut Report, again: bool) {
+        let known = self.refunds.get_mut(&id);
+        let allowed = known.as_ref().is_some_and(|back| !back.done && back.failed == again);
+        report.check(Invariant::I20, allowed, at, || {
+            format!("{id:?} is {} out of turn", if again { "tried again" } else { "declined" })
+        });
+        if let Some(back) = known {
+            back.failed = !again;
+        }
     }
 
     /// Captured money belongs to exactly one order, or goes back by itself, all of it.

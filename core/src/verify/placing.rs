@@ -222,6 +222,7 @@ fn same_line((line, quoted): (&OrderLine, &QuoteLine)) -> bool {
         == (quoted.number, quoted.sku, quoted.product, quoted.vendor)
         && (line.quantity, line.unit_price, line.shipping)
             == (quoted.quantity, quoted.unit_price, quoted.shipping)
+        && (line.list_price, line.seller_of_record) == (quoted.list_price, quoted.seller_of_record)
         && line.discounts == quoted.discounts
         && line.taxes == quoted.taxes
         && line.commission == quoted.commission

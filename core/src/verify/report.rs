@@ -13,10 +13,12 @@ pub enum Invariant {
     I1,
     /// `on_hand = available + held + allocated`, each ≥ 0.
     I2,
-    /// Units promised (held, sold, shipped) never exceed units that came.
+    /// Units on the lines of orders that stand never exceed the units that came.
     I3,
     /// Each hold ends exactly once; none is left past its deadline.
     I4,
+    /// A SKU is in the one shard that its id names.
+    I5,
     /// `(stream, seq)` unique and gapless from 1; positions gapless per partition.
     I6,
     /// Epochs never fall along a stream or a partition.
@@ -26,7 +28,7 @@ pub enum Invariant {
     /// Each row of the outbox belongs to an event, each call to the provider has a key of its own, and no
     /// projection is ahead of the journal.
     I10,
-    /// A snapshot is what the events before it fold to.
+    /// What a stream's events fold to is what its snapshot says, and what books kept beside the machines say.
     I11,
     /// Each captured payment is exactly one order, or one refund.
     I12,
@@ -41,19 +43,20 @@ pub enum Invariant {
     I17,
     /// All accounts together come to zero, per currency.
     I18,
-    /// Per order and currency: captured − refunded = payable + commission + tax + shipping.
+    /// Per order, account and currency: what is posted is what prices and frozen rates say, and captured − refunded =
+    /// payable + commission + tax + shipping.
     I19,
     /// Refunds, pending and done, never exceed what was captured, per payment and per line.
     I20,
-    /// One reply per command.
+    /// One reply per command, by the machine that it names, and nothing in it that the journal does not know.
     I24,
 }
 
 impl Invariant {
     /// All that are checked.
-    pub const ALL: [Invariant; 18] = {
+    pub const ALL: [Invariant; 19] = {
         use Invariant::*;
-        [I1, I2, I3, I4, I6, I7, I8, I10, I11, I12, I13, I14, I15, I17, I18, I19, I20, I24]
+        [I1, I2, I3, I4, I5, I6, I7, I8, I10, I11, I12, I13, I14, I15, I17, I18, I19, I20, I24]
     };
 
     /// What it says, in one line.
@@ -61,22 +64,23 @@ impl Invariant {
         match self {
             Invariant::I1 => "on hand = received + restocked + adjusted - shipped, never below zero",
             Invariant::I2 => "on hand = available + held + allocated, each at least zero",
-            Invariant::I3 => "units promised never exceed units that came",
+            Invariant::I3 => "units sold never exceed units that came",
             Invariant::I4 => "every hold ends exactly once, none outlives its deadline",
+            Invariant::I5 => "every SKU is in one shard",
             Invariant::I6 => "streams and partitions are gapless and without repeats",
             Invariant::I7 => "no event is written under an older owner than the one before it",
             Invariant::I8 => "whatever was acknowledged is in the journal",
             Invariant::I10 => "outbox rows, provider keys and cursors belong to events, once each",
-            Invariant::I11 => "snapshots are what the events fold to",
+            Invariant::I11 => "events fold to what snapshots and the books beside them say",
             Invariant::I12 => "every captured payment is exactly one order or one refund",
             Invariant::I13 => "units are pinned before money is asked, committed before it is taken",
             Invariant::I14 => "checkouts, payments and orders move along their edges only",
             Invariant::I15 => "what is charged is what the pinned quote comes to",
             Invariant::I17 => "every ledger transaction balances",
             Invariant::I18 => "all accounts together come to zero",
-            Invariant::I19 => "captured - refunded = payable + commission + tax + shipping",
+            Invariant::I19 => "postings are what prices and frozen rates say, account by account",
             Invariant::I20 => "refunds never exceed what was captured",
-            Invariant::I24 => "one reply per command",
+            Invariant::I24 => "one reply per command, and it says what the journal says",
         }
     }
 }

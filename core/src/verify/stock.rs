@@ -1,27 +1,32 @@
-//! I1 to I4: the books of the stock, kept a second time.
+//! I1 to I5: the books of the stock, kept a second time.
 
 use std::collections::BTreeMap;
 
-use crate::ids::{HoldId, LocationId, SkuId, StreamId};
-use crate::inventory::{Event, Level};
+use crate::ids::{HoldId, LocationId, MovementId, SkuId, StreamId};
+use crate::inventory::{Event, Level, MOVEMENT_KEPT_MS};
 use crate::journal::Recorded;
 use crate::time::Timestamp;
 
+use super::orders::Orders;
 use super::{Invariant, Pending, Report, Told};
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct Stock {
     levels: BTreeMap<(SkuId, LocationId), Books>,
     holds: BTreeMap<HoldId, Claim>,
+    /// When receipts, restocks and adjustments were booked.
+    moved: BTreeMap<(SkuId, MovementId), Timestamp>,
+    /// The last event about each SKU.
+    seen: BTreeMap<SkuId, u64>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Books {
-    came: i64,
-    adjusted: i64,
-    shipped: i64,
-    held: i64,
-    allocated: i64,
+    came: i128,
+    adjusted: i128,
+    shipped: i128,
+    held: i128,
+    allocated: i128,
 }
 
 #[derive(Clone, Debug)]
@@ -29,7 +34,7 @@ struct Claim {
     stream: StreamId,
     seq: u64,
     place: (SkuId, LocationId),
-    quantity: i64,
+    quantity: i128,
     stage: Stage,
     /// Whether it was ever sold, whatever came after.
     committed: bool,
@@ -45,23 +50,57 @@ enum Stage {
 }
 
 impl Stock {
-    pub(super) fn event(&mut self, recorded: &Recorded, event: &Event, report: &mut Report) {
+    /// Books an event; says which units it moved, if any.
+    pub(super) fn event(
+        &mut self,
+        recorded: &Recorded,
+        event: &Event,
+        report: &mut Report,
+    ) -> Option<(SkuId, LocationId)> {
+        let place = self.book(recorded, event, report)?;
         let at = (recorded.stream, recorded.seq);
-        let place = match event {
+        self.seen.insert(place.0, recorded.seq);
+        self.check_shard(place.0, at, report);
+        self.check_level(place, at, report);
+        Some(place)
+    }
+
+    fn check_shard(&self, sku: SkuId, at: (StreamId, u64), report: &mut Report) {
+        report.check(Invariant::I5, StreamId::Stock(sku.shard()) == at.0, at, || {
+            format!("{sku} does not belong to this shard")
+        });
+    }
+
+    /// The same receipt twice would make units out of nothing.
+    fn moved(&mut self, sku: SkuId, movement: MovementId, recorded: &Recorded, report: &mut Report) {
+        let at = (recorded.stream, recorded.seq);
+        let first = self.moved.insert((sku, movement), recorded.at);
+        let known = first.is_some_and(|first| recorded.at.millis_since(first) <= MOVEMENT_KEPT_MS);
+        report.check(Invariant::I1, !known, at, || format!("{movement} of {sku} is booked a second time"));
+    }
+
+    fn book(
+        &mut self,
+        recorded: &Recorded,
+        event: &Event,
+        report: &mut Report,
+    ) -> Option<(SkuId, LocationId)> {
+        let at = (recorded.stream, recorded.seq);
+        Some(match event {
             Event::Opened { sku, .. } | Event::Closed { sku, .. } => {
-                report.check(Invariant::I2, StreamId::Stock(sku.shard()) == recorded.stream, at, || {
-                    format!("{sku} does not belong to this shard")
-                });
-                return;
+                self.check_shard(*sku, at, report);
+                return None;
             }
             Event::Received(movement) | Event::Restocked(movement) => {
+                self.moved(movement.sku, movement.movement, recorded, report);
                 let place = (movement.sku, movement.location);
-                self.levels.entry(place).or_default().came += i64::from(movement.quantity);
+                self.levels.entry(place).or_default().came += i128::from(movement.quantity);
                 place
             }
-            Event::Adjusted { sku, location, delta, .. } => {
+            Event::Adjusted { sku, location, delta, movement } => {
+                self.moved(*sku, *movement, recorded, report);
                 let place = (*sku, *location);
-                self.levels.entry(place).or_default().adjusted += delta;
+                self.levels.entry(place).or_default().adjusted += i128::from(*delta);
                 place
             }
             Event::Held { hold, sku, location, quantity, deadline, pin, .. } => {
@@ -73,12 +112,12 @@ impl Stock {
                     stream: recorded.stream,
                     seq: recorded.seq,
                     place,
-                    quantity: i64::from(*quantity),
+                    quantity: i128::from(*quantity),
                     stage,
                     committed: false,
                 };
                 self.holds.insert(*hold, claim);
-                self.levels.entry(place).or_default().held += i64::from(*quantity);
+                self.levels.entry(place).or_default().held += i128::from(*quantity);
                 place
             }
             Event::Barred { hold, .. } => {
@@ -93,23 +132,23 @@ impl Stock {
                     committed: false,
                 };
                 self.holds.insert(*hold, claim);
-                return;
+                return None;
             }
             Event::Pinned { hold, .. } => {
                 // Again, when a later order found it pinned.
                 let held = |stage| matches!(stage, Stage::Held(_) | Stage::Pinned);
                 self.step(*hold, at, report, held, Stage::Pinned);
-                return;
+                return None;
             }
             Event::Unpinned { hold, deadline, .. } => {
                 // Again, when it overtook the pin.
                 let held = |stage| matches!(stage, Stage::Held(_) | Stage::Pinned);
                 self.step(*hold, at, report, held, Stage::Held(*deadline));
-                return;
+                return None;
             }
             Event::Committed { hold, .. } => {
-                let moved = self.step(*hold, at, report, |stage| stage == Stage::Pinned, Stage::Allocated);
-                let Some((place, quantity)) = moved else { return };
+                let pinned = |stage| stage == Stage::Pinned;
+                let (place, quantity) = self.step(*hold, at, report, pinned, Stage::Allocated)?;
                 let books = self.levels.entry(place).or_default();
                 books.held -= quantity;
                 books.allocated += quantity;
@@ -117,38 +156,31 @@ impl Stock {
             }
             Event::Released { hold } => {
                 let held = |stage| matches!(stage, Stage::Held(_) | Stage::Pinned);
-                let Some((place, quantity)) = self.step(*hold, at, report, held, Stage::Ended) else {
-                    return;
-                };
+                let (place, quantity) = self.step(*hold, at, report, held, Stage::Ended)?;
                 self.levels.entry(place).or_default().held -= quantity;
                 place
             }
             Event::Expired { hold } => {
                 let due = |stage| matches!(stage, Stage::Held(deadline) if deadline <= recorded.at);
-                let Some((place, quantity)) = self.step(*hold, at, report, due, Stage::Ended) else { return };
+                let (place, quantity) = self.step(*hold, at, report, due, Stage::Ended)?;
                 self.levels.entry(place).or_default().held -= quantity;
                 place
             }
             Event::Deallocated { hold } => {
                 let sold = |stage| stage == Stage::Allocated;
-                let Some((place, quantity)) = self.step(*hold, at, report, sold, Stage::Ended) else {
-                    return;
-                };
+                let (place, quantity) = self.step(*hold, at, report, sold, Stage::Ended)?;
                 self.levels.entry(place).or_default().allocated -= quantity;
                 place
             }
             Event::Shipped { hold } => {
                 let sold = |stage| stage == Stage::Allocated;
-                let Some((place, quantity)) = self.step(*hold, at, report, sold, Stage::Ended) else {
-                    return;
-                };
+                let (place, quantity) = self.step(*hold, at, report, sold, Stage::Ended)?;
                 let books = self.levels.entry(place).or_default();
                 books.allocated -= quantity;
                 books.shipped += quantity;
                 place
             }
-        };
-        self.check_level(place, at, report);
+        })
     }
 
     /// Moves a hold along its automaton; says where its units are when the move was allowed.
@@ -159,7 +191,7 @@ impl Stock {
         report: &mut Report,
         allowed: impl FnOnce(Stage) -> bool,
         to: Stage,
-    ) -> Option<((SkuId, LocationId), i64)> {
+    ) -> Option<((SkuId, LocationId), i128)> {
         let Some(claim) = self.holds.get_mut(&id) else {
             report.check(Invariant::I4, false, at, || format!("{id} was never taken"));
             return None;
@@ -190,22 +222,14 @@ impl Stock {
                 books.held, books.allocated
             )
         });
-        let promised = books.held + books.allocated + books.shipped;
-        let came = books.came + books.adjusted;
-        report.check(Invariant::I3, promised <= came, at, || {
-            format!("{sku} at {location}: {promised} promised of {came} that came")
-        });
-        report.check(Invariant::I1, StreamId::Stock(sku.shard()) == at.0, at, || {
-            format!("{sku} does not belong to this shard")
-        });
     }
 
     pub(super) fn level(&self, sku: SkuId, location: LocationId) -> Level {
         let books = self.levels.get(&(sku, location)).copied().unwrap_or_default();
         Level {
-            on_hand: books.came + books.adjusted - books.shipped,
-            held: books.held,
-            allocated: books.allocated,
+            on_hand: clamped(books.came + books.adjusted - books.shipped),
+            held: clamped(books.held),
+            allocated: clamped(books.allocated),
         }
     }
 
@@ -215,12 +239,14 @@ impl Stock {
         match told {
             Told::Held(hold) => stage(hold).is_some_and(|stage| stage != Stage::Barred),
             Told::Committed(hold) => self.holds.get(hold).is_some_and(|claim| claim.committed),
-            Told::Undone(hold) => matches!(stage(hold), Some(Stage::Ended | Stage::Barred)),
+            // One that was never seen may be undone without a trace, once its deadline is over: nothing was kept.
+            Told::Undone(hold) => matches!(stage(hold), None | Some(Stage::Ended | Stage::Barred)),
             Told::Placed(_) => false,
         }
     }
 
-    pub(super) fn finish(self, report: &mut Report) {
+    pub(super) fn finish(self, orders: &Orders, report: &mut Report) {
+        self.check_sold(orders, report);
         for (id, claim) in self.holds {
             if let Stage::Held(deadline) = claim.stage {
                 report.pending.push(Pending {
@@ -233,4 +259,24 @@ impl Stock {
             }
         }
     }
+
+    /// Oversold is what orders promise beyond what ever came, whatever the shards believe.
+    fn check_sold(&self, orders: &Orders, report: &mut Report) {
+        let mut came: BTreeMap<SkuId, i128> = BTreeMap::new();
+        for ((sku, _), books) in &self.levels {
+            *came.entry(*sku).or_default() += books.came + books.adjusted;
+        }
+        for (sku, sold) in orders.sold() {
+            let came = came.get(&sku).copied().unwrap_or_default();
+            let at = (StreamId::Stock(sku.shard()), self.seen.get(&sku).copied().unwrap_or_default());
+            report.check(Invariant::I3, sold <= came, at, || {
+                format!("{sold} of {sku} are sold, {came} ever came")
+            });
+        }
+    }
+}
+
+/// As far as the machines can count.
+fn clamped(units: i128) -> i64 {
+    i64::try_from(units).unwrap_or(if units < 0 { i64::MIN } else { i64::MAX })
 }

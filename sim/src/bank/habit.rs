@@ -15,6 +15,8 @@ pub enum Verdict {
     NoCapture,
     /// A slip that can be paid even after it was let go.
     DespiteVoid,
+    /// Good, but money that no order wanted is given back only when it is asked for once more, under another key.
+    KeepsStray,
     /// Reserves, and takes by itself some time later, whatever was said meanwhile.
     Takes,
 }
@@ -30,6 +32,8 @@ pub enum Delivery {
     Deaf,
     /// It is done later, and told by a notice.
     Late,
+    /// It is done later and nobody is told, not even then.
+    LateAndSilent,
     /// Each notice comes twice, the second late and behind newer ones.
     Twice,
 }
@@ -53,6 +57,7 @@ impl Habit {
             Some("ask") => Verdict::Ask,
             Some("no_capture") => Verdict::NoCapture,
             Some("despite_void") => Verdict::DespiteVoid,
+            Some("keeps_stray") => Verdict::KeepsStray,
             Some("takes") => Verdict::Takes,
             _ => Verdict::Yes,
         };
@@ -60,6 +65,7 @@ impl Habit {
             Some("silent") => Delivery::Silent,
             Some("deaf") => Delivery::Deaf,
             Some("late") => Delivery::Late,
+            Some("late_silent") => Delivery::LateAndSilent,
             Some("twice") => Delivery::Twice,
             _ => Delivery::Plain,
         };
@@ -68,6 +74,11 @@ impl Habit {
 
     /// What was not done is always said: no look-up could tell it.
     pub fn answers(self, fact: &ProviderFact) -> bool {
-        self.delivery != Delivery::Silent || matches!(fact, ProviderFact::Failed { .. })
+        !self.is_silent() || matches!(fact, ProviderFact::Failed { .. })
+    }
+
+    /// Whether nothing that is done is told.
+    pub fn is_silent(self) -> bool {
+        matches!(self.delivery, Delivery::Silent | Delivery::LateAndSilent)
     }
 }

@@ -209,7 +209,7 @@ impl Bank {
         }
         match habit.delivery {
             Delivery::Deaf if self.unheard.insert(call.key.clone()) => None,
-            Delivery::Late => {
+            Delivery::Late | Delivery::LateAndSilent => {
                 if self.unheard.insert(call.key.clone()) {
                     self.later.push((now + 1 + rng.below(self.late_max), Late::Call(call.clone())));
                 }
@@ -243,7 +243,7 @@ impl Bank {
         if takes && matches!(call.operation, Operation::Authorise { .. }) {
             self.later.push((now + 1 + rng.below(self.late_max), Late::Take(call.payment)));
         }
-        let silent = self.habit(call.payment).is_some_and(|habit| habit.delivery == Delivery::Silent);
+        let silent = self.habit(call.payment).is_some_and(Habit::is_silent);
         if told && !silent {
             self.tell(call.payment, &call.key, fact.clone(), now, rng);
         }
@@ -308,6 +308,9 @@ impl Bank {
             self.mistake = Some(format!("{} gives back {amount}, the bank keeps {kept}", call.key));
             return (failed("refund_exceeds_captured"), None);
         }
+        if account.habit.verdict == Verdict::KeepsStray && call.key == CallKind::Refund(0).key(call.payment) {
+            return (failed("try_later"), None);
+        }
         account.refunds.insert(call.key.clone(), amount);
         (ProviderFact::Refunded { key: call.key.clone() }, Some("refund"))
     }
@@ -337,7 +340,7 @@ impl Bank {
         let late = now + 1 + rng.below(self.late_max);
         let times: &[Micros] = match delivery {
             Delivery::Twice => &[soon, late],
-            Delivery::Silent | Delivery::Late => &[late],
+            Delivery::Silent | Delivery::Late | Delivery::LateAndSilent => &[late],
             Delivery::Plain | Delivery::Deaf => &[soon],
         };
         for at in times {

@@ -74,6 +74,7 @@ fn words_get_lost_as_the_token_says() {
         ("silent", None, None),
         ("deaf", None, Some(ProviderFact::Authorised)),
         ("late", None, None),
+        ("late_silent", None, None),
     ] {
         let (mut bank, mut rng) = (Bank { late_max: 1_000, ..Bank::default() }, Rng::new(1));
         let pay = authorise(&format!("card:yes:{delivery}"));

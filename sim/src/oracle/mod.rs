@@ -213,7 +213,7 @@ impl Oracle {
             verifier.effect(*id, effect);
         }
         for row in database.replies() {
-            verifier.reply(row.key.id, row.stream, database.seq(row.stream));
+            verifier.reply(row.key.id, row.stream, Some(database.seq(row.stream)), &row.outcome);
         }
         for order in &self.placed {
             verifier.acknowledged(&Told::Placed(*order));

@@ -205,7 +205,7 @@ impl StockFacts {
             Err(Rejection::InvalidDeadline) => {
                 matches!(request, Request::Hold { .. } | Request::Unpin { .. })
             }
-            Err(Rejection::InvalidQuantity | Rejection::OutOfRange) => false,
+            Err(Rejection::InvalidQuantity | Rejection::MovementReused | Rejection::OutOfRange) => false,
         }
     }
 

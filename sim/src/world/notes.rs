@@ -76,6 +76,7 @@ fn of_checkout(event: &checkout::Event) -> Option<Situation> {
         checkout::Event::Expired => Situation::CartForgotten,
         checkout::Event::AttemptEnded { why } => match why {
             AttemptEnded::OutOfStock { .. } => Situation::RoundOutOfStock,
+            AttemptEnded::NotForSale { .. } => Situation::RoundNotForSale,
             AttemptEnded::HoldsTimedOut => Situation::RoundTimedOut,
             AttemptEnded::PaymentFailed { .. } => Situation::PaymentFailed,
             AttemptEnded::TimedOut => Situation::AttemptTimedOut,
@@ -92,8 +93,10 @@ fn of_payment(event: &payment::Event) -> Option<Situation> {
         payment::Event::LookUpStarted { .. } => Situation::LookedUp,
         payment::Event::CallRepeated { .. } => Situation::CallRepeated,
         payment::Event::NeverReached => Situation::NeverReached,
+        payment::Event::NeverCame => Situation::NeverCame,
         payment::Event::CaptureRefused { .. } => Situation::CaptureRefused,
         payment::Event::Voided => Situation::Voided,
+        payment::Event::RefundRetried { .. } => Situation::RefundTriedAgain,
         payment::Event::RefundStarted { refund, .. } if refund.n == 0 => Situation::RefundedByItself,
         _ => return None,
     })

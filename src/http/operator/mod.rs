@@ -14,7 +14,7 @@ use super::error::Code;
 use super::lists::Listed;
 use super::routes::{Caller, Naming, Operation, Routes, get, post};
 use super::store::CheckoutAt;
-use super::told_orders::{OrderItem, WholeOrder};
+use super::told_orders::{OrderChanged, OrderItem, WholeOrder};
 use super::told_products::{ProductChanged, WorkItem, WorkProduct};
 
 /// A step of a vendor.
@@ -137,6 +137,18 @@ pub(super) fn routes() -> Routes {
                 .by(Caller::Operator)
                 .answers::<WholeOrder>(200),
             orders::show,
+        )
+        .with(
+            post(
+                "retry_refund",
+                "/orders/{id}/refunds/{n}/retry",
+                "Asks again for a refund that was refused",
+            )
+            .by(Caller::Operator)
+            .named(Naming::Required)
+            .answers::<OrderChanged>(200)
+            .refuses(&[Code::WrongState]),
+            orders::retry_refund,
         )
         .with(
             post("assist_order", "/assisted-orders", "Prices a cart for a shopper, who then pays it")

@@ -39,6 +39,7 @@ const OF_PAYING: &[Code] = &[
     Code::NothingToPay,
     Code::InvalidValue,
     Code::OutOfStock,
+    Code::NotForSale,
     Code::PaymentDeclined,
     Code::PaymentTimedOut,
     Code::CheckoutAbandoned,

@@ -21,7 +21,7 @@ fn of_product(operation: Operation, status: u16, codes: &[Code]) -> Operation {
 
 /// A movement of units.
 fn of_stock(operation: Operation) -> Operation {
-    let codes = [Code::InvalidQuantity, Code::UnknownSku];
+    let codes = [Code::InvalidQuantity, Code::UnknownSku, Code::AlreadyExists];
     operation.by(Caller::Vendor).answers::<stock::StockTold>(200).refuses(&codes)
 }
 

@@ -90,6 +90,7 @@ mirror! {
         instant_ms: i64,
         pay_later_ms: i64,
         look_up_every_ms: i64,
+        late_money_ms: i64,
     }
 
     struct CartLine = checkout::CartLine { sku: SkuId, product: ProductId, quantity: u32 }
@@ -155,6 +156,7 @@ mirror! {
 
     enum Ending = checkout::AttemptEnded {
         OutOfStock { lines: Vec<u32> },
+        NotForSale { lines: Vec<u32> },
         HoldsTimedOut,
         PaymentFailed { reason: String },
         TimedOut,

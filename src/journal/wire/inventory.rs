@@ -51,6 +51,7 @@ mirror! {
         NotForSale,
         UnknownSku,
         InvalidQuantity,
+        MovementReused,
         OutOfRange,
         InvalidDeadline,
         UnknownHold,

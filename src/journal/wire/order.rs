@@ -38,6 +38,7 @@ events! {
         #[serde(skip_serializing_if = "Option::is_none")]
         why: Option<NoRefund>,
     },
+    "order.refund_retried" 1 => RefundRetried { part: RefundPart, replaces: RefundId },
     "order.stock_answered" 1 => StockAnswered {
         ask: Ask,
         line: u32,
@@ -71,6 +72,7 @@ mirror! {
         variant: Option<VariantId>,
         vendor: VendorId,
         quantity: u32,
+        list_price: Money,
         unit_price: Money,
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         discounts: Vec<Discount>,
@@ -78,6 +80,7 @@ mirror! {
         taxes: Vec<TaxLine>,
         shipping: Money,
         commission: Commission,
+        seller_of_record: bool,
         hold: LineHold,
     }
 
@@ -106,6 +109,7 @@ mirror! {
         Shipped { number: u32, lines: Lines },
         Delivered,
         Cancelled { lines: Lines, refunded: Money },
+        RefundRetried { refund: RefundId },
         Noted,
     }
 
@@ -122,6 +126,7 @@ mirror! {
         ParcelMismatch,
         InvalidTracking,
         UnknownRefund,
+        RefundNotRefused,
         Unbalanced,
     }
 }

@@ -22,18 +22,21 @@ events! {
     "payment.void_started" 1 => VoidStarted { key: String },
     "payment.voided" 1 => Voided,
     "payment.never_reached" 1 => NeverReached,
+    "payment.never_came" 1 => NeverCame,
     "payment.outcome_unknown" 1 => OutcomeUnknown { key: String },
     "payment.look_up_started" 1 => LookUpStarted { keys: Vec<String> },
     "payment.call_repeated" 1 => CallRepeated { key: String },
     "payment.refund_started" 1 => RefundStarted { refund: RefundId, amount: Money, key: String },
     "payment.refunded" 1 => Refunded { refund: RefundId },
+    "payment.refund_failed" 1 => RefundFailed { refund: RefundId, reason: String },
+    "payment.refund_retried" 1 => RefundRetried { refund: RefundId, key: String },
     "payment.told" 1 => Told { ask: Ask },
 }
 
 mirror! {
     struct Intent = payment::Intent { payment: PaymentId, amount: Money, method: Method, limits: Limits }
 
-    struct Limits = payment::Limits { attempt_until: Timestamp, look_up_every_ms: i64 }
+    struct Limits = payment::Limits { attempt_until: Timestamp, look_up_every_ms: i64, late_money_ms: i64 }
 
     /// A call to the provider, as its outbox row holds it.
     struct ProviderCall = payment::ProviderCall { payment: PaymentId, key: String, operation: Operation }

@@ -41,7 +41,7 @@ mirror! {
 
     struct RefundId = payment::RefundId { order: OrderId, n: u32 }
 
-    enum NoRefund = payment::RefundRefused { NotCaptured, TooMuch, Mismatch, InvalidAmount }
+    enum NoRefund = payment::RefundRefused { NotCaptured, TooMuch, Mismatch, InvalidAmount, Declined }
 
     struct Posting = ledger::Posting { account: Account, amount: Money }
 

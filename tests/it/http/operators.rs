@@ -5,7 +5,7 @@ use souk::tenants::Role;
 use souk_core::ids::{PARTITIONS, Partition};
 use souk_core::time::Timestamp;
 
-use super::rig::{Cart, Server, approved_vendor, draft, open_stall, put_on_sale, text, until};
+use super::rig::{Cart, Server, approved_vendor, draft, open_stall, pay_body, put_on_sale, text, until};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_suspended_vendor_sells_nothing_until_it_is_reinstated() {
@@ -66,6 +66,43 @@ async fn a_product_is_rejected_with_a_reason_its_vendor_reads() {
     server.get("", &public).await.is(404, "not_found");
     put_on_sale(&server, &operator, &stall, 2).await;
     server.get("", &public).await.ok();
+    server.stop().await;
+}
+
+/// A refund that the bank declines is shown, and asked for again by an operator and nobody else.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_declined_refund_is_asked_for_again() {
+    let server = Server::start().await;
+    let operator = server.key(Role::Operator).await;
+    let stall = open_stall(&server, &operator, 1, 5).await;
+    let cart = Cart::open(&server).await;
+    cart.line(&server, &stall, 1).await.ok();
+    let quote = cart.to_quote(&server).await;
+    let placed = cart.post(&server, "pay", "pay", pay_body(&quote, "card_refund_declined")).await.ok();
+    let id = text(&placed, "order");
+    server.post(&cart.token, "cancel", &format!("/v1/store/orders/{id}/cancel"), json!({})).await.ok();
+    let path = format!("/v1/operator/orders/{id}");
+    let stands = async |wanted: &[&str]| {
+        until("refunds", async || {
+            let order = server.get(&operator, &path).await.ok();
+            let refunds = order["refunds"].as_array().cloned().unwrap_or_default();
+            let states: Vec<String> = refunds.iter().map(|refund| text(refund, "state")).collect();
+            if states == wanted { Ok(order) } else { Err(order.to_string()) }
+        })
+        .await
+    };
+    let order = stands(&["refused"]).await;
+    assert_eq!(order["flagged"], json!(true));
+    let retry = format!("{path}/refunds/1/retry");
+    server.post(&stall.key, "r", &retry, json!({})).await.is(403, "wrong_role");
+    server.post(&operator, "r", &format!("{path}/refunds/9/retry"), json!({})).await.is(404, "not_found");
+    let retried = server.post(&operator, "r", &retry, json!({})).await;
+    assert_eq!(retried.ok()["refund"], json!(2));
+    server.post(&operator, "r", &retry, json!({})).await.repeats(&retried);
+    let order = stands(&["replaced", "done"]).await;
+    assert_eq!(order["flagged"], json!(false));
+    assert_eq!(order["refunded_minor"], order["charged_minor"]);
+    server.post(&operator, "r2", &format!("{path}/refunds/2/retry"), json!({})).await.is(409, "wrong_state");
     server.stop().await;
 }
 

@@ -54,6 +54,38 @@ fn a_round_is_not_done_until_all_have_answered() {
 }
 
 #[test]
+fn what_was_closed_since_it_was_quoted_ends_the_quote() {
+    let closed = |why| AskAnswer::Stock(inventory::Answer::Refused(why));
+    for answer in [
+        closed(inventory::Rejection::NotForSale),
+        closed(inventory::Rejection::UnknownSku),
+        AskAnswer::Unknown,
+    ] {
+        let mut run = Run::quoted(&[line(7, 1), line(8, 1), line(9, 1)]);
+        run.pay();
+        let asks = run.asks();
+        run.answer(&asks[1], answer);
+        run.answer(&asks[0], held());
+        // A lack of stock beside it is no second reason: the next quote is asked for without the closed line.
+        run.answer(&asks[2], out_of_stock());
+        assert_eq!(run.told(), Some(&Err(Rejection::NotForSale { lines: vec![2] })));
+        assert_eq!((run.state.step(), &run.state.quote), (Step::ShippingChosen, &None));
+        assert_eq!(undos(&run), [1, 2, 3]);
+        run.ok(Command::SetLine(line(8, 0)));
+        run.send(Command::RequestQuote);
+        for _ in 0..2 {
+            run.answer_all(|request| match request {
+                AskRequest::Product(product::Request::Offer { sku, .. }) => offer(*sku),
+                AskRequest::Vendor(_) => terms(true),
+                _ => undone(),
+            });
+        }
+        assert_eq!(run.state.step(), Step::Quoted);
+        run.check_fold();
+    }
+}
+
+#[test]
 fn a_round_that_takes_too_long_is_given_up() {
     let mut run = Run::quoted(&[line(7, 1), line(8, 1)]);
     run.pay();
@@ -118,6 +150,20 @@ fn a_shopper_who_never_comes_back_is_voided_first_and_released_after() {
     assert_eq!((run.state.step(), undos(&run)), (Step::Quoted, vec![1]));
     run.answer_all(|_| undone());
     assert!(run.asks().is_empty());
+    run.check_fold();
+}
+
+#[test]
+fn the_newest_address_at_the_bank_is_the_one_to_go_to() {
+    let mut run = Run::authorising(&[line(7, 1)]);
+    let at = |url: &str| News::ActionNeeded { url: url.to_owned() };
+    for (url, events) in [("b", 1), ("b", 0), ("a", 1)] {
+        let before = run.events.len();
+        assert_eq!(run.news(at(url)), noted());
+        assert_eq!(run.events.len() - before, events);
+        let attempt = run.state.attempt().expect("it is being paid");
+        assert_eq!(attempt.step, PayStep::ActionNeeded { url: url.to_owned() });
+    }
     run.check_fold();
 }
 

@@ -253,6 +253,7 @@ fn word(rejection: Rejection) -> String {
         Rejection::NotForSale => "not_for_sale".to_owned(),
         Rejection::UnknownSku => "unknown_sku".to_owned(),
         Rejection::InvalidQuantity => "invalid_quantity".to_owned(),
+        Rejection::MovementReused => "movement_reused".to_owned(),
         Rejection::OutOfRange => "out_of_range".to_owned(),
         Rejection::InvalidDeadline => "invalid_deadline".to_owned(),
         Rejection::UnknownHold => "unknown_hold".to_owned(),

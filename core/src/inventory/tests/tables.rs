@@ -71,12 +71,28 @@ fn a_count_never_takes_what_is_promised() {
 #[test]
 fn a_movement_happens_once() {
     check(
-        "open S1; receive S1 5 M1; receive S1 5 M1 same; receive S1 9 M1 same; restock S1 5 M1 same; adjust S1 5 M1 same
+        "open S1; receive S1 5 M1; receive S1 5 M1 same
          restock S1 2 M2; restock S1 2 M2 same; adjust S1 -1 M3; adjust S1 -1 M3 same; level S1 6/0/0",
     );
-    check("open S1; receive S1 5 M1; close S1; receive S1 5 M1 same; receive S1 0 M1 same");
+    check("open S1; receive S1 5 M1; close S1; receive S1 5 M1 same; receive S1 0 M1 movement_reused");
     // What was refused did not happen and may come again under its name.
     check("open S1; adjust S1 -1 M1 out_of_range; receive S1 5; adjust S1 -1 M1; level S1 4/0/0");
+}
+
+#[test]
+fn another_movement_under_a_known_name_is_refused() {
+    check(
+        "open S1; receive S1 5 M1; receive S1 9 M1 movement_reused; receive S1 5 L1 M1 movement_reused
+         restock S1 5 M1 movement_reused; adjust S1 5 M1 movement_reused; receive S1 5 M1 same; level S1 5/0/0
+         adjust S1 -1 M2; adjust S1 -2 M2 movement_reused; adjust S1 -1 L1 M2 movement_reused; receive S1 1 M2 movement_reused
+         adjust S1 -1 M2 same; level S1 4/0/0",
+    );
+}
+
+#[test]
+fn movements_are_forgotten_long_after_their_requests() {
+    check("open S1; receive S1 5 M1; tick 60d; open S2; receive S1 5 M1 same; level S1 5/0/0");
+    check("open S1; receive S1 5 M1; tick 60d; tick 1ms; open S2; receive S1 5 M1; level S1 10/0/0");
 }
 
 #[test]

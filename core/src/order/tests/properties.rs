@@ -18,6 +18,8 @@ enum Step {
     Answer(usize, u8),
     /// The payment says that the n-th refund went through.
     Moved(u32),
+    /// The payment says that the provider declined it.
+    Failed(u32),
 }
 
 fn actor() -> impl Strategy<Value = Actor> {
@@ -45,6 +47,8 @@ fn step() -> impl Strategy<Value = Step> {
         (actor(), scope()).prop_map(|(by, scope)| Step::Command(cancel(by, scope))),
         (0..6usize, 0..8u8).prop_map(|(n, kind)| Step::Answer(n, kind)),
         (0..5u32).prop_map(Step::Moved),
+        (0..5u32).prop_map(Step::Failed),
+        (actor(), 0..7u32).prop_map(|(by, refund)| Step::Command(Command::RetryRefund { by, refund })),
     ]
 }
 
@@ -92,7 +96,14 @@ fn run_step(run: &mut Run, asked: &mut Vec<Ask>, step: &Step) {
             }
         }
         Step::Moved(n) => {
-            let _ = run.does(Command::RefundMoved { refund: RefundId { order: ORDER, n: *n } });
+            // Of one that was replaced that would be more than is owed: the provider's mistake, told by the verifier.
+            let replaced = |refund: &Refund| matches!(refund.stage, RefundStage::Replaced { .. });
+            if !run.state.refunds.get(n).is_some_and(replaced) {
+                let _ = run.does(Command::RefundMoved { refund: RefundId { order: ORDER, n: *n } });
+            }
+        }
+        Step::Failed(n) => {
+            let _ = run.does(Command::RefundFailed { refund: RefundId { order: ORDER, n: *n } });
         }
     }
     for ask in run.open_asks() {

@@ -308,6 +308,49 @@ fn a_refused_refund_flags_the_order_and_may_still_go_through() {
 }
 
 #[test]
+fn a_refused_refund_is_tried_again_for_the_same_debt_under_a_new_name() {
+    let retry = |by, refund| Command::RetryRefund { by, refund };
+    let refund = |n| RefundId { order: ORDER, n };
+    for by_ask in [false, true] {
+        let mut run = Run::new(two_vendors());
+        run.does(cancel(Actor::Buyer, Scope::Line(2))).unwrap();
+        let owed = run.state.refunds[&1].part;
+        assert_eq!(run.does(retry(Actor::Operator, 1)), Err(Rejection::RefundNotRefused), "it is under way");
+        let ask = run.open_asks().remove(1);
+        let why = RefundRefused::Declined;
+        if by_ask {
+            assert_eq!(run.does(Command::RefundFailed { refund: refund(1) }), Ok(Reply::Noted));
+        }
+        let more = run.answers(&ask, AskAnswer::Payment(payment::Answer::Refused(why)));
+        assert_eq!(more, usize::from(!by_ask), "told once");
+        assert_eq!(run.state.flags, vec![Flag::RefundRefused { refund: refund(1), why: Some(why) }]);
+        for by in [Actor::Buyer, LOW, HIGH] {
+            assert_eq!(run.does(retry(by, 1)), Err(Rejection::NotYours));
+        }
+        assert_eq!(run.does(retry(Actor::Operator, 7)), Err(Rejection::UnknownRefund));
+        let reply = Ok(Reply::RefundRetried { refund: refund(2) });
+        assert_eq!(run.does(retry(Actor::Operator, 1)), reply);
+        assert_eq!(run.state.flags, Vec::new(), "a person has seen to it");
+        let seq = run.seq;
+        assert_eq!(run.does(retry(Actor::Operator, 1)), reply, "again is once");
+        assert_eq!(run.seq, seq);
+        let part = run.state.refunds[&2].part;
+        assert_eq!((part.payment, part.amount), (owed.payment, owed.amount));
+        let asked = run.open_asks().into_iter().filter_map(|ask| match ask.request {
+            AskRequest::Payment(payment::Request::Refund { refund, amount }) => Some((refund, amount)),
+            _ => None,
+        });
+        assert_eq!(asked.collect::<Vec<_>>(), [(refund(2), owed.amount)]);
+        assert_eq!(run.does(Command::RefundMoved { refund: refund(2) }), Ok(Reply::Noted));
+        assert_eq!(run.does(retry(Actor::Operator, 2)), Err(Rejection::RefundNotRefused));
+        let at_a_glance = summary(&run.state).unwrap();
+        assert_eq!((at_a_glance.refund_pending.minor, at_a_glance.refunded), (0, owed.amount));
+        // What was replaced takes nothing from what can still go back.
+        run.does(cancel(Actor::Buyer, Scope::Order)).unwrap();
+    }
+}
+
+#[test]
 fn refunds_of_others_are_unknown() {
     let mut run = Run::new(two_vendors());
     run.does(cancel(Actor::Buyer, Scope::Line(2))).unwrap();

@@ -144,7 +144,7 @@ fn a_call_that_never_arrived_is_not_made_again_when_nobody_wants_it() {
         let gone = News::Failed { reason: "never_reached".to_owned() };
         assert_eq!(run.telling().map(|(_, news)| news), Some(gone.clone()));
         assert_eq!(run.command(&Command::Void { asked: 10 }), is(gone.clone()));
-        assert_eq!(run.state.look_up_at, None);
+        assert!(run.state.look_up_at.is_some(), "it may still arrive");
         // It arrived after all: what is reserved is let go, what was taken is told.
         run.notice(Fact::Authorised);
         assert_eq!(run.keys().last(), Some(&key(Void).as_str()));
@@ -156,6 +156,73 @@ fn a_call_that_never_arrived_is_not_made_again_when_nobody_wants_it() {
         assert_eq!(run.state.look_up_at, None);
         run.check_fold();
     }
+}
+
+/// A payment that the provider had never heard of when its checkout gave it up.
+fn never_reached() -> Run {
+    let mut run = Run::new();
+    run.outcome(Authorise, Fact::Unknown);
+    run.command(&Command::Void { asked: 9 }).expect("nothing is known of it");
+    run.looked_up(Authorise, Fact::Nothing);
+    let (ask, _) = run.telling().expect("the checkout is told");
+    run.answer(ask, AskAnswer::Checkout(checkout::Answer::Noted));
+    run
+}
+
+/// Waits for the next look-up, and says what it was answered.
+fn asked_on(run: &mut Run, fact: Fact) {
+    let at = run.state.look_up_at.expect("somebody asks on");
+    let before = run.calls.len();
+    run.wait(at.millis_since(run.now));
+    assert_eq!(run.keys()[before..], [look_up(Authorise)]);
+    run.looked_up(Authorise, fact);
+}
+
+#[test]
+fn money_that_is_taken_late_and_in_silence_is_found_and_goes_back() {
+    let mut run = never_reached();
+    for _ in 0..5 {
+        asked_on(&mut run, Fact::Nothing);
+    }
+    asked_on(&mut run, Fact::Captured);
+    let (ask, news) = run.telling().expect("the checkout is told");
+    assert_eq!(news, News::Captured);
+    run.answer(ask, AskAnswer::Checkout(checkout::Answer::Refund));
+    run.outcome(CallKind::Refund(0), Fact::Refunded { key: key(CallKind::Refund(0)) });
+    assert_eq!((run.state.refunded_minor(), run.state.look_up_at), (10_000, None));
+    run.check_fold();
+}
+
+#[test]
+fn nobody_asks_for_ever_for_what_never_came() {
+    let mut run = never_reached();
+    let since = run.now;
+    let mut asked = 0;
+    while run.now.millis_since(since) < LATE_MS {
+        let before = run.now;
+        asked_on(&mut run, Fact::Nothing);
+        assert!(run.now.millis_since(before) <= LATE_LOOK_UP_PAUSE_MAX_MS);
+        asked += 1;
+    }
+    assert_eq!(run.now.millis_since(since), LATE_MS, "the last question comes at the very end");
+    assert!(asked < 40, "{asked} questions in three days");
+    assert_eq!(run.state.look_up_at, None);
+    assert_eq!(run.kinds().last(), Some(&&Event::NeverCame));
+    // A notice that comes even later is believed all the same.
+    run.notice(Fact::Captured);
+    assert_eq!(run.telling().map(|(_, news)| news), Some(News::Captured));
+    run.check_fold();
+}
+
+#[test]
+fn the_last_question_is_asked_until_it_is_answered() {
+    let mut run = never_reached();
+    run.wait(LATE_MS);
+    run.looked_up(Authorise, Fact::Unknown);
+    asked_on(&mut run, Fact::Unknown);
+    asked_on(&mut run, Fact::Nothing);
+    assert_eq!(run.state.look_up_at, None);
+    run.check_fold();
 }
 
 #[test]
@@ -170,6 +237,33 @@ fn a_void_waits_until_something_is_known() {
     run.wait(EVERY_MS);
     run.looked_up(Void, Fact::Authorised);
     assert_eq!(run.keys(), [key(Authorise), key(Void), look_up(Void), key(Void)]);
+    run.outcome(Void, Fact::Voided);
+    assert_eq!(run.telling().map(|(_, news)| news), Some(News::Voided));
+    run.check_fold();
+}
+
+#[test]
+fn an_address_that_changes_does_not_keep_a_void_from_being_made_again() {
+    let at = |url: &str| Fact::ActionNeeded { url: url.to_owned() };
+    let mut run = Run::new();
+    run.outcome(Authorise, at("https://bank/m"));
+    // Each look-up tells another address: the newest is the one to go to, whichever sorts first.
+    for url in ["https://bank/a", "https://bank/z"] {
+        run.wait(LOOK_UP_PAUSE_MAX_MS);
+        run.looked_up(Authorise, at(url));
+        assert_eq!(run.telling().map(|(_, news)| news), Some(News::ActionNeeded { url: url.to_owned() }));
+    }
+    run.notice(at("https://bank/zz"));
+    assert_eq!(
+        run.state.standing,
+        Standing::ActionNeeded { url: "https://bank/z".to_owned() },
+        "of long ago, perhaps"
+    );
+    run.command(&Command::Void { asked: 9 }).expect("it can be let go");
+    run.outcome(Void, Fact::Unknown);
+    run.wait(LOOK_UP_PAUSE_MAX_MS);
+    run.looked_up(Void, at("https://bank/b"));
+    assert_eq!(run.keys().last(), Some(&key(Void).as_str()), "the void has not happened");
     run.outcome(Void, Fact::Voided);
     assert_eq!(run.telling().map(|(_, news)| news), Some(News::Voided));
     run.check_fold();
@@ -310,8 +404,8 @@ fn a_refund_is_made_again_until_it_has_gone_through() {
     run.answer(ask, AskAnswer::Checkout(checkout::Answer::Noted));
     run.command(&Command::Refund { refund: refund_id(1), amount: brl(500) }).expect("there is enough");
     let kind = CallKind::Refund(1);
-    for round in 0..3 {
-        run.outcome(kind, if round == 1 { failed("try_later") } else { Fact::Unknown });
+    for _ in 0..3 {
+        run.outcome(kind, Fact::Unknown);
         run.wait(LOOK_UP_PAUSE_MAX_MS);
         assert_eq!(run.keys().last(), Some(&look_up(kind).as_str()));
         run.looked_up(kind, Fact::Nothing);
@@ -320,6 +414,70 @@ fn a_refund_is_made_again_until_it_has_gone_through() {
     run.outcome(kind, Fact::Refunded { key: key(kind) });
     assert_eq!(run.state.look_up_at, None);
     assert_eq!(run.state.refunded_minor(), 500);
+    run.check_fold();
+}
+
+#[test]
+fn a_declined_refund_is_told_and_leaves_its_amount_to_another() {
+    let refund = |n, minor| Command::Refund { refund: refund_id(n), amount: brl(minor) };
+    let declined = Ok(Reply::Answer(Answer::Refused(RefundRefused::Declined)));
+    for looked_up in [false, true] {
+        let mut run = captured();
+        let (ask, _) = run.telling().expect("the checkout is told");
+        run.answer(ask, AskAnswer::Checkout(checkout::Answer::Noted));
+        run.command(&refund(1, 9_000)).expect("there is enough");
+        let kind = CallKind::Refund(1);
+        if looked_up {
+            run.outcome(kind, Fact::Unknown);
+            run.wait(EVERY_MS);
+            run.looked_up(kind, failed("account_closed"));
+        } else {
+            run.outcome(kind, failed("account_closed"));
+        }
+        let told: Vec<AskRequest> = run.asks().into_iter().map(|ask| ask.request).collect();
+        let wanted = crate::order::Request::RefundFailed { refund: refund_id(1) };
+        assert_eq!(told, [AskRequest::Order(wanted)]);
+        assert_eq!(run.state.look_up_at, None, "nothing is tried again under a key that was declined");
+        assert_eq!(run.command(&refund(1, 9_000)), declined, "whoever asks again is told the same");
+        let calls = run.calls.len();
+        assert_eq!(run.command(&refund(2, 9_000)), Ok(Reply::Waiting), "its amount is free again");
+        assert_eq!(run.keys()[calls..], [key(CallKind::Refund(2))]);
+        run.outcome(CallKind::Refund(2), Fact::Refunded { key: key(CallKind::Refund(2)) });
+        assert_eq!(run.state.refunded_minor(), 9_000);
+        run.check_fold();
+    }
+}
+
+#[test]
+fn a_refund_that_nobody_asked_for_is_tried_again_under_new_keys_and_not_for_ever() {
+    let given_back = || {
+        let mut run = captured();
+        let (ask, _) = run.telling().expect("the checkout is told");
+        run.answer(ask, AskAnswer::Checkout(checkout::Answer::Refund));
+        run.outcome(CallKind::Refund(0), failed("try_later"));
+        run
+    };
+    let mut run = given_back();
+    assert!(run.state.asks.is_empty(), "nobody is told");
+    let at = run.state.look_up_at.expect("it is tried again");
+    run.wait(at.millis_since(run.now));
+    let again = CallKind::RefundAgain(0, 2);
+    assert_eq!(run.keys().last(), Some(&key(again).as_str()));
+    run.outcome(again, Fact::Unknown);
+    run.wait(LOOK_UP_PAUSE_MAX_MS);
+    run.looked_up(again, Fact::Refunded { key: key(again) });
+    assert_eq!((run.state.refunded_minor(), run.state.look_up_at), (10_000, None));
+    run.check_fold();
+
+    let mut run = given_back();
+    for attempt in 2..=OWN_REFUND_TRIES_MAX {
+        run.wait(LOOK_UP_PAUSE_MAX_MS);
+        run.outcome(CallKind::RefundAgain(0, attempt), failed("try_later"));
+    }
+    assert_eq!(run.state.look_up_at, None, "now it is a person's turn");
+    // It went back after all, by the first try.
+    run.notice(Fact::Refunded { key: key(CallKind::Refund(0)) });
+    assert!(run.state.refunds[0].done);
     run.check_fold();
 }
 

@@ -12,6 +12,8 @@ pub(super) enum Mood {
     Fine,
     /// New payments are declined.
     Declines,
+    /// So are new refunds.
+    KeepsMoney,
     /// Done, but the answer is lost.
     TimesOut,
     /// Lost on the way there.
@@ -31,6 +33,7 @@ struct Account {
     standing: ProviderFact,
     amount: i64,
     refunds: BTreeSet<String>,
+    declined: BTreeSet<String>,
     returned: i64,
 }
 
@@ -57,7 +60,13 @@ impl Bank {
                     ProviderFact::AwaitingPayment { reference: "slip".to_owned() }
                 }
             };
-            let new = Account { standing, amount: amount.minor, refunds: BTreeSet::new(), returned: 0 };
+            let new = Account {
+                standing,
+                amount: amount.minor,
+                refunds: BTreeSet::new(),
+                declined: BTreeSet::new(),
+                returned: 0,
+            };
             return self.accounts.entry(call.payment).or_insert(new).standing.clone();
         }
         let Some(account) = self.accounts.get_mut(&call.payment) else { return ProviderFact::Nothing };
@@ -75,6 +84,13 @@ impl Bank {
                 }
                 account.standing.clone()
             }
+            Operation::Refund { .. } if mood == Mood::KeepsMoney && !account.refunds.contains(&call.key) => {
+                account.declined.insert(call.key.clone());
+                ProviderFact::Failed { reason: "account_closed".to_owned() }
+            }
+            Operation::Refund { .. } if account.declined.contains(&call.key) => {
+                ProviderFact::Failed { reason: "account_closed".to_owned() }
+            }
             Operation::Refund { amount } => {
                 if account.refunds.insert(call.key.clone()) {
                     account.returned += amount.minor;
@@ -85,6 +101,9 @@ impl Bank {
             }
             Operation::LookUp { of } if of.contains("/refund-") => {
                 let known = account.refunds.contains(of);
+                if account.declined.contains(of) {
+                    return ProviderFact::Failed { reason: "account_closed".to_owned() };
+                }
                 if known { ProviderFact::Refunded { key: of.clone() } } else { ProviderFact::Nothing }
             }
             Operation::LookUp { .. } | Operation::Authorise { .. } => account.standing.clone(),

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::super::*;
-use super::sales::{cancel, placed, ship};
+use super::bank::Mood;
+use super::sales::{cancel, order, placed, ship};
 use super::world::*;
-use crate::ids::{HoldId, LocationId, OrderId, PaymentId};
+use crate::ids::{CheckoutId, HoldId, LocationId, OrderId, PaymentId};
 use crate::journal::Epoch;
 use crate::ledger::{Account, Transaction};
 use crate::money::Money;
@@ -46,7 +47,16 @@ fn renumber(journal: &mut [Recorded]) {
 
 /// Reads the history after `damage`, and checks that this invariant is named, in this stream.
 fn breaks(invariant: Invariant, stream: StreamId, damage: impl FnOnce(&mut Vec<Recorded>)) -> Report {
-    let mut journal = history();
+    breaks_in(history(), invariant, stream, damage)
+}
+
+/// The same, in another history.
+fn breaks_in(
+    mut journal: Vec<Recorded>,
+    invariant: Invariant,
+    stream: StreamId,
+    damage: impl FnOnce(&mut Vec<Recorded>),
+) -> Report {
     damage(&mut journal);
     renumber(&mut journal);
     let report = read(&journal);
@@ -91,6 +101,11 @@ macro_rules! change {
     };
 }
 
+mod journal;
+mod money;
+mod sales;
+mod stock;
+
 const CHK: StreamId = StreamId::Checkout(CHECKOUT);
 const ORD: StreamId = StreamId::Order(ORDER);
 
@@ -121,286 +136,8 @@ fn every_invariant_says_what_it_promises() {
     let promises: std::collections::BTreeSet<&str> =
         Invariant::ALL.iter().map(|invariant| invariant.promise()).collect();
     assert_eq!(promises.len(), Invariant::ALL.len());
-}
-
-#[test]
-fn units_that_never_came_break_i1_i2_i3() {
-    let fewer = |journal: &mut Vec<Recorded>| {
-        change!(journal, Stock(inventory::Event::Received(movement)) => { movement.quantity = 1; });
-    };
-    breaks(Invariant::I2, shard(), fewer);
-    breaks(Invariant::I3, shard(), fewer);
-    let other = StreamId::Stock(SKUS[1].shard());
-    breaks(Invariant::I1, other, |journal| {
-        let second = |event: &AnyEvent| matches!(event, AnyEvent::Stock(inventory::Event::Received(movement)) if movement.sku == SKUS[1]);
-        without(journal, second);
-    });
-}
-
-#[test]
-fn a_hold_that_ends_twice_breaks_i4() {
-    breaks(Invariant::I4, shard(), |journal| twice(journal, is!(Stock::inventory::Deallocated)));
-}
-
-#[test]
-fn a_gap_breaks_i6_and_an_old_owner_i7() {
-    let mut journal = history();
-    let removed = journal.remove(find(&journal, is!(Payment::payment::Authorised)));
-    let report = read(&journal);
-    assert!(report.violations.iter().any(|at| at.invariant == Invariant::I6 && at.stream == removed.stream));
-    breaks(Invariant::I7, CHK, |journal| {
-        let at = find(journal, is!(Checkout::checkout::Quoted));
-        journal[at].epoch = Epoch(0);
-    });
-}
-
-#[test]
-fn an_acknowledged_order_that_is_gone_breaks_i8() {
-    let journal = history();
-    let mut verifier = Verifier::new();
-    journal.iter().for_each(|recorded| verifier.event(recorded));
-    verifier.acknowledged(&Told::Placed(ORDER));
-    assert_eq!(verifier.violations(), []);
-    verifier.acknowledged(&Told::Placed(OrderId(1)));
-    let [violation] = verifier.violations() else { panic!("{:?}", verifier.violations()) };
-    assert_eq!((violation.invariant, violation.stream), (Invariant::I8, StreamId::Order(OrderId(1))));
-}
-
-#[test]
-fn a_row_twice_or_a_foreign_key_in_the_outbox_breaks_i10() {
-    let mut world = placed(1);
-    let report = |world: &World| {
-        let mut verifier = Verifier::new();
-        // The outbox may be read first.
-        for (id, effect) in &world.outbox {
-            verifier.effect(*id, effect);
-        }
-        world.journal.iter().for_each(|recorded| verifier.event(recorded));
-        verifier.cursor(CHK.partition(), world.journal.len() as u64 + 1);
-        verifier.finish().violations
-    };
-    let found = report(&world);
-    assert_eq!(found.len(), 1, "a cursor ahead of the journal: {found:?}");
-    assert_eq!(found[0].invariant, Invariant::I10);
-
-    world.outbox.push(world.outbox[0].clone());
-    assert!(report(&world).len() > 1, "a row twice");
-    world.outbox.pop();
-    for (_, effect) in &mut world.outbox {
-        if let Effect::Payment(call) = effect {
-            call.key.push('x');
-        }
+    let told = include_str!("../../../../docs/INVARIANTS.md");
+    for invariant in Invariant::ALL {
+        assert!(told.contains(&format!("\n| {invariant} |")), "{invariant} has no row in docs/INVARIANTS.md");
     }
-    assert!(report(&world).len() > 1, "a key that no event names");
-}
-
-#[test]
-fn a_provider_key_for_two_operations_breaks_i10() {
-    breaks(Invariant::I10, pay(), |journal| {
-        change!(journal, Payment(payment::Event::CaptureStarted { key, .. }) => {
-            *key = payment::CallKind::Authorise.key(payment_id(1));
-        });
-    });
-}
-
-#[test]
-fn a_snapshot_that_is_not_the_fold_breaks_i11() {
-    let mut verifier = Verifier::new();
-    verifier.snapshot(CHK, 4, true);
-    verifier.snapshot(CHK, 9, false);
-    let report = verifier.finish();
-    assert_eq!(report.facts[&Invariant::I11], 2);
-    let [violation] = report.violations.as_slice() else { panic!("{:?}", report.violations) };
-    assert_eq!((violation.invariant, violation.stream, violation.seq), (Invariant::I11, CHK, 9));
-}
-
-#[test]
-fn an_order_without_its_payment_breaks_i12() {
-    breaks(Invariant::I12, ORD, |journal| without(journal, is!(Payment::payment::Captured)));
-    breaks(Invariant::I12, ORD, |journal| in_placed(journal, |placed| placed.payments[0].0.attempt = 2));
-}
-
-#[test]
-fn one_payment_for_two_orders_breaks_i12() {
-    breaks(Invariant::I12, pay(), |journal| {
-        in_placed(journal, |placed| {
-            let (payment, _) = placed.payments[0];
-            placed.payments.push((payment, Money::zero(placed.currency)));
-        });
-    });
-}
-
-#[test]
-fn a_payment_without_its_order_is_pending_and_then_overdue() {
-    let mut journal = placed(1).journal;
-    journal.retain(|recorded| {
-        recorded.stream != ORD && !matches!(recorded.event, AnyEvent::Checkout(checkout::Event::Placed(_)))
-    });
-    renumber(&mut journal);
-    let report = read(&journal);
-    assert_eq!(report.violations, []);
-    let far = Timestamp::from_millis(i64::MAX);
-    let overdue: Vec<_> = report.overdue(far).filter(|pending| pending.invariant == Invariant::I12).collect();
-    assert_eq!((overdue.len(), overdue[0].stream), (1, pay()));
-    assert!(!report.is_green(far));
-}
-
-#[test]
-fn units_that_are_not_the_orders_break_i13() {
-    for damage in [
-        (|placed| placed.lines[0].hold.location = LocationId(8)) as fn(&mut PlacedOrder),
-        |placed| placed.lines[0].hold.id.n = 9,
-        |placed| placed.lines[0].hold = placed.lines[1].hold,
-        |placed| placed.lines[0].hold.shard = placed.lines[1].hold.shard,
-    ] {
-        breaks(Invariant::I13, ORD, |journal| in_placed(journal, damage));
-    }
-}
-
-#[test]
-fn units_that_were_not_pinned_or_committed_break_i13() {
-    breaks(Invariant::I13, ORD, |journal| {
-        change!(journal, Stock(inventory::Event::Held { pin, .. }) => {
-            *pin = Some(PaymentId { checkout: CHECKOUT, attempt: 7 });
-        });
-    });
-    breaks(Invariant::I13, ORD, |journal| without(journal, is!(Stock::inventory::Committed)));
-}
-
-#[test]
-fn money_asked_for_or_taken_too_early_breaks_i13() {
-    breaks(Invariant::I13, pay(), |journal| without(journal, is!(Checkout::checkout::HoldsTaken)));
-    breaks(Invariant::I13, pay(), |journal| without(journal, is!(Checkout::checkout::CaptureAsked)));
-    breaks(Invariant::I13, CHK, |journal| without(journal, is!(Checkout::checkout::HoldAnswered)));
-    breaks(Invariant::I13, CHK, |journal| without(journal, is!(Checkout::checkout::LineCommitted)));
-}
-
-#[test]
-fn a_placed_checkout_without_an_order_breaks_i13() {
-    breaks(Invariant::I13, CHK, |journal| journal.retain(|recorded| recorded.stream != ORD));
-}
-
-#[test]
-fn units_that_do_not_follow_their_line_break_i13() {
-    // Shipped, said the shard, but the order cancelled that line.
-    breaks(Invariant::I13, ORD, |journal| {
-        let at = find(journal, is!(Stock::inventory::Deallocated));
-        let AnyEvent::Stock(inventory::Event::Deallocated { hold }) = journal[at].event.clone() else {
-            return;
-        };
-        journal[at].event = AnyEvent::Stock(inventory::Event::Shipped { hold });
-    });
-    // The shard has not heard of it yet: pending, and overdue one day.
-    let mut journal = history();
-    without(&mut journal, is!(Stock::inventory::Deallocated));
-    renumber(&mut journal);
-    let report = read(&journal);
-    assert_eq!(report.violations, []);
-    assert!(report.overdue(Timestamp::from_millis(i64::MAX)).any(|pending| pending.stream == ORD));
-}
-
-#[test]
-fn a_shard_that_refuses_an_order_breaks_i13() {
-    breaks(Invariant::I13, ORD, |journal| {
-        change!(journal, Order(order::Event::StockAnswered { refused, .. }) => {
-            *refused = Some(inventory::Rejection::UnknownHold);
-        });
-    });
-}
-
-#[test]
-fn units_kept_for_nobody_break_i13() {
-    breaks(Invariant::I13, shard(), |journal| {
-        let at = find(journal, is!(Stock::inventory::Held));
-        let mut stray = journal[at].clone();
-        if let AnyEvent::Stock(inventory::Event::Held { hold, .. }) = &mut stray.event {
-            *hold = HoldId { checkout: CHECKOUT, n: 40 };
-        }
-        journal.insert(at, stray);
-    });
-}
-
-#[test]
-fn edges_that_do_not_exist_break_i14() {
-    breaks(Invariant::I14, CHK, |journal| twice(journal, is!(Checkout::checkout::PayStarted)));
-    breaks(Invariant::I14, CHK, |journal| without(journal, is!(Checkout::checkout::CommitAsked)));
-    breaks(Invariant::I14, pay(), |journal| twice(journal, is!(Payment::payment::Captured)));
-    breaks(Invariant::I14, pay(), |journal| without(journal, is!(Payment::payment::Created)));
-    breaks(Invariant::I14, ORD, |journal| without(journal, is!(Order::order::Accepted)));
-    breaks(Invariant::I14, ORD, |journal| twice(journal, is!(Order::order::Shipped)));
-    breaks(Invariant::I14, ORD, |journal| twice(journal, is!(Order::order::Placed)));
-    breaks(Invariant::I14, ORD, |journal| {
-        change!(journal, Order(order::Event::Cancelled { lines, .. }) => { *lines = vec![2]; });
-    });
-}
-
-#[test]
-fn another_price_than_the_quoted_one_breaks_i15() {
-    breaks(Invariant::I15, CHK, |journal| {
-        change!(journal, Checkout(checkout::Event::Quoted(quote)) => { quote.total.minor -= 1; });
-    });
-    breaks(Invariant::I15, CHK, |journal| {
-        change!(journal, Checkout(checkout::Event::Placed(paid)) => { paid.total.minor -= 1; });
-    });
-    breaks(Invariant::I15, pay(), |journal| {
-        change!(journal, Payment(payment::Event::Created(intent)) => { intent.amount.minor -= 1; });
-    });
-    breaks(Invariant::I15, ORD, |journal| in_placed(journal, |placed| placed.lines[0].unit_price.minor -= 1));
-    breaks(Invariant::I15, ORD, |journal| in_placed(journal, |placed| drop(placed.lines.pop())));
-}
-
-#[test]
-fn postings_that_do_not_balance_break_i17_and_i18() {
-    let damage = |journal: &mut Vec<Recorded>| {
-        in_placed(journal, |placed| placed.sale.postings[0].amount.minor += 1);
-    };
-    breaks(Invariant::I17, ORD, damage);
-    breaks(Invariant::I18, ORD, damage);
-}
-
-#[test]
-fn postings_that_balance_and_are_wrong_break_i19() {
-    let report = breaks(Invariant::I19, ORD, |journal| {
-        change!(journal, Order(order::Event::Cancelled { transaction, .. }) => {
-            *transaction = Transaction::default();
-        });
-    });
-    assert!(report.violations.iter().all(|at| at.invariant == Invariant::I19), "{:?}", report.violations);
-    breaks(Invariant::I19, ORD, |journal| {
-        in_placed(journal, |placed| {
-            for posting in &mut placed.sale.postings {
-                if posting.account == Account::Commission {
-                    posting.account = Account::ProviderFees;
-                }
-            }
-        });
-    });
-}
-
-#[test]
-fn refunds_that_nobody_owes_break_i20() {
-    breaks(Invariant::I20, pay(), |journal| twice(journal, is!(Payment::payment::RefundStarted)));
-    breaks(Invariant::I20, pay(), |journal| twice(journal, is!(Payment::payment::Refunded)));
-    breaks(Invariant::I20, pay(), |journal| without(journal, is!(Order::order::Cancelled)));
-    breaks(Invariant::I20, pay(), |journal| {
-        change!(journal, Payment(payment::Event::RefundStarted { amount, .. }) => { amount.minor *= 10; });
-    });
-    breaks(Invariant::I20, ORD, |journal| twice(journal, is!(Order::order::Refunded)));
-    breaks(Invariant::I20, ORD, |journal| twice(journal, is!(Order::order::Cancelled)));
-    breaks(Invariant::I20, ORD, |journal| {
-        change!(journal, Order(order::Event::Cancelled { refunds, .. }) => { refunds[0].amount.minor -= 1; });
-    });
-    breaks(Invariant::I20, ORD, |journal| without(journal, is!(Payment::payment::Refunded)));
-}
-
-#[test]
-fn two_replies_to_one_command_break_i24() {
-    let mut verifier = Verifier::new();
-    verifier.reply(CommandId(1), CHK, 3);
-    verifier.reply(CommandId(2), CHK, 4);
-    verifier.reply(CommandId(1), CHK, 5);
-    let report = verifier.finish();
-    let [violation] = report.violations.as_slice() else { panic!("{:?}", report.violations) };
-    assert_eq!((violation.invariant, violation.stream, violation.seq), (Invariant::I24, CHK, 5));
-    assert_eq!(report.facts[&Invariant::I24], 3);
 }

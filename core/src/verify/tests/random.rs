@@ -27,6 +27,7 @@ enum Step {
     Stock(i64),
     Ship(u32),
     Cancel(Scope),
+    RetryRefund(u32),
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -34,6 +35,7 @@ fn step() -> impl Strategy<Value = Step> {
         Just(Mood::Fine),
         Just(Mood::Fine),
         Just(Mood::Declines),
+        Just(Mood::KeepsMoney),
         Just(Mood::TimesOut),
         Just(Mood::Deaf),
         Just(Mood::Later)
@@ -62,6 +64,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => prop_oneof![Just(-5), Just(5), Just(-1)].prop_map(Step::Stock),
         2 => (1..3u32).prop_map(Step::Ship),
         2 => scope.prop_map(Step::Cancel),
+        2 => (1..6u32).prop_map(Step::RetryRefund),
     ]
 }
 
@@ -99,11 +102,19 @@ fn run(world: &mut World, step: Step, n: u128) {
                 order::Command::Ship { by, vendor_order, parcel: ParcelId(n), lines: None, tracking: None };
             world.command::<Order>(StreamId::Order(ORDER), ship);
         }
+        Step::RetryRefund(refund) => retry_refund(world, refund),
         Step::Cancel(scope) => {
             let cancel = order::Command::Cancel { by: Actor::Buyer, scope, reason: CancelReason::Other };
             world.command::<Order>(StreamId::Order(ORDER), cancel);
         }
     }
+}
+
+fn retry_refund(world: &mut World, refund: u32) {
+    world.command::<Order>(
+        StreamId::Order(ORDER),
+        order::Command::RetryRefund { by: Actor::Operator, refund },
+    );
 }
 
 /// What the shopper is charged in the end is what he keeps.
@@ -129,8 +140,9 @@ proptest! {
         }
         world.weather.clear();
         world.bank.mood = None;
-        for _ in 0..40 {
+        for refund in 1..40 {
             world.later(DAY_MS / 4);
+            retry_refund(&mut world, refund);
         }
         let report = verify(&world);
         prop_assert_eq!(&report.violations, &Vec::new());

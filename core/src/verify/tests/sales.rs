@@ -173,6 +173,27 @@ fn money_that_comes_after_the_end_goes_back() {
 }
 
 #[test]
+fn a_payment_that_never_arrived_is_pending_until_nobody_asks_for_it_any_more() {
+    let mut world = World::new();
+    world.bank.mood = Some(Mood::Deaf);
+    world.quoted(1);
+    world.pay(card());
+    world.checkout(checkout::Command::Abandon);
+    world.bank.mood = None;
+    for _ in 0..10 {
+        world.later(60_000);
+    }
+    let report = verify(&world);
+    let [pending] = report.pending.as_slice() else { panic!("{:?}", report.pending) };
+    assert_eq!((pending.invariant, pending.stream), (Invariant::I12, StreamId::Payment(payment_id(1))));
+    assert!(report.is_green(world.now.plus_millis(checkout::Limits::default().late_money_ms)));
+    for _ in 0..13 {
+        world.later(6 * 60 * 60 * 1000);
+    }
+    settled(&world);
+}
+
+#[test]
 fn an_attempt_under_way_is_pending_until_its_limit() {
     let mut world = World::new();
     world.bank.mood = Some(Mood::Later);
@@ -186,6 +207,45 @@ fn an_attempt_under_way_is_pending_until_its_limit() {
     assert!(!report.is_green(world.now.plus_millis(limit + 1)));
     assert!(report.pending.iter().any(|pending| pending.invariant == Invariant::I12));
     assert!(report.pending.iter().all(|pending| pending.deadline > Timestamp::ZERO));
+}
+
+#[test]
+fn a_refused_refund_waits_for_a_person_and_is_then_made() {
+    let mut world = placed(2);
+    world.bank.mood = Some(Mood::KeepsMoney);
+    cancel(&mut world, Scope::Line(1));
+    let report = verify(&world);
+    assert_eq!(report.violations, []);
+    let [pending] = report.pending.as_slice() else { panic!("{:?}", report.pending) };
+    assert_eq!((pending.invariant, pending.stream), (Invariant::I20, StreamId::Order(ORDER)));
+    assert!(report.is_green(world.now.plus_millis(PERSON_MARGIN_MS)));
+    assert!(!report.is_green(world.now.plus_millis(PERSON_MARGIN_MS + 1)));
+    let retry = |world: &mut World, refund| {
+        order(world, order::Command::RetryRefund { by: Actor::Operator, refund }).unwrap();
+    };
+    retry(&mut world, 1);
+    assert_eq!(verify(&world).pending.len(), 1, "declined once more");
+    world.bank.mood = None;
+    retry(&mut world, 2);
+    settled(&world);
+    assert_eq!(world.bank.kept(), 1_150 + 50, "the other line, with its tax");
+}
+
+#[test]
+fn money_without_an_order_goes_back_by_itself_although_it_was_declined_at_first() {
+    let mut world = World::new();
+    world.bank.mood = Some(Mood::Later);
+    world.quoted(1);
+    world.pay(card());
+    world.later(checkout::Limits::default().card_ms + 1);
+    world.bank.mood = Some(Mood::KeepsMoney);
+    world.captured_after_all(1);
+    let report = verify(&world);
+    assert!(report.pending.iter().any(|pending| pending.invariant == Invariant::I20), "{:?}", report.pending);
+    world.bank.mood = None;
+    world.later(60_000);
+    settled(&world);
+    assert_eq!(world.bank.kept(), 0);
 }
 
 #[test]

@@ -10,7 +10,10 @@ use souk_core::time::Timestamp;
 use super::queue::Queue;
 use super::record::{Effect, EffectKind, Record, Request, Said};
 use super::settings::{Settings, later};
-use super::token::{Delivery, Kind, Token, Verdict};
+use super::token::{Delivery, Kind, REFUNDS_DECLINED, Token, Verdict};
+
+/// What a declined refund is told.
+const REFUND_DECLINED: &str = "refund_declined";
 
 /// How long the caller waits for its answer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -53,6 +56,8 @@ struct Account {
     reserved: i64,
     captured: i64,
     refunded: i64,
+    /// How many refunds were declined because of the token.
+    refunds_declined: u32,
     /// What the shopper's action came to.
     acted: Option<bool>,
     /// When the slip will be paid.
@@ -190,6 +195,7 @@ impl Books {
             Request::Refund { amount } => {
                 let left = account.captured - account.refunded;
                 match account.standing {
+                    Said::Captured if account.declines_refund() => refuse(REFUND_DECLINED),
                     Said::Captured if amount.minor > left => refuse("refund_exceeds_captured"),
                     Said::Captured => {
                         let said = Said::Refunded { key: call.key.clone() };
@@ -257,6 +263,7 @@ impl Books {
                 let opened = self.open(*at, *payment, key, request, said);
                 let call = Answered { payment: *payment, request: request.clone(), said: said.clone() };
                 self.calls.insert(key.clone(), call);
+                self.count_declined_refund(*payment, request, said);
                 if let Some(effect) = effect {
                     self.move_money(*payment, said.clone(), *effect);
                 }
@@ -302,6 +309,7 @@ impl Books {
             reserved: 0,
             captured: 0,
             refunded: 0,
+            refunds_declined: 0,
             acted: None,
             slip_at: None,
         };
@@ -311,6 +319,13 @@ impl Books {
         self.slips.extend(slip_at.map(|at| (at, payment)));
         self.accounts.insert(payment, Account { slip_at, ..account });
         true
+    }
+
+    fn count_declined_refund(&mut self, payment: PaymentId, request: &Request, said: &Said) {
+        let declined = matches!(request, Request::Refund { .. }) && *said == Said::failed(REFUND_DECLINED);
+        if let Some(account) = self.accounts.get_mut(&payment).filter(|_| declined) {
+            account.refunds_declined = account.refunds_declined.saturating_add(1);
+        }
     }
 
     fn drop_slip(&mut self, payment: PaymentId) {
@@ -360,5 +375,9 @@ impl Books {
 impl Account {
     fn verdict(&self) -> Option<Verdict> {
         self.token.map(|token| token.verdict)
+    }
+
+    fn declines_refund(&self) -> bool {
+        self.verdict() == Some(Verdict::DeclineRefund) && self.refunds_declined < REFUNDS_DECLINED
     }
 }

@@ -6,6 +6,7 @@
 //! | `card_declined` | no |
 //! | `card_3ds` | asks the shopper first; [`TestBank::complete_action`] is what the shopper does |
 //! | `card_capture_declined` | reserves the money and refuses to take it |
+//! | `card_refund_declined` | declines the first refund, whatever its key; another one goes through |
 //! | `card_timeout_then_succeeded` | does it, but neither answer nor notice arrives: only a look-up tells |
 //! | `card_timeout_lost` | never hears the first call of each key |
 //! | `card_late_notice` | does it, no answer arrives, the notice comes late |

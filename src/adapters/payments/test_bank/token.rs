@@ -11,6 +11,9 @@ pub enum Kind {
     PayLater,
 }
 
+/// How many refunds of a payment are declined where refunds are declined.
+pub const REFUNDS_DECLINED: u32 = 1;
+
 /// What the bank decides.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Verdict {
@@ -22,6 +25,8 @@ pub enum Verdict {
     AskShopper,
     /// Reserves the money and then does not let it be taken.
     RefuseCapture,
+    /// Declines the first refunds: [`REFUNDS_DECLINED`] of them.
+    DeclineRefund,
     /// The shopper never pays the slip.
     NeverPaid,
     /// The shopper pays the slip even after it was let go.
@@ -68,6 +73,7 @@ pub const TOKENS: &[Token] = &[
     token("card_declined", Kind::Card, Verdict::Decline, Delivery::Plain),
     token("card_3ds", Kind::Card, Verdict::AskShopper, Delivery::Plain),
     token("card_capture_declined", Kind::Card, Verdict::RefuseCapture, Delivery::Plain),
+    token("card_refund_declined", Kind::Card, Verdict::DeclineRefund, Delivery::Plain),
     token("card_timeout_then_succeeded", Kind::Card, Verdict::Approve, Delivery::AnswerLost),
     token("card_timeout_lost", Kind::Card, Verdict::Approve, Delivery::CallLost),
     token("card_late_notice", Kind::Card, Verdict::Approve, Delivery::NoticeLate),

@@ -54,6 +54,7 @@ pub(super) fn stock_refusals() -> Vec<Rejection> {
         Rejection::NotForSale,
         Rejection::UnknownSku,
         Rejection::InvalidQuantity,
+        Rejection::MovementReused,
         Rejection::OutOfRange,
         Rejection::InvalidDeadline,
         Rejection::UnknownHold,
@@ -211,6 +212,7 @@ fn attempts() {
     }
     for why in [
         AttemptEnded::OutOfStock { lines: vec![1] },
+        AttemptEnded::NotForSale { lines: vec![1] },
         AttemptEnded::HoldsTimedOut,
         AttemptEnded::PaymentFailed { reason: "card_declined".to_owned() },
         AttemptEnded::TimedOut,
@@ -224,7 +226,8 @@ fn attempts() {
 #[test]
 fn payments() {
     for method in methods() {
-        let limits = payment::Limits { attempt_until: Timestamp::ZERO, look_up_every_ms: 1 };
+        let limits =
+            payment::Limits { attempt_until: Timestamp::ZERO, look_up_every_ms: 1, late_money_ms: 2 };
         survives(payment::Event::Created(Intent { payment: PAYMENT, amount: eur(1), method, limits }));
     }
     for keys in [Vec::new(), vec!["a".to_owned(), "b".to_owned()]] {
@@ -278,6 +281,7 @@ fn orders() {
         Some(RefundRefused::TooMuch),
         Some(RefundRefused::Mismatch),
         Some(RefundRefused::InvalidAmount),
+        Some(RefundRefused::Declined),
     ] {
         survives(order::Event::RefundRefused { refund: REFUND, why });
     }

@@ -44,6 +44,7 @@ fn opening() -> Opening {
             instant_ms: 5,
             pay_later_ms: 6,
             look_up_every_ms: 7,
+            late_money_ms: 8,
         },
         reference: Some("A-1001".to_owned()),
     }

@@ -37,11 +37,13 @@ fn line() -> OrderLine {
         variant: Some(VARIANT),
         vendor: VENDOR,
         quantity: 2,
+        list_price: eur(1_890),
         unit_price: eur(1_790),
         discounts: vec![Discount { rule: "spring".to_owned(), amount: eur(100) }],
         taxes: vec![tax(556, true), tax(10, false)],
         shipping: eur(980),
         commission: Commission { rate: Rate(1_250), rule: "default".to_owned(), amount: eur(435) },
+        seller_of_record: true,
         hold: LineHold { id: HOLD, shard: ShardNo(84), location: LOCATION },
     }
 }
@@ -96,6 +98,14 @@ pub fn events() -> Vec<AnyEvent> {
         },
         Event::Refunded { refund: REFUND, transaction: refund },
         Event::RefundRefused { refund: REFUND, why: Some(RefundRefused::TooMuch) },
+        Event::RefundRetried {
+            part: RefundPart {
+                refund: RefundId { order: ORDER, n: 2 },
+                payment: PAYMENT,
+                amount: eur(4_470),
+            },
+            replaces: REFUND,
+        },
         Event::StockAnswered {
             ask: AskId { stream: StreamId::Order(ORDER), seq: 3, n: 0 },
             line: 1,

@@ -12,7 +12,7 @@ pub fn events() -> Vec<AnyEvent> {
         payment: PAYMENT,
         amount: eur(4_470),
         method: Method::PayLater { token: "tok_slip".to_owned() },
-        limits: Limits { attempt_until: AT, look_up_every_ms: 30_000 },
+        limits: Limits { attempt_until: AT, look_up_every_ms: 30_000, late_money_ms: 259_200_000 },
     };
     let events = [
         Event::Created(intent),
@@ -27,11 +27,14 @@ pub fn events() -> Vec<AnyEvent> {
         Event::VoidStarted { key: key(CallKind::Void) },
         Event::Voided,
         Event::NeverReached,
+        Event::NeverCame,
         Event::OutcomeUnknown { key: key(CallKind::Authorise) },
         Event::LookUpStarted { keys: vec![key(CallKind::Capture), key(CallKind::Refund(1))] },
         Event::CallRepeated { key: key(CallKind::Void) },
         Event::RefundStarted { refund, amount: eur(990), key: key(CallKind::Refund(1)) },
         Event::Refunded { refund },
+        Event::RefundFailed { refund, reason: "account_closed".to_owned() },
+        Event::RefundRetried { refund, key: key(CallKind::RefundAgain(0, 2)) },
         Event::Told { ask: AskId { stream: StreamId::Payment(PAYMENT), seq: 4, n: 0 } },
     ];
     events.map(AnyEvent::Payment).into()

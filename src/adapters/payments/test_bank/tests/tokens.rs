@@ -94,6 +94,16 @@ const TAKEN: &[(&str, [&str; 4], &[&str])] = &[
         &["authorise:authorise 1000", "void:void 1000"],
     ),
     (
+        "card_refund_declined",
+        [
+            "authorised authorised authorised authorised",
+            "captured captured captured captured",
+            "refund_declined refund_declined refund_declined refund_declined",
+            "captured captured captured captured",
+        ],
+        &["authorise:authorise 1000", "capture:capture 1000"],
+    ),
+    (
         "card_timeout_then_succeeded",
         [
             "unknown authorised authorised authorised",
