@@ -1,17 +1,16 @@
 //! `souk verify`: reads the journal offline, folds every stream, checks every invariant.
 
-use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::Context;
 use serde::Serialize;
 use souk_core::time::Timestamp;
-use souk_core::verify::{Invariant, Pending, Report, Told, Verifier, Violation};
+use souk_core::verify::{Invariant, Pending, Report, Verifier, Violation};
 
 use crate::clock::Clock;
 use crate::journal::audit::{self, Snapshots};
 use crate::journal::{Database, JournalError, Reader};
+use crate::replay::AckLog;
 use crate::store::read;
 
 use super::progress;
@@ -51,7 +50,7 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         verifier.snapshot(stream, seq, false);
     }
     if let Some(path) = &arguments.acks {
-        for told in read_acks(path)? {
+        for told in AckLog::read(path)? {
             verifier.acknowledged(&told);
         }
     }
@@ -102,24 +101,6 @@ async fn beside(database: &Database, verifier: &mut Verifier) -> anyhow::Result<
         }
     }
     Ok(damage)
-}
-
-/// A kill can cut the last line short; it was not acknowledged to anybody then.
-fn read_acks(path: &Path) -> anyhow::Result<Vec<Told>> {
-    let unreadable = || format!("cannot read {}", path.display());
-    let file = std::fs::File::open(path).with_context(unreadable)?;
-    let lines: Vec<String> =
-        BufReader::new(file).lines().collect::<Result<_, _>>().with_context(unreadable)?;
-    let count = lines.len();
-    let mut acks = Vec::with_capacity(count);
-    for (at, line) in lines.iter().enumerate() {
-        match line.parse() {
-            Ok(told) => acks.push(told),
-            Err(_) if at + 1 == count => {}
-            Err(error) => anyhow::bail!("{} line {}: {error}", path.display(), at + 1),
-        }
-    }
-    Ok(acks)
 }
 
 fn print(report: &Report, damage: &[String], now: Timestamp, green: bool) {

@@ -20,7 +20,7 @@ impl Machine for Checkout {
     type Rejection = Rejection;
     type Published = ();
 
-    const SNAPSHOT_VERSION: u32 = 1;
+    const SNAPSHOT_VERSION: u32 = 2;
     const SNAPSHOT_EVERY: u64 = 200;
 
     fn initial(stream: StreamId) -> State {
