@@ -3,6 +3,7 @@
 mod bad_input;
 mod caching;
 mod carts;
+mod keys;
 mod openapi;
 mod operators;
 mod positions;
@@ -10,5 +11,6 @@ mod rate_limits;
 mod reads;
 mod rig;
 mod sale;
+mod texts;
 mod under_load;
 mod vendors;
