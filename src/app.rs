@@ -25,7 +25,7 @@ use crate::store::vault::{Vault, VaultKeys};
 
 pub use backup::{Backup, BackupFile, back_up};
 pub use doors::Doors;
-pub use serve::serve;
+pub use serve::{Preparing, serve, serve_prepared};
 
 /// The file that opens the vault, in the data directory.
 const VAULT_KEY_FILE: &str = "vault.key";
