@@ -13,7 +13,7 @@ use souk_core::market::MarketId;
 
 use crate::actors::projectors::Projectors;
 use crate::actors::{Node, NodeOptions, Outside};
-use crate::adapters::mail::Mailer;
+use crate::adapters::mail::{Mailer, OrderLinks};
 use crate::adapters::payments::Provider;
 use crate::adapters::payments::test_bank::{Settings as BankSettings, TestBank};
 use crate::adapters::search::Search;
@@ -25,7 +25,7 @@ use crate::store::vault::{Vault, VaultKeys};
 
 pub use backup::{Backup, BackupFile, back_up};
 pub use doors::Doors;
-pub use serve::serve;
+pub use serve::{Preparing, serve, serve_prepared};
 
 /// The file that opens the vault, in the data directory.
 const VAULT_KEY_FILE: &str = "vault.key";
@@ -48,6 +48,8 @@ pub struct ShopOptions {
     pub bank: BankSettings,
     /// Whether letters are written; a bulk replay writes none.
     pub letters: bool,
+    /// What links in letters are made of; without it they have none.
+    pub links: Option<OrderLinks>,
     /// Whether the read models are filled; for measuring the engine alone they need not be.
     pub projectors: bool,
     /// The market whose prices are searched for; without one there is no search index.
@@ -66,6 +68,7 @@ impl Default for ShopOptions {
             node: NodeOptions::default(),
             bank: BankSettings::default(),
             letters: true,
+            links: None,
             projectors: true,
             search: Some(MarketId::main()),
             journal: Settings::default(),
@@ -104,8 +107,7 @@ impl Shop {
         clock: Clock,
         options: ShopOptions,
     ) -> anyhow::Result<Shop> {
-        std::fs::create_dir_all(data_dir)
-            .with_context(|| format!("cannot create the data directory {}", data_dir.display()))?;
+        make_dir(data_dir)?;
         let journal = Journal::open_with(database, options.journal).await?;
         if !journal.lease().is_owner() {
             tracing::warn!(
@@ -121,8 +123,12 @@ impl Shop {
         let now = clock.clone();
         let bank = TestBank::open(data_dir, options.bank, Arc::new(move || now.now()))?;
         let mails = if options.letters { Mailer::Folder(data_dir.join(LETTERS)) } else { Mailer::Discard };
-        let outside =
-            Outside { payments: Provider::TestBank(bank.clone()), mails, vault: Arc::clone(&vault) };
+        let outside = Outside {
+            payments: Provider::TestBank(bank.clone()),
+            mails,
+            vault: Arc::clone(&vault),
+            links: options.links,
+        };
         let models = ReadModels::open(database, READ_CONNECTIONS).await?;
         let search = options.search.filter(|_| options.projectors);
         let search =
@@ -142,4 +148,9 @@ impl Shop {
         self.models.close().await;
         self.vault.close().await;
     }
+}
+
+fn make_dir(data_dir: &Path) -> anyhow::Result<()> {
+    std::fs::create_dir_all(data_dir)
+        .with_context(|| format!("cannot create the data directory {}", data_dir.display()))
 }

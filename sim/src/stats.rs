@@ -148,6 +148,8 @@ situations! {
     Placed,
     /// An operator priced a cart that was sold.
     Assisted,
+    /// It had an offer at two prices.
+    AssistedInParts,
     /// An order had lines of two vendors.
     OrderOfTwoVendors,
     /// A parcel left.

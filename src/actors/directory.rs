@@ -167,7 +167,8 @@ impl<M: Hosted> Directory<M> {
         let (awake, queued) = (pulses.len(), pulses.iter().map(|pulse| pulse.queued).sum());
         pulses.sort_by_key(|pulse| (Reverse(pulse.queued), pulse.stream));
         pulses.truncate(busiest);
-        KindOverview { kind, awake, queued, quarantined: self.quarantined().len(), busiest: pulses }
+        let quarantined = self.quarantined().len();
+        KindOverview { kind, awake, queued, restarts: 0, quarantined, busiest: pulses }
     }
 
     /// How one does; `None` when it sleeps.

@@ -77,11 +77,21 @@ pub trait Hosted: Machine {
 pub(super) struct Kind<M: Hosted> {
     pub(super) directory: Directory<M>,
     supervisor: OnceLock<ActorCell>,
+    /// Actors of this kind that were loaded anew after a failure.
+    restarts: AtomicU64,
 }
 
 impl<M: Hosted> Kind<M> {
     fn new() -> Self {
-        Kind { directory: Directory::new(), supervisor: OnceLock::new() }
+        Kind { directory: Directory::new(), supervisor: OnceLock::new(), restarts: AtomicU64::new(0) }
+    }
+
+    fn restarts(&self) -> u64 {
+        self.restarts.load(Ordering::Relaxed)
+    }
+
+    fn overview(&self, kind: &'static str, busiest: usize) -> KindOverview {
+        KindOverview { restarts: self.restarts(), ..self.directory.overview(kind, busiest) }
     }
 
     async fn supervise(&self, node: &Arc<Node>) -> Result<(), ractor::SpawnErr> {
@@ -111,7 +121,6 @@ pub struct Node {
     clock: Clock,
     admission: Admission,
     timers: mpsc::UnboundedSender<SetTimer>,
-    restarts: AtomicU64,
     stock: Kind<Inventory>,
     vendors: Kind<Vendor>,
     products: Kind<Product>,
@@ -239,7 +248,6 @@ impl Node {
             clock,
             admission: Admission::new(options.admission),
             timers,
-            restarts: AtomicU64::new(0),
             stock: Kind::new(),
             vendors: Kind::new(),
             products: Kind::new(),
@@ -301,7 +309,9 @@ impl Node {
 
     /// How often an actor was loaded anew after a failure.
     pub fn restarts(&self) -> u64 {
-        self.restarts.load(Ordering::Relaxed)
+        let mut restarts = 0;
+        for_all_kinds!(self, kind => restarts += kind.restarts());
+        restarts
     }
 
     /// How many host actors are awake.
@@ -332,12 +342,12 @@ impl Node {
     /// How the actors do, by kind, with the busiest of each.
     pub fn overview(&self, busiest: usize) -> Vec<KindOverview> {
         vec![
-            self.checkouts.directory.overview("checkout", busiest),
-            self.payments.directory.overview("payment", busiest),
-            self.orders.directory.overview("order", busiest),
-            self.products.directory.overview("product", busiest),
-            self.vendors.directory.overview("vendor", busiest),
-            self.stock.directory.overview("stock", busiest),
+            self.checkouts.overview("checkout", busiest),
+            self.payments.overview("payment", busiest),
+            self.orders.overview("order", busiest),
+            self.products.overview("product", busiest),
+            self.vendors.overview("vendor", busiest),
+            self.stock.overview("stock", busiest),
         ]
     }
 
@@ -386,8 +396,8 @@ impl Node {
         &self.outbox
     }
 
-    pub(super) fn count_restart(&self) {
-        self.restarts.fetch_add(1, Ordering::Relaxed);
+    pub(super) fn count_restart<M: Hosted>(&self) {
+        M::kind(self).restarts.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(super) fn set_timer(&self, stream: StreamId, at: Option<Timestamp>) {

@@ -57,6 +57,8 @@ pub struct KindOverview {
     pub awake: usize,
     /// Messages that wait, over all of them.
     pub queued: u64,
+    /// How often one was loaded anew after a failure, since the start.
+    pub restarts: u64,
     /// How many streams are kept apart.
     pub quarantined: usize,
     /// Those with the longest queues, the longest first.

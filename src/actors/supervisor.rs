@@ -95,7 +95,7 @@ impl<M: Hosted> Actor for Supervisor<M> {
                 if let Some(stream) = stream
                     && reason.as_deref() == Some(REFUSED)
                 {
-                    node.count_restart();
+                    node.count_restart::<M>();
                     node.tick(stream);
                 }
             }
@@ -140,7 +140,7 @@ impl SupervisorState {
             return;
         }
         tracing::error!(%stream, %error, "failed; loading it anew from the journal");
-        node.count_restart();
+        node.count_restart::<M>();
         let node = Arc::clone(node);
         let pause = RESTART_PAUSE * (count as u32 - 1);
         tokio::spawn(async move {

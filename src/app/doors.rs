@@ -8,6 +8,7 @@ use anyhow::Context;
 
 use crate::actors::NodeOptions;
 use crate::actors::projectors::Projectors;
+use crate::adapters::mail::OrderLinks;
 use crate::adapters::payments::test_bank::Settings as BankSettings;
 use crate::clock::Clock;
 use crate::config::{Config, Provider};
@@ -16,7 +17,7 @@ use crate::journal::{Database, JournalError, Settings};
 use crate::store::keys;
 use crate::tenants::ServerKey;
 
-use super::{Shop, ShopOptions};
+use super::{Shop, ShopOptions, make_dir};
 
 /// What a server needs to serve, and to end in order.
 #[derive(Debug)]
@@ -64,6 +65,8 @@ impl ShopOptions {
 pub(super) fn limits(config: &Config) -> ServerLimits {
     ServerLimits {
         header_timeout: config.server.header_timeout_ms.duration(),
+        // The rest of a request's time is the handler's: see `patience`.
+        body_timeout: config.server.request_timeout_ms.duration() / 4,
         request_timeout: config.server.request_timeout_ms.duration(),
         body_bytes: config.server.body_limit_bytes as usize,
         drain_timeout: config.server.drain_timeout_ms.duration(),
@@ -83,11 +86,14 @@ impl Doors {
     ///
     /// # Errors
     /// As [`Doors::open`].
-    pub async fn open_with(config: &Config, clock: Clock, options: ShopOptions) -> anyhow::Result<Doors> {
+    pub async fn open_with(config: &Config, clock: Clock, mut options: ShopOptions) -> anyhow::Result<Doors> {
         let database: Database = config.database_address().expose().parse()?;
         let data_dir: PathBuf = config.database.data_dir.clone();
-        let shop = Shop::open(&database, &data_dir, clock, options).await?;
+        make_dir(&data_dir)?;
         let server_key = ServerKey::load_or_create(&config.server_key_file())?;
+        let public_url = config.server.public_url.clone();
+        options.links = Some(OrderLinks { public_url, server_key: server_key.clone() });
+        let shop = Shop::open(&database, &data_dir, clock, options).await?;
         let keys = keys::open(&database).await.context("cannot open the API keys")?;
         let request_timeout = config.server.request_timeout_ms.duration();
         let services = Services {

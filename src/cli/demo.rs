@@ -7,12 +7,13 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
 
-use crate::app::Doors;
+use crate::app::{Doors, Preparing, ShopOptions, serve_prepared};
 use crate::clock::Clock;
 use crate::config::{Config, Flag};
 use crate::demo::{self, Ground, Opened, Progress, key_id};
-use crate::http::{self, Services};
+use crate::http::Services;
 use crate::store::keys;
 use crate::tenants::{OperatorScope, Role};
 
@@ -54,42 +55,45 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             format!("http://{listens}")
         };
     }
-    let mut stop = Box::pin(told_to_stop()?);
-    let started = Instant::now();
-    let doors = Doors::open(&config, Clock::system()).await?;
-    let opened = tokio::select! {
-        opened = found(&doors.services, &config, arguments.seed) => Some(opened),
-        () = &mut stop => None,
+    let stop = told_to_stop()?;
+    let (started, is_terminal) = (Instant::now(), std::io::stdout().is_terminal());
+    let (seed, settings) = (arguments.seed, config.clone());
+    let welcome = |(opened, keys): (Opened, Vec<Key>)| {
+        let welcome = Welcome {
+            opened: &opened,
+            keys: &keys,
+            url: config.server.public_url.trim_end_matches('/'),
+            data_dir: &config.database.data_dir,
+            took: started.elapsed(),
+            is_terminal,
+        };
+        print!("{welcome}");
+        // Whoever closed standard output does not want to read it.
+        let _ = std::io::stdout().flush();
     };
-    match opened {
-        Some(Ok((opened, keys))) => {
-            // So that whoever tries at once finds everything.
-            doors.caught_up(CATCH_UP).await?;
-            let welcome = Welcome {
-                opened: &opened,
-                keys: &keys,
-                url: config.server.public_url.trim_end_matches('/'),
-                data_dir: &config.database.data_dir,
-                took: started.elapsed(),
-                is_terminal: std::io::stdout().is_terminal(),
-            };
-            print!("{welcome}");
-            std::io::stdout().flush()?;
-            http::serve(listener, Arc::clone(&doors.services), doors.limits, stop).await;
-            eprintln!("no more connections; finishing what was accepted");
-            doors.close().await;
-            Ok(ExitCode::SUCCESS)
-        }
-        Some(Err(error)) => {
-            doors.close().await;
-            Err(error)
-        }
-        None => {
-            eprintln!("stopped before the market was complete; start again to go on");
-            doors.close().await;
-            Ok(ExitCode::SUCCESS)
-        }
+    let options = ShopOptions::of(&config);
+    let served = serve_prepared(
+        &config,
+        Clock::system(),
+        options,
+        listener,
+        move |doors| prepare(doors, settings, seed),
+        welcome,
+        stop,
+    );
+    if !served.await? {
+        eprintln!("stopped before the market was complete; start again to go on");
     }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn prepare(doors: &Doors, config: Config, seed: Option<u64>) -> Preparing<'_, (Opened, Vec<Key>)> {
+    Box::pin(async move {
+        let found = found(&doors.services, &config, seed).await?;
+        // So that whoever tries at once finds everything.
+        doors.caught_up(CATCH_UP).await?;
+        Ok(found)
+    })
 }
 
 /// The market, and keys to it.
@@ -106,13 +110,9 @@ async fn found(
         commission: services.commission,
     };
     let progress = Arc::new(Progress::default());
-    let line = std::io::stderr().is_terminal().then(|| tokio::spawn(show(Arc::clone(&progress))));
+    let line = std::io::stderr().is_terminal().then(|| Line::of(Arc::clone(&progress)));
     let opened = demo::open(&ground, &config.database.data_dir, seed, &progress).await;
-    if let Some(line) = line {
-        line.abort();
-        let _ = line.await;
-        eprint!("\r\x1b[K");
-    }
+    drop(line);
     let opened = opened?;
     let keys = match &opened {
         Opened::Demo { seed, vendor: (vendor, name), .. } => vec![
@@ -134,6 +134,22 @@ async fn key(services: &Services, seed: u64, kind: &str, role: Role, whose: &str
         keys::create(&services.keys, &OperatorScope::of_console(), &record).await?;
     }
     Ok(Key { whose: whose.to_owned(), text: (!is_revoked).then_some(text), role })
+}
+
+/// The line of progress, until this is dropped: also by somebody who does not wait for the founding.
+struct Line(JoinHandle<()>);
+
+impl Line {
+    fn of(progress: Arc<Progress>) -> Self {
+        Line(tokio::spawn(show(progress)))
+    }
+}
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        self.0.abort();
+        eprint!("\r\x1b[K");
+    }
 }
 
 /// One line that is written over, for whoever watches.

@@ -1,16 +1,13 @@
 //! `souk drive`: clients in this process that hold, sell and give back units of one SKU through its actor, as
 //! fast as they are answered, and keep a log of what they were told.
 
-use std::fs::File;
-use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use souk_core::host::Answer;
 use souk_core::ids::{CheckoutId, HoldId, LocationId, MovementId, PaymentId, SkuId, StreamId};
 use souk_core::inventory::{Command, Inventory, Movement, Rejection, Reply, Request};
@@ -21,6 +18,7 @@ use tokio::time::Instant;
 use crate::actors::{CallError, Handle};
 use crate::app::ShopOptions;
 use crate::clock::Clock;
+use crate::replay::AckLog;
 
 use super::settings::SettingsArgument;
 
@@ -51,7 +49,7 @@ struct Drive {
     stock: Handle<Inventory>,
     stream: StreamId,
     clock: Clock,
-    acks: Option<Mutex<File>>,
+    acks: Option<AckLog>,
     answered: AtomicU64,
     sold: AtomicU64,
     out_of_stock: AtomicU64,
@@ -61,13 +59,7 @@ struct Drive {
 pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let shop = arguments.settings.load()?.open_shop(ShopOptions::default()).await?;
     let node = &shop.node;
-    let acks = match &arguments.acks {
-        None => None,
-        Some(path) => {
-            let file = File::options().create(true).append(true).open(path);
-            Some(Mutex::new(file.with_context(|| format!("cannot write {}", path.display()))?))
-        }
-    };
+    let acks = arguments.acks.as_deref().map(AckLog::open).transpose()?;
     let drive = Arc::new(Drive {
         stock: node.stock(),
         stream: StreamId::Stock(SKU.shard()),
@@ -190,12 +182,7 @@ impl Drive {
         }
     }
 
-    /// Written before the next command is given: whatever the file says was acknowledged before a kill.
     fn log(&self, told: Told) -> anyhow::Result<()> {
-        if let Some(file) = &self.acks {
-            let mut file = file.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            writeln!(file, "{told}")?;
-        }
-        Ok(())
+        self.acks.as_ref().map_or(Ok(()), |acks| acks.log(&told))
     }
 }

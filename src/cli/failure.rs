@@ -4,13 +4,16 @@ use std::fmt;
 use std::process::ExitCode;
 
 use crate::config::ConfigErrors;
+use crate::demo::OtherSeed;
+use crate::replay::olist::read::ReadError;
+use crate::replay::olist::run::OtherMarket;
 
 /// Told at the end of every `--help`.
 pub(super) const EXIT_CODES: &str = "\
 Exit codes:
   0   done
   1   not as it should be: a violated invariant, a run that failed
-  2   wrong usage: an argument or a setting
+  2   wrong usage: an argument or a setting, or a directory that holds something else
   70  the database failed in a way that must not be retried: start again";
 
 /// The exit code of wrong usage, which is clap's, too.
@@ -43,9 +46,14 @@ impl std::error::Error for WrongUsage {}
 /// Says what happened, and returns the exit code for it.
 pub(super) fn told(error: &anyhow::Error) -> ExitCode {
     eprintln!("error: {error:#}");
-    if error.is::<WrongUsage>() || error.is::<ConfigErrors>() {
-        ExitCode::from(USAGE)
-    } else {
-        ExitCode::FAILURE
-    }
+    if is_wrong_usage(error) { ExitCode::from(USAGE) } else { ExitCode::FAILURE }
+}
+
+/// Whether another command line, another directory or another setting would have been right.
+fn is_wrong_usage(error: &anyhow::Error) -> bool {
+    error.is::<WrongUsage>()
+        || error.is::<ConfigErrors>()
+        || error.is::<OtherMarket>()
+        || error.is::<OtherSeed>()
+        || matches!(error.downcast_ref(), Some(ReadError::Missing { .. }))
 }

@@ -99,7 +99,7 @@ impl Settings {
 
     /// The database that they name.
     pub(super) fn database(&self) -> anyhow::Result<Database> {
-        self.config.database_address().expose().parse().map_err(|error| WrongUsage::of(&error).into())
+        database_of(&self.config)
     }
 
     /// The directory of this server's files.
@@ -111,4 +111,9 @@ impl Settings {
     pub(super) async fn open_shop(&self, options: ShopOptions) -> anyhow::Result<Shop> {
         Shop::open(&self.database()?, self.data_dir(), Clock::system(), options).await
     }
+}
+
+/// The database that settings name.
+pub(super) fn database_of(config: &Config) -> anyhow::Result<Database> {
+    config.database_address().expose().parse().map_err(|error| WrongUsage::of(&error).into())
 }

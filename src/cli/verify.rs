@@ -1,17 +1,16 @@
 //! `souk verify`: reads the journal offline, folds every stream, checks every invariant.
 
-use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::Context;
 use serde::Serialize;
 use souk_core::time::Timestamp;
-use souk_core::verify::{Invariant, Pending, Report, Told, Verifier, Violation};
+use souk_core::verify::{Invariant, Pending, Report, Verifier, Violation};
 
 use crate::clock::Clock;
 use crate::journal::audit::{self, Snapshots};
 use crate::journal::{Database, JournalError, Reader};
+use crate::replay::AckLog;
 use crate::store::read;
 
 use super::progress;
@@ -28,6 +27,9 @@ pub(super) struct Arguments {
     #[arg(long)]
     json: bool,
 }
+
+/// How many things under way are named in words.
+const NAMED_MAX: usize = 20;
 
 pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let settings = arguments.settings.load()?;
@@ -56,7 +58,7 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         verifier.snapshot(stream, seq, false);
     }
     if let Some(path) = &arguments.acks {
-        for told in read_acks(path)? {
+        for told in AckLog::read(path)? {
             verifier.acknowledged(&told);
         }
     }
@@ -109,24 +111,6 @@ async fn beside(database: &Database, verifier: &mut Verifier) -> anyhow::Result<
     Ok(damage)
 }
 
-/// A kill can cut the last line short; it was not acknowledged to anybody then.
-fn read_acks(path: &Path) -> anyhow::Result<Vec<Told>> {
-    let unreadable = || format!("cannot read {}", path.display());
-    let file = std::fs::File::open(path).with_context(unreadable)?;
-    let lines: Vec<String> =
-        BufReader::new(file).lines().collect::<Result<_, _>>().with_context(unreadable)?;
-    let count = lines.len();
-    let mut acks = Vec::with_capacity(count);
-    for (at, line) in lines.iter().enumerate() {
-        match line.parse() {
-            Ok(told) => acks.push(told),
-            Err(_) if at + 1 == count => {}
-            Err(error) => anyhow::bail!("{} line {}: {error}", path.display(), at + 1),
-        }
-    }
-    Ok(acks)
-}
-
 fn print(report: &Report, damage: &[String], now: Timestamp, green: bool) {
     println!("{} events in {} streams", report.events, report.streams);
     for (invariant, facts) in &report.facts {
@@ -144,10 +128,33 @@ fn print(report: &Report, damage: &[String], now: Timestamp, green: bool) {
     if !report.pending.is_empty() {
         println!("  {} under way, {overdue} of them past their deadline", report.pending.len());
     }
-    for Pending { invariant, stream, seq, what, .. } in report.overdue(now).take(20) {
-        println!("  {invariant} overdue in {stream} since seq {seq}: {what}");
+    for line in under_way(report, now) {
+        println!("  {line}");
     }
     println!("{}", if green { "verified: everything holds" } else { "NOT verified" });
+}
+
+/// What is under way, what must end first before the rest: so what is overdue comes first.
+fn nearest(report: &Report) -> Vec<&Pending> {
+    let mut pending: Vec<&Pending> = report.pending.iter().collect();
+    pending.sort_by_key(|pending| pending.deadline);
+    pending
+}
+
+/// What is under way, line by line.
+fn under_way(report: &Report, now: Timestamp) -> Vec<String> {
+    let line = |pending: &Pending| {
+        let Pending { invariant, stream, seq, deadline, what } = pending;
+        let left = deadline.millis_since(now);
+        let seconds = left.unsigned_abs().div_ceil(1_000);
+        let (state, when) = if left < 0 { ("OVERDUE", "ago") } else { ("pending", "from now") };
+        format!("{state} {invariant} in {stream} since seq {seq}: {what}; due {seconds} s {when}")
+    };
+    let mut lines: Vec<String> = nearest(report).into_iter().take(NAMED_MAX).map(line).collect();
+    if report.pending.len() > NAMED_MAX {
+        lines.push(format!("and {} more; --json names all", report.pending.len() - NAMED_MAX));
+    }
+    lines
 }
 
 #[derive(Serialize)]
@@ -158,8 +165,31 @@ struct ReportOut {
     invariants: Vec<InvariantOut>,
     violations: Vec<ViolationOut>,
     damaged: Vec<String>,
-    pending: usize,
-    overdue: usize,
+    /// Under way, and in time.
+    pending: Vec<PendingOut>,
+    /// Under way although it should have ended.
+    overdue: Vec<PendingOut>,
+}
+
+#[derive(Serialize)]
+struct PendingOut {
+    invariant: String,
+    stream: String,
+    seq: u64,
+    deadline_ms: i64,
+    what: String,
+}
+
+impl From<&Pending> for PendingOut {
+    fn from(pending: &Pending) -> Self {
+        PendingOut {
+            invariant: pending.invariant.to_string(),
+            stream: pending.stream.to_string(),
+            seq: pending.seq,
+            deadline_ms: pending.deadline.as_millis(),
+            what: pending.what.clone(),
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -190,6 +220,8 @@ impl ReportOut {
             seq: violation.seq,
             what: violation.what.clone(),
         };
+        let (overdue, pending): (Vec<&Pending>, Vec<&Pending>) =
+            nearest(report).into_iter().partition(|pending| pending.deadline < now);
         ReportOut {
             verified,
             events: report.events,
@@ -197,8 +229,40 @@ impl ReportOut {
             invariants: report.facts.iter().map(invariant).collect(),
             violations: report.violations.iter().map(violation).collect(),
             damaged: damage.to_vec(),
-            pending: report.pending.len(),
-            overdue: report.overdue(now).count(),
+            pending: pending.into_iter().map(PendingOut::from).collect(),
+            overdue: overdue.into_iter().map(PendingOut::from).collect(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use souk_core::ids::{CheckoutId, StreamId};
+
+    #[test]
+    fn what_is_under_way_is_named_with_its_deadline_and_what_is_overdue_first() {
+        let now = Timestamp::from_millis(1_000_000);
+        let pending = |n: i64| Pending {
+            invariant: Invariant::I14,
+            stream: StreamId::Checkout(CheckoutId(n.unsigned_abs().into())),
+            seq: n.unsigned_abs(),
+            deadline: now.plus_millis((n - 3) * 1_000),
+            what: format!("thing {n}"),
+        };
+        let report = Report { pending: (1..=25).rev().map(pending).collect(), ..Report::default() };
+        let lines = under_way(&report, now);
+        assert_eq!(lines.len(), NAMED_MAX + 1);
+        let first = "OVERDUE I14 in chk_00000000000000000000000001 since seq 1: thing 1; due 2 s ago";
+        assert_eq!((lines[0].as_str(), lines[20].as_str()), (first, "and 5 more; --json names all"));
+        assert!(lines[4].ends_with("thing 5; due 2 s from now"), "{}", lines[4]);
+
+        let out = serde_json::to_value(ReportOut::new(&report, &[], now, false)).unwrap();
+        let (pending, overdue) = (out["pending"].as_array().unwrap(), out["overdue"].as_array().unwrap());
+        assert_eq!((pending.len(), overdue.len()), (23, 2));
+        assert_eq!(
+            (&overdue[1]["invariant"], &overdue[1]["stream"], &overdue[1]["seq"], &overdue[1]["deadline_ms"]),
+            (&"I14".into(), &"chk_00000000000000000000000002".into(), &2.into(), &999_000.into())
+        );
     }
 }

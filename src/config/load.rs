@@ -243,8 +243,10 @@ fn meant_as_setting(name: &str) -> bool {
 
 fn shown(key: &str, value: &Value) -> String {
     match value {
-        Value::Text(text) if SECRET.contains(&key) => Value::Text(without_password(text)).to_string(),
-        value => value.to_string(),
+        value if !SECRET.contains(&key) => value.to_string(),
+        Value::Text(text) => Value::Text(without_password(text)).to_string(),
+        Value::Other(kind) => (*kind).to_owned(),
+        _ => "***".to_owned(),
     }
 }
 
@@ -261,8 +263,8 @@ impl Reader<'_> {
         match form(value) {
             Ok(typed) => Some(typed),
             Err(expected) => {
-                // A password with a mistake in it is still a password.
-                let hidden = SECRET.contains(&key) && matches!(value, Value::Text(_));
+                // A password with a mistake in it, or in a list, is still a password.
+                let hidden = SECRET.contains(&key) && !matches!(value, Value::Other(_));
                 let given = if hidden { "not right (not shown)".to_owned() } else { value.to_string() };
                 self.faults.push(Fault::Value { origin: origin.clone(), key, given, expected });
                 None

@@ -185,6 +185,20 @@ fn no_password_is_ever_printed() {
     assert!(!printed.contains("hunter2"), "{printed}");
     let shown = loaded.settings().iter().find(|setting| setting.key == "database.url").unwrap();
     assert_eq!(shown.shown, "\"postgres://souk:***@db:5432/souk\"");
+    // However wrong its place is.
+    for text in [
+        format!("[database]\nurl = [\"{url}\"]\n"),
+        format!("[database]\nurl = [[\"x\", \"{url}\"]]\n"),
+        format!("[database]\nurl = \"{url}\n"),
+        format!("[database.url]\nurl = \"{url}\"\n"),
+        format!("[database]\nurl = {{ to = \"{url}\" }}\n"),
+        format!("[database]\nurl = \"mysql{url}\"\n"),
+        format!("[telemetry]\notlp_endpoint = [\"{url}\"]\n"),
+    ] {
+        let (_dir, path) = file(&text);
+        let found = faults(Sources { file: Some(path), ..Sources::default() });
+        assert!(!found.is_empty() && !found.concat().contains("hunter2"), "{text}: {found:?}");
+    }
 }
 
 #[test]

@@ -17,7 +17,7 @@ mod words;
 pub use found::{Ground, Progress, found};
 pub use ids::key_id;
 pub use marker::{Marker, MarkerError};
-pub use opening::{Opened, open};
+pub use opening::{Opened, OtherSeed, open};
 pub use orders::{Fate, Order};
 pub use plan::{Offer, Plan, Product, Vendor};
 

@@ -1,6 +1,6 @@
 //! What a data directory holds when the demo is started on it, and what is done about it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::bail;
@@ -29,6 +29,18 @@ pub enum Opened {
     Another,
 }
 
+/// The directory holds the demo market of another seed.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "{} holds the demo market of seed {known}: leave --seed out to open that one, or found the one of seed {seed} in \
+     another directory with --data", dir.display()
+)]
+pub struct OtherSeed {
+    dir: PathBuf,
+    known: u64,
+    seed: u64,
+}
+
 /// Founds the market when the directory holds none, goes on with one that was cut short, and leaves any other alone.
 /// Without a seed it is that of the market that is there, or [`SEED`].
 ///
@@ -54,12 +66,7 @@ pub async fn open(
         }
     };
     if let Some(seed) = seed.filter(|seed| *seed != marker.seed) {
-        bail!(
-            "{} holds the demo market of seed {}: leave --seed out to open that one, or found the one of seed {seed} \
-             in another directory with --data",
-            data_dir.display(),
-            marker.seed
-        );
+        return Err(OtherSeed { dir: data_dir.to_owned(), known: marker.seed, seed }.into());
     }
     let plan = Plan::new(marker.seed, &ground.market);
     let counts = [plan.vendors.len(), plan.products.len(), plan.orders.len()];

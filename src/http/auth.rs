@@ -3,7 +3,7 @@
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
-use souk_core::ids::{CheckoutId, Principal};
+use souk_core::ids::{CheckoutId, OrderId, Principal};
 
 use crate::store;
 use crate::tenants::keys::KeyRefused;
@@ -49,6 +49,11 @@ impl FromRequestParts<Shared> for Shopper {
 }
 
 impl Shopper {
+    /// The token that shows this shopper's order.
+    pub(super) fn order_token(&self, services: &Services, order: OrderId) -> String {
+        services.server_key.order_token(order, self.0.buyer()).expose().to_owned()
+    }
+
     /// The cart of the path, when the token is for it. Another's cart is not there.
     pub(super) fn cart(&self, id: CheckoutId) -> Result<CheckoutId, ApiError> {
         if self.0.checkout() == Some(id) { Ok(id) } else { Err(ApiError::not_found()) }

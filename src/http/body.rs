@@ -1,10 +1,13 @@
 //! What comes in: JSON bodies and ids in paths, typed, with every fault told as a problem.
 
+use std::time::Duration;
+
 use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
 use serde::de::{DeserializeOwned, IgnoredAny};
+use serde_json::Value;
 use serde_json::error::Category;
 
 use super::error::{ApiError, Code};
@@ -17,11 +20,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
 
     async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
         let is_json = is_json(request.headers());
-        let bytes =
-            Bytes::from_request(request, state).await.map_err(|rejection| match rejection.status() {
-                StatusCode::PAYLOAD_TOO_LARGE => ApiError::new(Code::BodyTooLarge, "send less at a time"),
-                _ => ApiError::new(Code::BodyTimeout, "send the whole body, as long as Content-Length says"),
-            })?;
+        let bytes = read(request, state).await?;
         if !is_json {
             return Err(ApiError::new(
                 Code::UnsupportedMediaType,
@@ -32,7 +31,58 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
         if first.is_some_and(|first| *first != b'{') {
             return Err(not_an_object(&bytes));
         }
+        check_letters(&bytes)?;
         serde_json::from_slice(&bytes).map(Body).map_err(|error| fault(&error))
+    }
+}
+
+/// How long a client may take to send a body, from the moment its headers were there.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct BodyTimeout(pub(super) Duration);
+
+/// The whole body. A client that is slow with it is told so before the request as a whole is given up: nothing was
+/// started.
+async fn read<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, ApiError> {
+    let longest = request.extensions().get::<BodyTimeout>().copied();
+    let read = Bytes::from_request(request, state);
+    let read = match longest {
+        Some(BodyTimeout(longest)) => tokio::time::timeout(longest, read).await,
+        None => Ok(read.await),
+    };
+    let incomplete = || {
+        let detail = "nothing was started: send the whole body at once, as long as Content-Length says";
+        ApiError::new(Code::BodyTimeout, detail)
+    };
+    match read {
+        Ok(Ok(bytes)) => Ok(bytes),
+        Ok(Err(rejection)) if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => {
+            Err(ApiError::new(Code::BodyTooLarge, "send less at a time"))
+        }
+        Ok(Err(_)) | Err(_) => Err(incomplete()),
+    }
+}
+
+/// No text has the character U+0000, and Postgres keeps none that does. Everything else that a text must be is its
+/// machine's to say.
+fn check_letters(bytes: &[u8]) -> Result<(), ApiError> {
+    const ESCAPED: &[u8] = b"\\u0000";
+    // Unescaped it is no JSON.
+    if !bytes.windows(ESCAPED.len()).any(|window| window == ESCAPED) {
+        return Ok(());
+    }
+    let has_none = serde_json::from_slice::<Value>(bytes).is_ok_and(|value| !has_nul(&value));
+    if has_none {
+        return Ok(());
+    }
+    Err(ApiError::new(Code::InvalidField, "a text has the character U+0000: take it out"))
+}
+
+fn has_nul(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.contains('\0'),
+        Value::Array(items) => items.iter().any(has_nul),
+        Value::Object(members) => members.iter().any(|(name, value)| name.contains('\0') || has_nul(value)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
     }
 }
 
@@ -59,9 +109,9 @@ impl<S: Send + Sync> FromRequest<S> for NoBody {
             let Body(Nothing {}) = Body::from_request(request, state).await?;
             return Ok(NoBody);
         }
-        let bytes = Bytes::from_request(request, state).await;
-        match bytes {
+        match read(request, state).await {
             Ok(bytes) if bytes.is_empty() => Ok(NoBody),
+            Err(error) if error.code() == Code::BodyTimeout => Err(error),
             _ => Err(ApiError::new(Code::UnsupportedMediaType, "send no body, or an empty JSON object")),
         }
     }

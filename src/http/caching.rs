@@ -16,6 +16,8 @@ use super::error::{ApiError, Code};
 
 /// Bodies up to this size are sent as they are: compressing them costs more than it saves.
 const PLAIN_BYTES_MAX: u64 = 1_024;
+/// Of an answer that holds what only its reader may have.
+pub(super) const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 /// Encodings that an ETag may name.
 const ENCODINGS: [&str; 3] = ["zstd", "br", "gzip"];
 
@@ -32,7 +34,7 @@ pub(super) async fn tag(request: Request, next: Next) -> Response {
     let is_private = request.headers().contains_key(header::AUTHORIZATION);
     let known = known(request.headers());
     let response = next.run(request).await;
-    if !is_get || response.status() != StatusCode::OK {
+    if !is_get || response.status() != StatusCode::OK || is_kept_nowhere(response.headers()) {
         return response;
     }
     let (mut parts, body) = response.into_parts();
@@ -59,6 +61,11 @@ pub(super) async fn tag(request: Request, next: Next) -> Response {
     }
     put(&mut parts.headers, &tag);
     Response::from_parts(parts, Body::from(bytes))
+}
+
+/// Whether an answer says already that nobody may keep it.
+fn is_kept_nowhere(headers: &HeaderMap) -> bool {
+    headers.get(header::CACHE_CONTROL).is_some_and(|control| control.as_bytes() == NO_STORE.as_bytes())
 }
 
 /// An ETag of a version of something.

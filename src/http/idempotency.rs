@@ -9,7 +9,7 @@ use std::time::Duration;
 use axum::Json;
 use axum::extract::{FromRequestParts, MatchedPath};
 use axum::http::request::Parts;
-use axum::http::{HeaderName, HeaderValue, StatusCode};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use souk_core::host::Answer;
@@ -42,6 +42,11 @@ pub(super) fn key_reused() -> ApiError {
         Code::KeyReused,
         "send a new Idempotency-Key with every new request; the same key only repeats one",
     )
+}
+
+/// Says that this answer was given before.
+pub(super) fn tell_replayed(headers: &mut HeaderMap) {
+    headers.insert(REPLAYED, HeaderValue::from_static("true"));
 }
 
 /// How a request is called by its client.
@@ -278,7 +283,7 @@ where
         };
         positions::tell(response.headers_mut(), self.written);
         if self.replayed {
-            response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
+            tell_replayed(response.headers_mut());
         }
         response
     }

@@ -23,9 +23,20 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Asked<T> {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        check_letters(parts.uri.query().unwrap_or_default())?;
         let asked = Query::<T>::from_request_parts(parts, state).await;
         asked.map(|Query(asked)| Asked(asked)).map_err(|rejection| wrong(rejection.body_text()))
     }
+}
+
+/// No text that is looked for has a control character, and a database may refuse to look for one.
+fn check_letters(query: &str) -> Result<(), ApiError> {
+    for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
+        if name.chars().chain(value.chars()).any(char::is_control) {
+            return Err(wrong("it has a control character: take it out"));
+        }
+    }
+    Ok(())
 }
 
 /// A query that is not understood.

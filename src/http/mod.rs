@@ -25,6 +25,7 @@ mod server;
 mod store;
 mod test_bank;
 mod told_orders;
+mod told_parts;
 mod told_products;
 mod vendor;
 mod wire;
@@ -51,6 +52,7 @@ use crate::store::read::ReadModels;
 use crate::store::vault::Vault;
 use crate::tenants::ServerKey;
 
+use body::BodyTimeout;
 use error::{ApiError, Code};
 use routes::Routes;
 
@@ -118,6 +120,7 @@ pub fn router(services: Arc<Services>, limits: &ServerLimits) -> Router {
         })
         .layer(DefaultBodyLimit::max(limits.body_bytes))
         .layer(Extension(Arc::clone(&services)))
+        .layer(Extension(BodyTimeout(limits.body_timeout)))
         .layer(middleware::from_fn_with_state(Arc::clone(&services), rate_limits::limit))
         .layer(middleware::from_fn_with_state(limits.request_timeout, server::time_out))
         .layer(CatchPanicLayer::custom(panicked))

@@ -159,7 +159,7 @@ fn parameters(schemas: &mut Schemas, prefix: &str, operation: &Operation) -> Vec
         Naming::Optional => shared("Idempotency-Key"),
         Naming::Required => shared("Idempotency-Key-Required"),
     }
-    if !operation.reads.is_empty() {
+    if operation.reads.any() {
         shared("Souk-Position");
     }
     if is_tagged(prefix, operation) {
@@ -243,7 +243,7 @@ fn responses(schemas: &mut Schemas, prefix: &str, operation: &Operation) -> Map<
             header("Souk-Position");
             header("Idempotent-Replayed");
         }
-        if !operation.reads.is_empty() {
+        if operation.reads.any() {
             header("Souk-Stale");
         }
         if is_tagged(prefix, operation) {
@@ -319,7 +319,7 @@ fn codes(prefix: &str, operation: &Operation) -> Vec<Code> {
         // From an actor or from a read model.
         codes.extend([Code::Quarantined, Code::Unavailable]);
     }
-    if !operation.reads.is_empty() {
+    if operation.reads.any() {
         codes.push(Code::PositionInvalid);
     }
     let seen: BTreeSet<&str> = codes.iter().map(|code| code.text()).collect();

@@ -10,10 +10,10 @@ use axum::response::{IntoResponse, Response};
 use souk_core::ids::StreamId;
 use tokio::time::Instant;
 
-use crate::store::read::Projection;
 use crate::tenants::positions::Place;
 
 use super::error::{ApiError, Code};
+use super::routes::Reads;
 use super::{Services, Shared};
 
 const HEADER: HeaderName = HeaderName::from_static("souk-position");
@@ -36,8 +36,8 @@ pub(super) fn tell(headers: &mut HeaderMap, written: Option<HeaderValue>) {
     }
 }
 
-/// Waits until these read models contain what the reader asks for, and then lets it read.
-pub(super) async fn wait(projections: &'static [Projection], request: Request, next: Next) -> Response {
+/// Waits until what is read contains what the reader asks for, and then lets it read.
+pub(super) async fn wait(reads: Reads, request: Request, next: Next) -> Response {
     let services = request.extensions().get::<Shared>().cloned();
     let Some(services) = services.filter(|_| request.headers().contains_key(HEADER)) else {
         return next.run(request).await;
@@ -46,7 +46,7 @@ pub(super) async fn wait(projections: &'static [Projection], request: Request, n
         Ok(places) => places,
         Err(error) => return error.into_response(),
     };
-    let fresh = has_reached(&services, projections, &places).await;
+    let fresh = has_reached(&services, reads, &places).await;
     let mut response = next.run(request).await;
     if !fresh {
         response.headers_mut().insert(STALE, HeaderValue::from_static("true"));
@@ -69,15 +69,18 @@ fn asked(services: &Services, headers: &HeaderMap) -> Result<Vec<Place>, ApiErro
     if places.len() > POSITIONS_MAX { Err(wrong()) } else { Ok(places) }
 }
 
-async fn has_reached(services: &Services, projections: &[Projection], places: &[Place]) -> bool {
+async fn has_reached(services: &Services, reads: Reads, places: &[Place]) -> bool {
     let Some(progress) = &services.progress else { return false };
     let deadline = Instant::now() + WAIT;
-    for projection in projections {
-        for place in places {
-            let left = deadline.saturating_duration_since(Instant::now());
-            if !progress.wait_for(*projection, place.partition, place.position, left).await {
+    let left = || deadline.saturating_duration_since(Instant::now());
+    for Place { partition, position } in places {
+        for projection in reads.projections {
+            if !progress.wait_for(*projection, *partition, *position, left()).await {
                 return false;
             }
+        }
+        if reads.index && !progress.wait_for_index(*partition, *position, left()).await {
+            return false;
         }
     }
     true

@@ -36,9 +36,10 @@ impl From<checkout::Rejection> for ApiError {
                 say(Code::Incomplete, "set the address, then the shipping method, then ask again")
                     .with("state", super::wire::CheckoutState::from(step))
             }
-            R::QuoteMismatch => {
-                say(Code::QuoteMismatch, "price each line of the cart exactly once, in the market's currency")
-            }
+            R::QuoteMismatch => say(
+                Code::QuoteMismatch,
+                "price every unit of the cart exactly once, in the market's currency",
+            ),
             R::NotForSale { lines } => {
                 say(Code::NotForSale, "take these lines out and ask again").with("lines", lines)
             }

@@ -37,6 +37,21 @@ pub(super) enum Naming {
     Required,
 }
 
+/// What follows the journal a moment behind and is read.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Reads {
+    pub(super) projections: &'static [Projection],
+    /// Whether the search index is.
+    pub(super) index: bool,
+}
+
+impl Reads {
+    /// Whether there is anything that a reader may wait for.
+    pub(super) fn any(&self) -> bool {
+        self.index || !self.projections.is_empty()
+    }
+}
+
 /// Makes the schema of a type.
 pub(super) type SchemaOf = fn(&mut SchemaGenerator) -> Schema;
 
@@ -64,7 +79,7 @@ pub(super) struct Operation {
     pub(super) body_optional: bool,
     pub(super) query: Option<SchemaOf>,
     /// Read models that the answer comes from; a reader may wait for them.
-    pub(super) reads: &'static [Projection],
+    pub(super) reads: Reads,
     pub(super) answers: Vec<(u16, Answer)>,
     /// Refusals of its own; those that its other traits bring are added by the document.
     pub(super) codes: Vec<Code>,
@@ -81,7 +96,7 @@ fn operation(method: Method, name: &'static str, path: &'static str, summary: &'
         body: None,
         body_optional: false,
         query: None,
-        reads: &[],
+        reads: Reads::default(),
         answers: Vec::new(),
         codes: Vec::new(),
     }
@@ -140,7 +155,13 @@ impl Operation {
 
     /// The read models it reads. A reader that has just written may wait for its own write to be in them.
     pub(super) fn reads(mut self, projections: &'static [Projection]) -> Self {
-        self.reads = projections;
+        self.reads.projections = projections;
+        self
+    }
+
+    /// It reads the search index, likewise.
+    pub(super) fn searches(mut self) -> Self {
+        self.reads.index = true;
         self
     }
 
@@ -191,10 +212,10 @@ impl Routes {
         let filter = MethodFilter::try_from(operation.method.clone());
         let Ok(filter) = filter else { unreachable!("one of get, post, put and delete") };
         let mut route: MethodRouter<Shared> = on(filter, handler);
-        if !operation.reads.is_empty() {
-            let projections = operation.reads;
-            route = route
-                .layer(middleware::from_fn(move |request, next| positions::wait(projections, request, next)));
+        if operation.reads.any() {
+            let reads = operation.reads;
+            route =
+                route.layer(middleware::from_fn(move |request, next| positions::wait(reads, request, next)));
         }
         if operation.method == Method::GET && operation.is_api(self.prefix) {
             route = route.layer(middleware::from_fn(caching::tag));

@@ -31,6 +31,8 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 pub struct ServerLimits {
     /// The longest a client may take to send its headers.
     pub header_timeout: Duration,
+    /// The longest a client may take to send a body.
+    pub body_timeout: Duration,
     /// The longest a request may take.
     pub request_timeout: Duration,
     /// The largest body.

@@ -1,11 +1,11 @@
-//! Orders as they are told: whole to their shopper, the own part to a vendor, a row to an operator.
+//! Orders as they are told: whole to their shopper, a row to an operator. A vendor's part is in `told_parts`.
 
 use schemars::JsonSchema;
 use serde::Serialize;
-use souk_core::ids::{OrderId, VendorId};
+use souk_core::ids::OrderId;
 use souk_core::order::{OrderLine, Parcel, Refund, RefundStage, Reply, State, VendorOrderSummary, summary};
 
-use crate::store::read::{OrderRow, VendorOrderRow};
+use crate::store::read::OrderRow;
 
 use super::wire::{LineState, OrderState, RefundState};
 
@@ -28,7 +28,7 @@ pub(super) struct OrderOut {
 
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "OrderLine")]
-struct LineOut {
+pub(super) struct LineOut {
     number: u32,
     sku: String,
     product: String,
@@ -43,7 +43,7 @@ struct LineOut {
 }
 
 impl LineOut {
-    fn of(state: &State, line: &OrderLine) -> Self {
+    pub(super) fn of(state: &State, line: &OrderLine) -> Self {
         LineOut {
             number: line.number,
             sku: line.sku.to_string(),
@@ -68,7 +68,7 @@ struct PartOut {
 
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "Parcel")]
-struct ParcelOut {
+pub(super) struct ParcelOut {
     id: String,
     number: u32,
     /// The vendor's part of the order that it belongs to.
@@ -79,7 +79,7 @@ struct ParcelOut {
     delivered_at_ms: Option<i64>,
 }
 
-fn parcels(state: &State, with: impl Fn(&Parcel) -> bool) -> Vec<ParcelOut> {
+pub(super) fn parcels(state: &State, with: impl Fn(&Parcel) -> bool) -> Vec<ParcelOut> {
     let of = |(id, parcel): (&souk_core::ids::ParcelId, &Parcel)| ParcelOut {
         id: id.to_string(),
         number: parcel.number,
@@ -177,74 +177,6 @@ impl WholeOrder {
             flagged: summary(state)?.flagged,
             refunds: state.refunds.values().map(RefundOut::from).collect(),
         })
-    }
-}
-
-/// A vendor's part of an order, with what it must send.
-#[derive(Serialize, JsonSchema)]
-#[schemars(rename = "VendorOrder")]
-pub(super) struct OwnPart {
-    order: String,
-    /// The order's short number, to be read out.
-    order_number: String,
-    number: u32,
-    state: OrderState,
-    placed_at_ms: i64,
-    currency: String,
-    lines: Vec<LineOut>,
-    parcels: Vec<ParcelOut>,
-}
-
-impl OwnPart {
-    /// `None` when the vendor has no part in it, or there is no such order.
-    pub(super) fn of(state: &State, vendor: VendorId) -> Option<Self> {
-        let placed = state.placed.as_ref()?;
-        let summary = summary(state)?;
-        let part = summary.vendor_orders.iter().find(|part| part.vendor == vendor)?;
-        let own = placed.lines.iter().filter(|line| line.vendor == vendor);
-        Some(OwnPart {
-            order: placed.id().to_string(),
-            order_number: placed.number.clone(),
-            number: part.number,
-            state: part.status.into(),
-            placed_at_ms: state.placed_at.as_millis(),
-            currency: placed.currency.to_string(),
-            lines: own.map(|line| LineOut::of(state, line)).collect(),
-            parcels: parcels(state, |parcel| parcel.vendor_order == part.number),
-        })
-    }
-}
-
-/// A vendor order in a list. Amounts are as placed; what cancellations took back of the payable stands beside them.
-#[derive(Serialize, JsonSchema)]
-#[schemars(rename = "VendorOrderItem")]
-pub(super) struct PartItem {
-    order: String,
-    number: u32,
-    state: OrderState,
-    placed_at_ms: i64,
-    currency: String,
-    goods_minor: i64,
-    shipping_minor: i64,
-    commission_minor: i64,
-    payable_minor: i64,
-    reversed_minor: i64,
-}
-
-impl From<&VendorOrderRow> for PartItem {
-    fn from(row: &VendorOrderRow) -> Self {
-        PartItem {
-            order: row.order.to_string(),
-            number: row.number,
-            state: row.status.into(),
-            placed_at_ms: row.placed_at.as_millis(),
-            currency: row.goods.currency.to_string(),
-            goods_minor: row.goods.minor,
-            shipping_minor: row.freight.minor,
-            commission_minor: row.commission.minor,
-            payable_minor: row.payable.minor,
-            reversed_minor: row.reversed.minor,
-        }
     }
 }
 

@@ -17,6 +17,9 @@ const CONNECTIONS: u32 = 4;
 
 const CREATE: &str = "INSERT INTO api_keys (id, role, vendor, name, secret_hash, created_at) \
      VALUES ($1, $2, $3, $4, $5, $6)";
+/// Of two that store the same key at the same time one finds the other's.
+const CREATE_ONCE: &str = "INSERT INTO api_keys (id, role, vendor, name, secret_hash, created_at) \
+     VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (id) DO NOTHING";
 const FIND: &str =
     "SELECT id, role, vendor, name, secret_hash, created_at, revoked_at FROM api_keys WHERE id = $1";
 const LIST: &str = "SELECT id, role, vendor, name, secret_hash, created_at, revoked_at FROM api_keys \
@@ -75,11 +78,23 @@ pub async fn open(database: &Database) -> Result<Pool, JournalError> {
 /// # Errors
 /// When the database refuses.
 pub async fn create(pool: &Pool, _: &OperatorScope, key: &KeyRecord) -> Result<(), JournalError> {
+    insert(pool, CREATE, key).await.map(|_| ())
+}
+
+/// Stores a key whose id derives from the request that makes it; `false` when it is there already.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn create_once(pool: &Pool, _: &OperatorScope, key: &KeyRecord) -> Result<bool, JournalError> {
+    insert(pool, CREATE_ONCE, key).await.map(|rows| rows > 0)
+}
+
+async fn insert(pool: &Pool, text: &'static str, key: &KeyRecord) -> Result<u64, JournalError> {
     let (role, vendor) = match key.role {
         Role::Operator => ("operator", None),
         Role::Vendor(vendor) => ("vendor", Some(vendor.to_string())),
     };
-    on_pool!(pool, pool => sqlx::query(CREATE)
+    on_pool!(pool, pool => sqlx::query(text)
         .bind(key.id.to_string())
         .bind(role)
         .bind(vendor)
@@ -88,7 +103,7 @@ pub async fn create(pool: &Pool, _: &OperatorScope, key: &KeyRecord) -> Result<(
         .bind(key.created_at.as_millis())
         .execute(pool)
         .await
-        .map(|_| ()))
+        .map(|done| done.rows_affected()))
     .map_err(failed("store an API key"))
 }
 
@@ -207,9 +222,14 @@ mod tests {
         let access = find(pool, presented.id()).await.unwrap().unwrap().admit(&presented);
         assert_eq!(access.unwrap().vendor().unwrap().vendor(), VendorId(7));
         assert!(create(pool, &operator, &key).await.is_err(), "an id is given once");
+        assert!(!create_once(pool, &operator, &key).await.unwrap(), "it is there");
+        let (_, other) = issue(Role::Operator, "once", at(1)).unwrap();
+        let (one, two) =
+            tokio::join!(create_once(pool, &operator, &other), create_once(pool, &operator, &other));
+        assert_eq!(u32::from(one.unwrap()) + u32::from(two.unwrap()), 1, "one of two stores it");
 
-        let mut keys = vec![key.clone()];
-        for (name, millis) in [("b", 2), ("c", 2), ("d", 3)] {
+        let mut keys = vec![key.clone(), other];
+        for (name, millis) in [("c", 2), ("d", 3)] {
             let (_, key) = issue(Role::Operator, name, at(millis)).unwrap();
             create(pool, &operator, &key).await.unwrap();
             keys.push(key);

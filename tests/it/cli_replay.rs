@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -24,7 +25,8 @@ const SELLERS: u32 = 4;
 const PRODUCTS: u32 = 9;
 
 /// A directory of so many orders. Every seventh has a line at another price than the first sale, so an operator writes
-/// it; every fifth has two vendors; some are cancelled, some shipped, most delivered; one has no items.
+/// it; every fifth has two vendors; every thirteenth has one offer at two prices; some are cancelled, some shipped, most
+/// delivered; one has no items.
 fn source(orders: u32) -> TempDir {
     let dir = tempfile::tempdir().expect("a directory");
     let mut order_rows = "order_id,customer_id,order_status,order_purchase_timestamp,\
@@ -48,6 +50,18 @@ fn source(orders: u32) -> TempDir {
         let price = if n % 7 == 0 { "12.34".to_owned() } else { format!("{}.90", 10 + product) };
         writeln!(items, "order{n:06},1,product{product},seller{},,{price},3.05", product % SELLERS)
             .expect("a line");
+        if n % 13 == 0 {
+            for (row, price, freight) in
+                [(3, price.as_str(), "3.05"), (4, "9.99", "3.05"), (5, "9.99", "1.00")]
+            {
+                writeln!(
+                    items,
+                    "order{n:06},{row},product{product},seller{},,{price},{freight}",
+                    product % SELLERS
+                )
+                .expect("a line");
+            }
+        }
         if n % 5 == 0 {
             let other = (product + 1) % PRODUCTS;
             let price = format!("{}.90", 10 + other);
@@ -159,9 +173,85 @@ fn both_ways_come_to_the_same_under_the_same_ids() {
         (["--through", "actors"], "other --through: http, not actors"),
     ] {
         let output = over_http.replay(source.path(), &more).output().expect("souk can be started");
-        assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+        assert_eq!(output.status.code(), Some(2), "{}", said(&output));
         assert!(said(&output).contains(named), "{}", said(&output));
     }
+}
+
+/// Adds rows to a file of the source.
+fn add(source: &Path, file: &str, rows: &str) {
+    let mut file = std::fs::File::options().append(true).open(source.join(file)).expect("there");
+    file.write_all(rows.as_bytes()).expect("written");
+}
+
+#[test]
+fn a_refusal_without_scarcity_is_a_fault_with_its_reason() {
+    let (source, place) = (source(12), Place::new());
+    add(source.path(), "orders.csv", "free,c,delivered,2020-02-01 00:00:00,,\n");
+    add(source.path(), "order_items.csv", "free,1,product0,seller0,,0.00,0.00\n");
+    let output = place.replay(source.path(), &[]).output().expect("souk can be started");
+    assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+    for named in [
+        "1 orders refused although everything is in stock: nothing_to_pay (1)",
+        "orders_placed: 12 expected, 11 found (-1)",
+    ] {
+        assert!(said(&output).contains(named), "{}", said(&output));
+    }
+    place.verified();
+}
+
+#[test]
+fn what_was_acknowledged_must_be_found_again() {
+    let (source, place) = (source(12), Place::new());
+    place.replayed(source.path(), &[]);
+    // Half a line is what a kill leaves; it was told to nobody.
+    let torn = |text: &str| {
+        let mut acks = std::fs::File::options().append(true).open(place.acks()).expect("there");
+        acks.write_all(text.as_bytes()).expect("written");
+    };
+    torn("placed ord_0000");
+    place.verified();
+    place.replayed(source.path(), &[]);
+    place.verified();
+    torn("placed ord_00000000000000000000000007\n");
+    let output = place.replay(source.path(), &[]).output().expect("souk can be started");
+    assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+    let named = "acknowledged as placed are not: ord_00000000000000000000000007";
+    assert!(said(&output).contains(named), "{}", said(&output));
+}
+
+#[test]
+fn each_set_of_terms_has_a_directory_and_no_other_market_is_replayed_into() {
+    let (source, cwd) = (source(6), tempfile::tempdir().expect("a directory"));
+    let souk = |arguments: &[&str]| {
+        let mut souk = Command::new(SOUK);
+        souk.current_dir(cwd.path()).args(arguments).stdin(Stdio::null());
+        souk.output().expect("souk can be started")
+    };
+    let replay = |more: &[&str]| {
+        let source = source.path().display().to_string();
+        souk(&[&["replay", "olist", source.as_str()], more].concat())
+    };
+    for more in [&["--orders", "5"][..], &["--orders", "4"], &["--orders", "5"]] {
+        let output = replay(more);
+        assert!(output.status.success(), "{}", said(&output));
+    }
+    let dirs = std::fs::read_dir(cwd.path().join("souk-replay")).expect("made");
+    let dirs: Vec<PathBuf> = dirs.map(|entry| entry.expect("readable").path()).collect();
+    assert_eq!(dirs.len(), 2, "{dirs:?}");
+    for dir in &dirs {
+        let acks = dir.join("replay-olist.acks").display().to_string();
+        let output = souk(&["verify", "--data", &dir.display().to_string(), "--acks", &acks]);
+        assert!(output.status.success(), "{}", said(&output));
+    }
+
+    let driven = souk(&["drive", "--data", "driven", "--seconds", "0", "--clients", "1"]);
+    assert!(driven.status.success(), "{}", said(&driven));
+    let output = replay(&["--data", "driven"]);
+    assert_eq!(output.status.code(), Some(2), "{}", said(&output));
+    assert!(said(&output).contains("holds another market already"), "{}", said(&output));
+    let output = souk(&["replay", "olist", "nowhere"]);
+    assert_eq!(output.status.code(), Some(2), "{}", said(&output));
 }
 
 /// Kills the process when the test ends early.

@@ -1,6 +1,8 @@
 //! The demo market: founded whole, opened again as it is, and gone on with after a kill.
 
 use std::collections::BTreeMap;
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -195,4 +197,63 @@ async fn a_founding_that_was_killed_goes_on() {
     assert!(matches!(opened, Opened::Demo { seed: 5, is_new: true, .. }), "{opened:?}");
     is_whole(&shop, dir, &Plan::new(5, &market())).await;
     shop.close().await;
+}
+
+/// What a server on this port says; `None` while nobody listens.
+fn asked(port: u16, path: &str) -> Option<(u16, String)> {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
+    stream.set_read_timeout(Some(PATIENCE)).ok()?;
+    let request = format!("GET {path} HTTP/1.1\r\nhost: souk\r\nconnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).ok()?;
+    let mut text = String::new();
+    stream.read_to_string(&mut text).ok()?;
+    let status = text.split(' ').nth(1)?.parse().ok()?;
+    Some((status, text))
+}
+
+/// While it is founded the market answers that it is not ready, ends when it is told to, and goes on at the next start.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_market_that_is_founded_answers_and_ends_when_it_is_told_to() {
+    let temporary = tempfile::tempdir().expect("a directory");
+    let dir = temporary.path();
+    let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
+    let port = free.expect("a free port").port();
+    let addr = format!("127.0.0.1:{port}");
+    let souk = || {
+        let child = Command::new(env!("CARGO_BIN_EXE_souk"))
+            .args(["demo", "--addr", &addr, "--seed", "5", "--data"])
+            .arg(dir)
+            .env("SOUK_PAYMENTS__TEST_BANK_DELAY_MS", "0")
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn();
+        Running(child.expect("souk can be started"))
+    };
+    let mut running = souk();
+    let deadline = Instant::now() + PATIENCE;
+    while events(dir).await < 300 {
+        assert!(Instant::now() < deadline, "never came to 300 events");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let (live, ready) = (asked(port, "/livez"), asked(port, "/readyz"));
+    assert_eq!(live.expect("it answers").0, 200);
+    let (status, text) = ready.expect("it answers");
+    assert!(status == 503 && text.contains("\"writer\":\"starting\""), "{text}");
+    let told = Command::new("kill").args(["-TERM", &running.0.id().to_string()]).status();
+    assert!(told.expect("kill can be started").success());
+    let ended = running.0.wait().expect("it ends");
+    assert!(ended.success(), "{ended:?}");
+    assert!(Instant::now() < deadline, "it took too long to end");
+    let mut said = String::new();
+    running.0.stderr.take().expect("piped").read_to_string(&mut said).expect("text");
+    assert!(said.contains("stopped before the market was complete"), "{said}");
+
+    let _again = souk();
+    let deadline = Instant::now() + PATIENCE;
+    while asked(port, "/readyz").is_none_or(|(status, _)| status != 200) {
+        assert!(Instant::now() < deadline, "it never went on");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let (status, products) = asked(port, "/v1/store/products?limit=1").expect("it answers");
+    assert!(status == 200 && products.contains("\"next_cursor\":\"prd_"), "{products}");
 }

@@ -6,6 +6,7 @@
 //! with every hold that was ever asked for undone and the money let go or given back.
 
 mod answers;
+mod assisted;
 mod cart;
 mod decide;
 mod event;
@@ -28,6 +29,7 @@ use crate::ids::{PaymentId, QuoteId};
 use crate::money::Money;
 use crate::payment::{Method, News};
 
+pub use assisted::AssistedLine;
 pub use event::{AttemptEnded, Check, Event, HoldAsked, QuoteDropped};
 pub use machine::Checkout;
 pub use outcome::{PayingStep, Rejection, Reply, Step};
@@ -139,7 +141,7 @@ pub enum Command {
     /// An operator says what it costs, line by line. Products and vendors are asked all the same: who sells, at
     /// which commission, is not the operator's to say.
     WriteQuote {
-        /// One for every line of the cart.
+        /// One for every line of the cart, or one for each part of it.
         lines: Vec<WrittenLine>,
     },
     /// The shopper pays what was quoted.

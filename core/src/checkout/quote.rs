@@ -39,11 +39,14 @@ pub struct Terms {
     pub version: u64,
 }
 
-/// An operator's price for one line.
+/// An operator's price for units of one offer. An offer may be priced in parts: then each part is a line of the quote,
+/// and later of the order, of its own.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct WrittenLine {
     /// Which offer.
     pub sku: SkuId,
+    /// How many of the units in the cart; all of them when `None`. The parts of an offer come to what is in the cart.
+    pub quantity: Option<u32>,
     /// What one unit costs.
     pub unit_price: Money,
     /// What shipping one unit costs.
@@ -71,7 +74,7 @@ pub struct Quote {
     pub assisted: bool,
 }
 
-/// What one line costs, and everything that will be frozen when it is sold.
+/// What one line costs, and everything that will be frozen when it is sold: a line of the cart, or a part of one.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct QuoteLine {
     /// Its number, from 1.
@@ -137,7 +140,7 @@ impl From<MoneyError> for Unpriced {
     }
 }
 
-/// Prices a cart, once everybody has answered.
+/// Prices a cart, once everybody has answered. What is missing is told by its number in the cart.
 pub(super) fn price(
     market: &Market,
     cart: &[CartLine],
@@ -146,10 +149,14 @@ pub(super) fn price(
 ) -> Result<Quote, Unpriced> {
     let mut lines = Vec::with_capacity(cart.len());
     let mut missing = Vec::new();
-    for (number, line) in (1..).zip(cart) {
-        match known(market, quoting, line.sku) {
-            Some((offer, terms)) => lines.push(price_line(market, quoting, number, line, offer, terms)?),
-            None => missing.push(number),
+    let mut numbers = 1..;
+    for (in_cart, line) in (1..).zip(cart) {
+        let Some((offer, terms)) = known(market, quoting, line.sku) else {
+            missing.push(in_cart);
+            continue;
+        };
+        for (part, number) in parts(line, offer, &quoting.written).into_iter().zip(&mut numbers) {
+            lines.push(price_part(market, number, (line, part), offer, terms)?);
         }
     }
     if !missing.is_empty() {
@@ -166,30 +173,51 @@ fn known<'a>(market: &Market, quoting: &'a Quoting, sku: SkuId) -> Option<(&'a O
     (sound(offer.unit_price) && sound(offer.unit_shipping)).then_some((offer, terms))
 }
 
-fn price_line(
+/// Units of a cart's line that cost the same.
+struct Part {
+    quantity: u32,
+    unit_price: Money,
+    unit_shipping: Money,
+}
+
+/// The parts of a cart's line: as an operator wrote them, else all of it at the list price.
+fn parts(line: &CartLine, offer: &Offered, written: &[WrittenLine]) -> Vec<Part> {
+    let of_line = written.iter().filter(|written| written.sku == line.sku);
+    let parts: Vec<Part> = of_line
+        .map(|written| Part {
+            quantity: written.quantity.unwrap_or(line.quantity),
+            unit_price: written.unit_price,
+            unit_shipping: written.unit_shipping,
+        })
+        .collect();
+    if !parts.is_empty() {
+        return parts;
+    }
+    let Offered { unit_price, unit_shipping, .. } = *offer;
+    vec![Part { quantity: line.quantity, unit_price, unit_shipping }]
+}
+
+fn price_part(
     market: &Market,
-    quoting: &Quoting,
     number: u32,
-    line: &CartLine,
+    (line, part): (&CartLine, Part),
     offer: &Offered,
     terms: &Terms,
 ) -> Result<QuoteLine, MoneyError> {
-    let written = quoting.written.iter().find(|written| written.sku == line.sku);
-    let unit_price = written.map_or(offer.unit_price, |written| written.unit_price);
-    let unit_shipping = written.map_or(offer.unit_shipping, |written| written.unit_shipping);
-    let goods = unit_price.times(line.quantity)?;
+    let Part { quantity, unit_price, unit_shipping } = part;
+    let goods = unit_price.times(quantity)?;
     Ok(QuoteLine {
         number,
         sku: line.sku,
         product: line.product,
         variant: offer.variant,
         vendor: offer.vendor,
-        quantity: line.quantity,
+        quantity,
         list_price: offer.unit_price,
         unit_price,
         discounts: Vec::new(),
         goods,
-        shipping: unit_shipping.times(line.quantity)?,
+        shipping: unit_shipping.times(quantity)?,
         taxes: market.tax.iter().map(|rule| tax(rule, goods, market.prices_include_tax)).collect(),
         // Rounded once, on the line's total.
         commission: Commission {

@@ -8,7 +8,8 @@ use crate::{product, vendor};
 use super::decide::{Decided, editable, happened, named, noted, parked};
 use super::quote::{self, Unpriced};
 use super::{
-    Event, Offered, Opening, QuoteDropped, Quoting, Rejection, Reply, Stage, State, Terms, WrittenLine,
+    CartLine, Event, LINES_MAX, Offered, Opening, QuoteDropped, Quoting, Rejection, Reply, Stage, State,
+    Terms, WrittenLine,
 };
 
 /// A quote is asked for; the request waits for it.
@@ -32,21 +33,33 @@ pub(super) fn request(state: &State, written: Vec<WrittenLine>, ctx: &Ctx) -> De
     }))
 }
 
-/// An operator prices the cart: every line of it, and nothing else.
+/// An operator prices the cart: every unit of it, and nothing else.
 pub(super) fn write(state: &State, lines: &[WrittenLine], ctx: &Ctx) -> Decided {
     editable(state)?;
+    if lines.len() > LINES_MAX {
+        return Err(Rejection::TooManyLines);
+    }
     let currency = opening(state)?.market.currency;
     let sound = |line: &WrittenLine| {
         [line.unit_price, line.unit_shipping]
             .iter()
             .all(|price| price.currency == currency && price.minor >= 0)
     };
-    let priced = |sku: SkuId| lines.iter().filter(|line| line.sku == sku).count() == 1;
-    let complete = lines.len() == state.lines.len() && state.lines.iter().all(|line| priced(line.sku));
+    let in_cart = |sku: SkuId| state.lines.iter().any(|line| line.sku == sku);
+    let complete = lines.iter().all(|line| in_cart(line.sku))
+        && state.lines.iter().all(|line| is_priced_whole(line, lines));
     if !complete || !lines.iter().all(sound) {
         return Err(Rejection::QuoteMismatch);
     }
     request(state, lines.to_vec(), ctx)
+}
+
+/// Whether an offer's parts come to what is in the cart.
+fn is_priced_whole(line: &CartLine, written: &[WrittenLine]) -> bool {
+    let parts = written.iter().filter(|part| part.sku == line.sku);
+    let units: Vec<u32> = parts.map(|part| part.quantity.unwrap_or(line.quantity)).collect();
+    let sum: u64 = units.iter().copied().map(u64::from).sum();
+    units.iter().all(|units| *units > 0) && sum == u64::from(line.quantity)
 }
 
 /// A quote's name: the checkout's key moved on by the seq of the event that asks for it, so that no two quotes

@@ -100,14 +100,24 @@ impl Buyer {
         Next::give(to, command)
     }
 
-    /// What the operator writes for the cart as it is now.
+    /// What the operator writes for the cart as it is now: some lines whole, some in two parts.
     fn written(&self, rng: &mut Rng) -> Vec<WrittenLine> {
-        let line = |line: &CartLine| WrittenLine {
-            sku: line.sku,
-            unit_price: brl(rng.range(1, 9_000) as i64),
-            unit_shipping: brl(rng.range(0, 99) as i64),
-        };
-        self.lines.iter().map(line).collect()
+        let mut written = Vec::new();
+        for line in &self.lines {
+            let parts = if line.quantity > 1 && rng.chance(400) {
+                let first = rng.range(1, u64::from(line.quantity) - 1) as u32;
+                vec![Some(first), Some(line.quantity - first)]
+            } else {
+                vec![None]
+            };
+            written.extend(parts.into_iter().map(|quantity| WrittenLine {
+                sku: line.sku,
+                quantity,
+                unit_price: brl(rng.range(1, 9_000) as i64),
+                unit_shipping: brl(rng.range(0, 99) as i64),
+            }));
+        }
+        written
     }
 
     fn cancel(&self, to: StreamId, rng: &mut Rng) -> Errand {

@@ -1,6 +1,6 @@
 //! What came to pass, as the durable history tells it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use souk_core::any::AnyEvent;
 use souk_core::checkout::{self, AttemptEnded};
@@ -25,6 +25,10 @@ impl World {
                 }
                 if placed.assisted {
                     self.saw(Situation::Assisted);
+                    let skus: BTreeSet<_> = placed.lines.iter().map(|line| line.sku).collect();
+                    if skus.len() < placed.lines.len() {
+                        self.saw(Situation::AssistedInParts);
+                    }
                 }
                 if lines.len() > 1 {
                     self.saw(Situation::OrderOfTwoVendors);

@@ -99,7 +99,7 @@ impl Projectors {
 
     /// For those who only want to know how far it is.
     pub fn progress(&self) -> Progress {
-        Progress::new(self.reached.clone())
+        Progress::new(self.reached.clone(), self.indexed.clone())
     }
 
     /// Waits until every projection, and the search index, contains all that is in the journal now; `false` when one

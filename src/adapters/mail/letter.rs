@@ -13,9 +13,9 @@ pub struct Letter {
 impl Letter {
     /// The letter of this template about this order. Line breaks in what a person typed become spaces, so that
     /// nobody writes headers of their own.
-    pub fn new(template: MailTemplate, order: OrderId, name: &str, email: &str) -> Self {
+    pub fn new(template: MailTemplate, order: OrderId, name: &str, email: &str, link: Option<&str>) -> Self {
         let name = one_line(name);
-        let (subject, body) = match template {
+        let (subject, mut body) = match template {
             MailTemplate::OrderPlaced => (
                 format!("Your order {order}"),
                 format!("Dear {name},\n\nthank you. Your order {order} is placed and paid.\n"),
@@ -31,6 +31,9 @@ impl Letter {
                 ),
             ),
         };
+        if let Some(link) = link {
+            body.push_str(&format!("\nSee your order: {link}\n"));
+        }
         Letter { to: one_line(email), subject, body }
     }
 
@@ -53,10 +56,11 @@ mod tests {
 
     #[test]
     fn nobody_writes_headers_of_their_own() {
-        let letter =
-            Letter::new(MailTemplate::OrderPlaced, OrderId(1), "A\nB", "a@example.org\r\nBcc: b@example.org");
+        let (order, email) = (OrderId(1), "a@example.org\r\nBcc: b@example.org");
+        let letter = Letter::new(MailTemplate::OrderPlaced, order, "A\nB", email, Some("http://s/o?token=t"));
         let text = letter.to_text();
         assert!(text.starts_with("To: a@example.org  Bcc: b@example.org\nSubject: "), "{text}");
         assert!(text.contains("Dear A B,"), "{text}");
+        assert!(text.ends_with("See your order: http://s/o?token=t\n"), "{text}");
     }
 }

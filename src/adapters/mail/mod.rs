@@ -4,9 +4,31 @@ mod letter;
 
 use std::path::PathBuf;
 
+use souk_core::ids::{BuyerId, OrderId};
 use souk_core::journal::EffectId;
 
+use crate::tenants::ServerKey;
+
 pub use letter::Letter;
+
+/// Makes the links that letters have.
+#[derive(Clone, Debug)]
+pub struct OrderLinks {
+    /// What they begin with.
+    pub public_url: String,
+    /// Signs them.
+    pub server_key: ServerKey,
+}
+
+impl OrderLinks {
+    /// Shows the order to whoever follows it. The token stands behind the question mark: what stands there is not
+    /// logged.
+    pub fn to(&self, order: OrderId, buyer: BuyerId) -> String {
+        let token = self.server_key.order_token(order, buyer);
+        let url = self.public_url.trim_end_matches('/');
+        format!("{url}/v1/store/orders/{order}?token={}", token.expose())
+    }
+}
 
 /// Who carries letters.
 #[derive(Clone, Debug)]

@@ -9,6 +9,7 @@ use tokio::task::JoinHandle;
 
 use crate::app::{self, ShopOptions};
 use crate::clock::Clock;
+use crate::config::Config;
 use crate::journal::Database;
 use crate::replay::olist::run::VendorKeys;
 use crate::replay::olist::shop::{Actors, Client, HttpShop, Shop, cart_secret, operator_key};
@@ -16,7 +17,7 @@ use crate::store::keys;
 use crate::tenants::{KeyRecord, OperatorScope, PresentedKey, ServerKey};
 
 use super::super::WrongUsage;
-use super::super::settings::Settings;
+use super::super::settings::{Settings, database_of};
 use super::{Arguments, Through};
 
 /// Destination which shop.
@@ -56,12 +57,12 @@ impl Destination {
     }
 
     /// Where it is, as the terms of the replay remember it.
-    pub(super) fn place(&self, settings: &Settings) -> anyhow::Result<String> {
+    pub(super) fn place(&self, config: &Config) -> anyhow::Result<String> {
         if let Destination::Server(server) = self {
             return Ok(server.url.clone());
         }
-        Ok(match settings.database()? {
-            Database::Sqlite { dir } if dir == settings.data_dir() => "the data directory".to_owned(),
+        Ok(match database_of(config)? {
+            Database::Sqlite { dir } if dir == config.database.data_dir => "the data directory".to_owned(),
             // However the directory was written this time.
             Database::Sqlite { dir } => format!("sqlite:{}", std::path::absolute(dir)?.display()),
             other => other.to_string(),

@@ -2,19 +2,18 @@
 
 mod destination;
 
-use std::fs::File;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use anyhow::Context;
 use souk_core::money::Rate;
 
-use crate::config::{Flag, Preset};
+use crate::config::{Config, Flag, Preset, Sources};
+use crate::replay::AckLog;
 use crate::replay::olist::drive::{self, Options, Outcomes, Progress};
 use crate::replay::olist::plan::{Plan, Selection};
 use crate::replay::olist::read;
-use crate::replay::olist::run::{self, Terms};
+use crate::replay::olist::run::{self, ACKS_FILE, Terms};
 use crate::replay::olist::scarcity::Scarcity;
 use crate::replay::olist::{CURRENCY, decimal};
 
@@ -23,13 +22,19 @@ use super::progress;
 use super::settings::{Manner, Settings, SettingsArgument};
 use destination::Destination;
 
+/// The directory of the replays' data directories.
+const DATA: &str = "souk-replay";
+/// How many lost orders are named.
+const LOST_NAMED_MAX: usize = 20;
+
 /// What can be replayed.
 #[derive(clap::Subcommand)]
 pub(super) enum Source {
     /// A directory of the Olist form: orders, order_items, products, sellers, category translation
     ///
     /// Run it again after it was interrupted: it goes on where it was. What it must remember for that lies in the data
-    /// directory: its terms in replay-olist.json, the keys of its vendors in replay-olist.keys.
+    /// directory: its terms in replay-olist.json, the keys of its vendors in replay-olist.keys, what it was told in
+    /// replay-olist.acks. Without --data each set of terms has a directory of its own in ./souk-replay.
     Olist(Box<Arguments>),
 }
 
@@ -60,7 +65,8 @@ pub(super) struct Arguments {
     /// An operator's key of that server
     #[arg(long, requires = "url")]
     key: Option<String>,
-    /// Where to log what was acknowledged, for `souk verify --acks`
+    /// Where to log what was acknowledged, for `souk verify --acks`; in the data directory unless named here. What it
+    /// says already must be found done
     #[arg(long)]
     acks: Option<PathBuf>,
     /// Print the result as JSON
@@ -93,37 +99,70 @@ pub(super) async fn run(source: Source) -> anyhow::Result<ExitCode> {
             "--url is for --through http: a running server's actors cannot be reached",
         ));
     }
-    let settings = settings(&arguments)?;
     let into = Destination::of(&arguments)?;
     let source = read::read(&arguments.dir)?;
+    let mut sources = sources(&arguments);
+    let config = Config::load(sources.clone())?;
     let terms = Terms {
         source: run::hash(&source),
         orders: arguments.orders.map_or_else(|| "all".to_owned(), |orders| orders.to_string()),
         scarcity: arguments.scarcity.to_string(),
         commission_basis_points: commission.0,
         through: arguments.through.name().to_owned(),
-        place: into.place(&settings)?,
+        place: into.place(&config.config)?,
         key: into.key_id(),
     };
-    terms.begin_or_resume(settings.data_dir())?;
+    // Above the default, below what anybody has said.
+    let folder = Path::new(DATA).join(terms.folder()).display().to_string();
+    sources.presets.push(Preset { key: "database.data_dir", value: folder });
+    let settings = Settings::of(sources)?;
+    begin_or_resume(&terms, &into, &settings).await?;
     let plan = Plan::new(&source, Selection { orders: arguments.orders, scarcity: arguments.scarcity });
     drop(source);
-    let outcomes = replay(&arguments, &settings, into, plan, commission).await?;
-    let Outcomes { report, expected } = outcomes;
+    let acks = arguments.acks.clone().unwrap_or_else(|| settings.data_dir().join(ACKS_FILE));
+    let acks = AckLog::open(&acks)?;
+    eprintln!("data in {}, acknowledgements in {}", settings.data_dir().display(), acks.path().display());
+    let outcomes = replay(&arguments, &settings, into, plan, (commission, acks)).await?;
     if arguments.json {
-        println!("{}", serde_json::to_string_pretty(&report)?);
+        println!("{}", serde_json::to_string_pretty(&outcomes.report)?);
     } else {
-        print!("{report}");
+        print!("{}", outcomes.report);
     }
-    let differences = report.check_against(&expected);
-    for difference in &differences {
-        eprintln!("not as it must be: {difference}");
+    let faults = faults(&outcomes);
+    for fault in &faults {
+        eprintln!("not as it must be: {fault}");
     }
-    Ok(if differences.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if faults.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Everything that is wrong with what came of it.
+fn faults(outcomes: &Outcomes) -> Vec<String> {
+    let Outcomes { report, expected, lost } = outcomes;
+    let mut faults: Vec<String> = report.refused_in_vain(expected).into_iter().collect();
+    faults.extend(report.check_against(expected).iter().map(ToString::to_string));
+    if !lost.is_empty() {
+        let named: Vec<String> = lost.iter().take(LOST_NAMED_MAX).map(ToString::to_string).collect();
+        let more = lost.len() - named.len();
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        faults.push(format!("orders that were acknowledged as placed are not: {}{more}", named.join(", ")));
+    }
+    faults
+}
+
+async fn begin_or_resume(terms: &Terms, into: &Destination, settings: &Settings) -> anyhow::Result<()> {
+    let dir = settings.data_dir();
+    if terms.resumes(dir)? {
+        return Ok(());
+    }
+    // What a running server holds is its operator's business.
+    if !matches!(into, Destination::Server(_)) {
+        run::refuse_other_market(&settings.database()?, dir).await?;
+    }
+    terms.begin(dir)
 }
 
 /// A market like the source's, whatever the settings say of it, and a bank that does not think long.
-fn settings(arguments: &Arguments) -> anyhow::Result<Settings> {
+fn sources(arguments: &Arguments) -> Sources {
     let market = |key, value: &str| Flag { flag: "replay olist", key, value: value.to_owned() };
     let flags = vec![
         market("market.countries", "BR"),
@@ -137,7 +176,7 @@ fn settings(arguments: &Arguments) -> anyhow::Result<Settings> {
     for key in ["payments.test_bank_delay_ms", "payments.notice_delay_ms"] {
         sources.presets.push(Preset { key, value: "0".to_owned() });
     }
-    Settings::of(sources)
+    sources
 }
 
 async fn replay(
@@ -145,15 +184,8 @@ async fn replay(
     settings: &Settings,
     into: Destination,
     plan: Plan,
-    commission: Rate,
+    (commission, acks): (Rate, AckLog),
 ) -> anyhow::Result<Outcomes> {
-    let acks = match &arguments.acks {
-        None => None,
-        Some(path) => {
-            let file = File::options().create(true).append(true).open(path);
-            Some(file.with_context(|| format!("cannot write {}", path.display()))?)
-        }
-    };
     let (shop, open) = into.open(settings).await?;
     let progress = Arc::new(Progress::default());
     let bar = progress::replay(Arc::clone(&progress));

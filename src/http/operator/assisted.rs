@@ -5,7 +5,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use souk_core::checkout::{Address, CartLine, Checkout, Command, WrittenLine};
+use souk_core::checkout::{Address, AssistedLine, Checkout, Command};
 use souk_core::ids::{BuyerId, CheckoutId, ProductId, SkuId, StreamId, SubjectId};
 use souk_core::money::Money;
 
@@ -21,6 +21,7 @@ use crate::http::{Services, Shared, wire};
 #[schemars(rename = "AssistedOrder")]
 #[serde(deny_unknown_fields)]
 pub(super) struct AssistedIn {
+    /// One offer may stand on several lines, at a price each: they are lines of the order, too.
     lines: Vec<LineIn>,
     address: AddressIn,
     shipping_method: String,
@@ -51,20 +52,17 @@ pub(super) async fn create(
 ) -> Result<Response, ApiError> {
     let sealed = order.address.checked()?;
     let currency = services.market.currency;
-    let mut lines = Vec::with_capacity(order.lines.len());
-    let mut written = Vec::with_capacity(order.lines.len());
-    for line in &order.lines {
-        lines.push(CartLine {
+    let assisted = |line: &LineIn| {
+        Ok(AssistedLine {
             sku: line.sku,
             product: line.product,
             quantity: wire::quantity(line.quantity)?,
-        });
-        written.push(WrittenLine {
-            sku: line.sku,
             unit_price: Money::new(line.unit_price_minor, currency),
             unit_shipping: Money::new(line.unit_shipping_minor, currency),
-        });
-    }
+        })
+    };
+    let lines = order.lines.iter().map(assisted).collect::<Result<Vec<_>, ApiError>>()?;
+    let (lines, written) = AssistedLine::cart(&lines)?;
     let call = named.creating(&services, (operator.tenant(), operator.principal()), &order)?;
     let (id, buyer) = (CheckoutId(call.derive("chk")), BuyerId(call.derive("buy")));
     let stream = StreamId::Checkout(id);

@@ -46,6 +46,8 @@ struct KindOut {
     awake: usize,
     /// Messages that wait, over all of them.
     queued: u64,
+    /// Loaded anew after a failure, since the start.
+    restarts: u64,
     quarantined: usize,
 }
 
@@ -76,6 +78,7 @@ pub(super) async fn actors(State(services): State<Shared>, Operator(_): Operator
         kind: kind.kind,
         awake: kind.awake,
         queued: kind.queued,
+        restarts: kind.restarts,
         quarantined: kind.quarantined,
     };
     Json(Engine {

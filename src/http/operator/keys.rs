@@ -13,7 +13,7 @@ use crate::http::Shared;
 use crate::http::auth::Operator;
 use crate::http::body::{Body, Ids};
 use crate::http::error::{ApiError, Code};
-use crate::http::idempotency::{Named, key_reused};
+use crate::http::idempotency::{Named, key_reused, tell_replayed};
 use crate::store::keys;
 use crate::tenants::Role;
 
@@ -56,14 +56,16 @@ pub(super) async fn create(
     let issued = services.server_key.issue(call.derive("key"), role, &key.name, now);
     let (text, record) =
         issued.map_err(|error| ApiError::new(Code::InvalidValue, error.to_string()).with("field", "name"))?;
-    match keys::find(&services.keys, record.id).await? {
-        None => keys::create(&services.keys, &operator, &record).await?,
+    // Stored first and looked at afterwards: of two first requests at the same time one finds the other's.
+    let is_repeat = !keys::create_once(&services.keys, &operator, &record).await?;
+    let known = if is_repeat { keys::find(&services.keys, record.id).await? } else { None };
+    match known {
         Some(known) if known.name != record.name => return Err(key_reused()),
         Some(known) if now.millis_since(known.created_at) > SHOWN_FOR_MS => {
             let detail = "make another key with a new Idempotency-Key, and revoke this one if nobody has it";
             return Err(ApiError::new(Code::SecretShown, detail).with("id", record.id.to_string()));
         }
-        Some(_) => {}
+        Some(_) | None => {}
     }
     let body = KeyMade {
         id: record.id.to_string(),
@@ -71,5 +73,9 @@ pub(super) async fn create(
         name: record.name,
         key: text.expose().to_owned(),
     };
-    Ok((StatusCode::CREATED, Json(body)).into_response())
+    let mut response = (StatusCode::CREATED, Json(body)).into_response();
+    if is_repeat {
+        tell_replayed(response.headers_mut());
+    }
+    Ok(response)
 }

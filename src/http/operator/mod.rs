@@ -12,7 +12,7 @@ use crate::store::read::Projection;
 
 use super::error::Code;
 use super::lists::Listed;
-use super::routes::{Caller, Naming, Operation, Routes, get, post};
+use super::routes::{Caller, Naming, Operation, Routes, get, post, put};
 use super::store::CheckoutAt;
 use super::told_orders::{OrderChanged, OrderItem, WholeOrder};
 use super::told_products::{ProductChanged, WorkItem, WorkProduct};
@@ -63,6 +63,26 @@ fn vendor_routes(routes: Routes) -> Routes {
         .with(
             of_vendor(post("reinstate_vendor", "/vendors/{id}/reinstate", "Lets it sell again"), 200),
             vendors::reinstate,
+        )
+        .with(
+            of_vendor(
+                post(
+                    "close_vendor",
+                    "/vendors/{id}/close",
+                    "Ends it for good, or turns its application down",
+                ),
+                200,
+            )
+            .takes::<vendors::ReasonIn>(),
+            vendors::close,
+        )
+        .with(
+            of_vendor(
+                put("set_commission", "/vendors/{id}/commission", "What is kept of its goods from now on"),
+                200,
+            )
+            .takes::<vendors::CommissionIn>(),
+            vendors::set_commission,
         )
         .with(
             post("make_vendor_key", "/vendors/{id}/keys", "Makes an API key for a vendor")

@@ -21,6 +21,9 @@ use crate::http::{Services, wire};
 use crate::store::read::VendorRow;
 use crate::tenants::OperatorScope;
 
+/// The rule of a commission that an operator named.
+const AGREED: &str = "agreed";
+
 #[derive(Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "VendorApplication")]
 #[serde(deny_unknown_fields)]
@@ -199,7 +202,7 @@ pub(super) async fn approve(
     Body(approve): Body<ApproveIn>,
 ) -> Result<Response, ApiError> {
     let commission = match approve.commission_basis_points {
-        Some(points) => Commission { rate: Rate(points), rule: "agreed".to_owned() },
+        Some(points) => Commission { rate: Rate(points), rule: AGREED.to_owned() },
         None => Commission { rate: services.commission, rule: "default".to_owned() },
     };
     change(&services, &operator, id, named, &approve, Command::Approve(commission)).await
@@ -231,4 +234,34 @@ pub(super) async fn reinstate(
     _: NoBody,
 ) -> Result<Response, ApiError> {
     change(&services, &operator, id, named, &(), Command::Reinstate).await
+}
+
+pub(super) async fn close(
+    State(services): State<Shared>,
+    Operator(operator): Operator,
+    Ids(id): Ids<VendorId>,
+    named: Named,
+    Body(why): Body<ReasonIn>,
+) -> Result<Response, ApiError> {
+    let command = Command::Close { reason: why.reason.clone() };
+    change(&services, &operator, id, named, &why, command).await
+}
+
+#[derive(Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "VendorCommission")]
+#[serde(deny_unknown_fields)]
+pub(super) struct CommissionIn {
+    /// What the marketplace keeps of its goods. What was quoted or sold before keeps its rate.
+    commission_basis_points: u32,
+}
+
+pub(super) async fn set_commission(
+    State(services): State<Shared>,
+    Operator(operator): Operator,
+    Ids(id): Ids<VendorId>,
+    named: Named,
+    Body(set): Body<CommissionIn>,
+) -> Result<Response, ApiError> {
+    let commission = Commission { rate: Rate(set.commission_basis_points), rule: AGREED.to_owned() };
+    change(&services, &operator, id, named, &set, Command::SetCommission(commission)).await
 }

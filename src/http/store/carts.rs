@@ -6,7 +6,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use souk_core::checkout::{Address, CartLine, Checkout, Command, Opening};
+use souk_core::checkout::{Address, CartLine, Checkout, Command, Opening, Stage};
 use souk_core::ids::{BuyerId, CheckoutId, Principal, ProductId, SkuId, StreamId, SubjectId};
 use souk_core::product::{Product, Status};
 
@@ -65,7 +65,11 @@ pub(super) async fn show(
         return Err(ApiError::not_found());
     }
     let tag = [(header::ETAG, caching::of_version(seq))];
-    Ok((tag, Json(CartOut::of(&state))).into_response())
+    let mut cart = CartOut::of(&state);
+    if let Stage::Placed(paid) = &state.stage {
+        cart.order_token = Some(shopper.order_token(&services, paid.order));
+    }
+    Ok((tag, Json(cart)).into_response())
 }
 
 #[derive(Serialize, Deserialize, JsonSchema)]

@@ -20,6 +20,13 @@ use super::products::available;
 /// Products that one request looks at in search of those in stock. When these were not enough the page is short, and
 /// its cursor goes on behind them.
 const LOOKED_AT_MAX: u32 = 1_000;
+/// The fewest of them that are read at a time: a page of one product must not take a thousand queries.
+const READ_MIN: u32 = 100;
+
+/// How many to read next, when so many are missing and so many were looked at.
+fn read_next(missing: u32, looked_at: u32) -> u32 {
+    missing.max(READ_MIN).min(LOOKED_AT_MAX.saturating_sub(looked_at)).max(1)
+}
 
 /// Which products. Prices are of one unit, in minor units; price, vendor and stock must be those of one and the same
 /// offer.
@@ -69,51 +76,101 @@ pub(super) async fn list(
         must_exist: filter.in_stock == Some(true),
     };
     let wanted = ProductFilter { category: filter.category, market: services.market.id.clone(), offers };
-    let (mut items, mut after, mut looked_at) = (Vec::new(), filter.cursor, 0);
+    let Some(wish) = filter.in_stock else {
+        let page = services.models.products(&StoreScope::of_anybody(), &wanted, filter.cursor, limit).await?;
+        let mut items = Vec::with_capacity(page.items.len());
+        for (product, offers) in with_offers(&services, &wanted, page.items).await? {
+            items.push(item(&services, product, &offers).await?);
+        }
+        return Ok(Json(Listed { items, next_cursor: page.next_cursor.map(|id| id.to_string()) }));
+    };
+    in_stock(&services, &wanted, wish, filter.cursor, limit).await.map(Json)
+}
+
+/// Stock is not in the read model, so products are looked at one by one until there are enough. The cursor is the last
+/// one that was looked at.
+async fn in_stock(
+    services: &Services,
+    wanted: &ProductFilter,
+    wish: bool,
+    mut after: Option<ProductId>,
+    limit: u32,
+) -> Result<Listed<Item>, ApiError> {
+    let (mut items, mut looked_at) = (Vec::new(), 0);
     loop {
-        let missing = limit - items.len() as u32;
-        let page = services.models.products(&StoreScope::of_anybody(), &wanted, after, missing).await?;
-        looked_at += page.items.len() as u32;
-        let found = with_offers(&services, &wanted, page.items).await?;
-        items.extend(
-            found.into_iter().filter(|item| filter.in_stock.is_none_or(|wish| item.in_stock == wish)),
-        );
-        after = page.next_cursor;
-        if after.is_none() || items.len() as u32 >= limit || looked_at >= LOOKED_AT_MAX {
-            return Ok(Json(Listed { items, next_cursor: after.map(|id| id.to_string()) }));
+        let next = read_next(limit - items.len() as u32, looked_at);
+        let page = services.models.products(&StoreScope::of_anybody(), wanted, after, next).await?;
+        let is_last_page = page.next_cursor.is_none();
+        let products = with_offers(services, wanted, page.items).await?;
+        let mut left = products.len();
+        for (product, offers) in products {
+            let id = product.id;
+            let item = item(services, product, &offers).await?;
+            (after, looked_at, left) = (Some(id), looked_at + 1, left - 1);
+            if item.in_stock == wish {
+                items.push(item);
+            }
+            if items.len() as u32 >= limit || looked_at >= LOOKED_AT_MAX {
+                let is_end = is_last_page && left == 0;
+                return Ok(Listed { items, next_cursor: (!is_end).then(|| id.to_string()) });
+            }
+        }
+        if is_last_page {
+            return Ok(Listed { items, next_cursor: None });
         }
     }
 }
 
-/// The products with what their offers come to.
+/// The products with those of their offers that are meant.
 async fn with_offers(
     services: &Services,
     wanted: &ProductFilter,
     products: Vec<ProductRow>,
-) -> Result<Vec<Item>, ApiError> {
+) -> Result<Vec<(ProductRow, Vec<OfferRow>)>, ApiError> {
     let ids: Vec<ProductId> = products.iter().map(|product| product.id).collect();
     let offers = services.models.offers_for_sale(&StoreScope::of_anybody(), wanted, &ids).await?;
     let mut by_product: BTreeMap<ProductId, Vec<OfferRow>> = BTreeMap::new();
     for offer in offers {
         by_product.entry(offer.product).or_default().push(offer);
     }
-    let mut items = Vec::with_capacity(products.len());
-    for product in products {
+    let with = |product: ProductRow| {
         let offers = by_product.remove(&product.id).unwrap_or_default();
-        let mut in_stock = false;
-        for offer in &offers {
-            in_stock = in_stock || available(services, offer.sku).await? > 0;
-        }
-        let cheapest = offers.iter().map(|offer| offer.price.unit).min_by_key(|price| price.minor);
-        items.push(Item {
-            id: product.id.to_string(),
-            title: product.title,
-            category: product.category,
-            price_minor: cheapest.map(|price| price.minor),
-            currency: cheapest.map(|price| price.currency.to_string()),
-            offers: offers.len(),
-            in_stock,
-        });
+        (product, offers)
+    };
+    Ok(products.into_iter().map(with).collect())
+}
+
+/// A product with what its offers come to.
+async fn item(services: &Services, product: ProductRow, offers: &[OfferRow]) -> Result<Item, ApiError> {
+    let mut in_stock = false;
+    for offer in offers {
+        in_stock = in_stock || available(services, offer.sku).await? > 0;
     }
-    Ok(items)
+    let cheapest = offers.iter().map(|offer| offer.price.unit).min_by_key(|price| price.minor);
+    Ok(Item {
+        id: product.id.to_string(),
+        title: product.title,
+        category: product.category,
+        price_minor: cheapest.map(|price| price.minor),
+        currency: cheapest.map(|price| price.currency.to_string()),
+        offers: offers.len(),
+        in_stock,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_search_for_stock_takes_few_reads_however_small_the_page() {
+        for limit in [1, 2, 50, 99, 100, 101, 200] {
+            let (mut looked_at, mut reads) = (0, 0);
+            while looked_at < LOOKED_AT_MAX {
+                looked_at += read_next(limit, looked_at);
+                reads += 1;
+            }
+            assert!(reads <= 10 && looked_at == LOOKED_AT_MAX, "{limit}: {looked_at} in {reads} reads");
+        }
+    }
 }

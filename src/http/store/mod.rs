@@ -74,6 +74,7 @@ pub(super) fn routes() -> Routes {
         .with(
             get("search_products", "/search", "Looks for products: words, filters, counts")
                 .asks::<search::SearchIn>()
+                .searches()
                 .answers::<search::FoundOut>(200)
                 .refuses(&[Code::InvalidValue, Code::SearchUnavailable]),
             search::search,
@@ -141,6 +142,7 @@ pub(super) fn routes() -> Routes {
         .with(
             get("show_order", "/orders/{id}", "An order, by the token of its cart or its own")
                 .by(Caller::Shopper)
+                .asks::<orders::Link>()
                 .answers::<OrderOut>(200),
             orders::show,
         )

@@ -80,9 +80,13 @@ pub(super) async fn pay(
     let command = Command::Pay { quote: pay.quote, total, method };
     match call.give_within::<Checkout>(&services, stream, command, services.pay_answer).await {
         Ok(given) => Ok(given.respond(|reply| {
-            let status =
-                if matches!(reply, Reply::Placed { .. }) { StatusCode::OK } else { StatusCode::ACCEPTED };
-            (status, Json(at(id, &reply))).into_response()
+            let mut body = at(id, &reply);
+            let Reply::Placed { order, .. } = reply else {
+                return (StatusCode::ACCEPTED, Json(body)).into_response();
+            };
+            // A function of ids, so a repeat is told the same.
+            body.order_token = Some(shopper.order_token(&services, order));
+            (StatusCode::OK, Json(body)).into_response()
         })),
         Err(error) if error.code() == Code::OutcomeUnknown => under_way(&services, id, error).await,
         Err(error) => Err(error),

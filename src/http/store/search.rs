@@ -1,8 +1,7 @@
 //! Looking for products: words, filters, counts. From the search index, which follows the journal a moment behind.
 
 use axum::Json;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use souk_core::ids::VendorId;
@@ -13,6 +12,7 @@ use crate::adapters::search::{
 };
 use crate::http::Shared;
 use crate::http::error::{ApiError, Code};
+use crate::http::lists::{Asked, wrong};
 use crate::tenants::StoreScope;
 
 /// The products of a page when nothing else is asked for.
@@ -119,14 +119,8 @@ impl From<Facets> for FacetsOut {
 
 pub(super) async fn search(
     State(services): State<Shared>,
-    query: Result<Query<SearchIn>, QueryRejection>,
+    Asked(asked): Asked<SearchIn>,
 ) -> Result<Json<FoundOut>, ApiError> {
-    let Query(asked) = query.map_err(|_| {
-        wrong(
-            "the parameters are q, category, vendor, price_min and price_max (whole minor units), in_stock (true \
-             or false), limit, and cursor as next_cursor told it",
-        )
-    })?;
     if asked.q.chars().count() > TEXT_MAX {
         return Err(wrong(format!("q is longer than {TEXT_MAX} characters: search for fewer words")));
     }
@@ -155,8 +149,4 @@ pub(super) async fn search(
         facets: facets.into(),
         degraded: false,
     }))
-}
-
-fn wrong(detail: impl Into<String>) -> ApiError {
-    ApiError::new(Code::InvalidQuery, detail)
 }

@@ -21,6 +21,8 @@ pub(super) struct CartOut {
     quote: Option<QuoteOut>,
     payment: Option<PaymentOut>,
     order: Option<String>,
+    /// Shows the order and changes nothing: to be passed on to whoever receives it.
+    pub(super) order_token: Option<String>,
     expires_at_ms: i64,
 }
 
@@ -106,6 +108,7 @@ impl CartOut {
                 },
             }),
             order,
+            order_token: None,
             expires_at_ms: state.expires_at.as_millis(),
         }
     }
@@ -162,6 +165,9 @@ pub(in crate::http) struct CheckoutAt {
     currency: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     valid_until_ms: Option<i64>,
+    /// Shows the order and changes nothing: to be passed on to whoever receives it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) order_token: Option<String>,
     /// The shopper's token, when somebody else opened the cart.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(in crate::http) token: Option<String>,

@@ -10,7 +10,8 @@ use crate::store::read::Projection;
 use super::error::Code;
 use super::lists::{Listed, Whole};
 use super::routes::{Caller, Naming, Operation, Routes, get, post, put};
-use super::told_orders::{OrderChanged, OwnPart, PartItem};
+use super::told_orders::OrderChanged;
+use super::told_parts::{OwnPart, PartItem};
 use super::told_products::{ProductChanged, WorkItem, WorkProduct};
 
 /// A step of a product.
@@ -52,6 +53,28 @@ fn product_routes(routes: Routes) -> Routes {
                 .by(Caller::Vendor)
                 .answers::<WorkProduct>(200),
             reading::product,
+        )
+        .with(
+            of_product(
+                put(
+                    "revise_product",
+                    "/products/{id}",
+                    "Says something else of a draft, such as a rejected one",
+                ),
+                200,
+                &of_facts,
+            )
+            .takes::<products::FactsIn>(),
+            products::revise,
+        )
+        .with(
+            of_product(
+                post("add_variant", "/products/{id}/variants", "Adds a variant to choose"),
+                201,
+                &of_facts,
+            )
+            .takes::<products::VariantIn>(),
+            products::add_variant,
         )
         .with(
             of_product(

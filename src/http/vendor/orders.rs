@@ -2,8 +2,8 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::StatusCode;
-use axum::response::Response;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use souk_core::ids::{OrderId, ParcelId, StreamId};
@@ -14,9 +14,10 @@ use crate::http::body::{Body, Ids, NoBody};
 use crate::http::error::ApiError;
 use crate::http::idempotency::Named;
 use crate::http::lists::{Asked, Listed, page_size, placed_cursor, read_placed_cursor};
-use crate::http::told_orders::{OwnPart, PartItem, changed};
+use crate::http::told_orders::changed;
+use crate::http::told_parts::{OwnPart, PartItem, ShipTo};
 use crate::http::wire::{OrderState, Reason};
-use crate::http::{Services, Shared};
+use crate::http::{Services, Shared, caching};
 use crate::tenants::VendorScope;
 
 /// Which vendor orders.
@@ -44,9 +45,13 @@ pub(super) async fn show(
     State(services): State<Shared>,
     Seller(vendor): Seller,
     Ids(id): Ids<OrderId>,
-) -> Result<Json<OwnPart>, ApiError> {
+) -> Result<Response, ApiError> {
     let (state, _) = services.node.handle::<Order>().read(StreamId::Order(id), services.patience).await?;
-    OwnPart::of(&state, vendor.vendor()).map(Json).ok_or_else(ApiError::not_found)
+    let mut part = OwnPart::of(&state, vendor.vendor()).ok_or_else(ApiError::not_found)?;
+    if let Some(placed) = state.placed.as_ref().filter(|_| part.is_under_way()) {
+        part.ship_to = services.vault.get(placed.subject).await?.as_ref().map(ShipTo::from);
+    }
+    Ok(([(header::CACHE_CONTROL, caching::NO_STORE)], Json(part)).into_response())
 }
 
 /// The number of the vendor's part: one of each order at most, and it never changes.

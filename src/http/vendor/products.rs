@@ -39,7 +39,7 @@ pub(super) struct ProductIn {
 #[derive(Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "VariantDraft")]
 #[serde(deny_unknown_fields)]
-struct VariantIn {
+pub(super) struct VariantIn {
     #[serde(default)]
     options: BTreeMap<String, String>,
     barcode: Option<String>,
@@ -105,6 +105,50 @@ pub(super) async fn create(
         body.variants = Some(variants.iter().map(ToString::to_string).collect());
         body
     }))
+}
+
+#[derive(Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "ProductFacts")]
+#[serde(deny_unknown_fields)]
+pub(super) struct FactsIn {
+    /// By language tag.
+    #[schemars(with = "BTreeMap<String, String>")]
+    title: LocalizedText,
+    #[schemars(with = "BTreeMap<String, String>")]
+    #[serde(default)]
+    description: LocalizedText,
+    category: String,
+}
+
+pub(super) async fn revise(
+    State(services): State<Shared>,
+    Seller(vendor): Seller,
+    Ids(id): Ids<ProductId>,
+    named: Named,
+    Body(facts): Body<FactsIn>,
+) -> Result<Response, ApiError> {
+    let stream = StreamId::Product(id);
+    let call = named.about(&services, (vendor.tenant(), vendor.principal()), stream, &facts)?;
+    let FactsIn { title, description, category } = facts;
+    let facts = Facts { title, description, category };
+    let command = Command::Revise { by: Actor::Vendor(vendor.vendor()), facts };
+    let given = call.give::<Product>(&services, stream, command).await?;
+    Ok(given.answer(StatusCode::OK, |reply| told(id, &reply)))
+}
+
+pub(super) async fn add_variant(
+    State(services): State<Shared>,
+    Seller(vendor): Seller,
+    Ids(id): Ids<ProductId>,
+    named: Named,
+    Body(variant): Body<VariantIn>,
+) -> Result<Response, ApiError> {
+    let stream = StreamId::Product(id);
+    let call = named.about(&services, (vendor.tenant(), vendor.principal()), stream, &variant)?;
+    let variant = variant.named(VariantId(call.derive("var")));
+    let command = Command::AddVariant { by: Actor::Vendor(vendor.vendor()), variant };
+    let given = call.give::<Product>(&services, stream, command).await?;
+    Ok(given.answer(StatusCode::CREATED, |reply| told(id, &reply)))
 }
 
 /// A step that needs no more than the product, or its offer.

@@ -21,14 +21,14 @@ events! {
     "checkout.line_set" 1 => LineSet(line: CartLine),
     "checkout.addressed" 1 => Addressed(address: Address),
     "checkout.shipping_chosen" 1 => ShippingChosen { method: String },
-    "checkout.quote_asked" 1 => QuoteAsked {
+    "checkout.quote_asked" 2 => QuoteAsked {
         quote: QuoteId,
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         written: Vec<WrittenLine>,
         until: Timestamp,
         #[serde(skip_serializing_if = "Option::is_none")]
         key: Option<Key>,
-    },
+    } was 1 QuoteAskedV1,
     "checkout.offer_answered" 1 => OfferAnswered {
         ask: Ask,
         sku: SkuId,
@@ -97,7 +97,13 @@ mirror! {
 
     struct Address = checkout::Address { subject: SubjectId, country: String }
 
-    struct WrittenLine = checkout::WrittenLine { sku: SkuId, unit_price: Money, unit_shipping: Money }
+    struct WrittenLine = checkout::WrittenLine {
+        sku: SkuId,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        quantity: Option<u32>,
+        unit_price: Money,
+        unit_shipping: Money,
+    }
 
     struct Offered = checkout::Offered {
         variant: VariantId,
@@ -231,6 +237,37 @@ mirror! {
         Abandoned,
         Failed,
         Stale,
+    }
+}
+
+/// Before an offer could be priced in parts: every line was of all units in the cart.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct QuoteAskedV1 {
+    quote: QuoteId,
+    #[serde(default)]
+    written: Vec<WrittenLineV1>,
+    until: Timestamp,
+    key: Option<Key>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenLineV1 {
+    sku: SkuId,
+    unit_price: Money,
+    unit_shipping: Money,
+}
+
+impl From<QuoteAskedV1> for Event {
+    fn from(old: QuoteAskedV1) -> Event {
+        let whole = |line: WrittenLineV1| {
+            let WrittenLineV1 { sku, unit_price, unit_shipping } = line;
+            checkout::WrittenLine { sku, quantity: None, unit_price, unit_shipping }
+        };
+        let QuoteAskedV1 { quote, written, until, key } = old;
+        let written = written.into_iter().map(whole).collect();
+        Event::QuoteAsked { quote, written, until, key: key.into_core() }
     }
 }
 

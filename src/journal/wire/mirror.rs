@@ -174,8 +174,8 @@ macro_rules! mirror {
 /// Declares how a machine's events are written: kind, version, and the fields of the payload in their order, as in
 /// `mirror!`. Makes a payload type per event, `KINDS`, `encode` and `decode`.
 ///
-/// A change of shape is a new version on the event's line; the shape it had moves to a type of its own, from which
-/// `decode` makes today's event.
+/// A change of shape is a new version on the event's line; the shape it had moves to a type of its own, which stands
+/// behind it with its version (`was 1 PricedV1`), and from which `decode` makes today's event.
 macro_rules! events {
     (
         $event:ident:
@@ -183,6 +183,7 @@ macro_rules! events {
             $kind:literal $version:literal => $variant:ident
             $({ $($(#[$attr:meta])* $field:ident: $type:ty),+ $(,)? })?
             $(($inner:ident: $inner_type:ty))?
+            $(was $old_version:literal $old:ident)*
         ),+ $(,)?
     ) => {
         $(events!(@payload $variant $({ $($(#[$attr])* $field: $type),+ })? $(($inner: $inner_type))?);)+
@@ -209,7 +210,8 @@ macro_rules! events {
                         $($($field: super::mirror::Mirror::into_core($field)),+)?
                         $(0: super::mirror::Mirror::into_core($inner))?
                     }
-                }),+
+                })+
+                $($(($kind, $old_version) => super::read::<$old>("event", kind, payload)?.into(),)*)+
                 _ => return Err(super::unknown("event", kind, version)),
             })
         }

@@ -122,6 +122,11 @@ impl Expected {
         Ok(Expected { sums, units_received, units_needed })
     }
 
+    /// Whether less is received than the orders want, so that some of them must be refused.
+    pub fn is_scarce(&self) -> bool {
+        self.units_received < self.units_needed
+    }
+
     /// What the plan comes to when every order is placed, as it must be when everything is received.
     ///
     /// # Errors

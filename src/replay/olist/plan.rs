@@ -121,7 +121,7 @@ pub enum Way {
     /// would cost the same and so be one.
     Plain,
     /// An operator writes the lines and their prices and the shopper pays. A SKU that was bought at two prices is on
-    /// two lines: an assisted order keys its lines by SKU, price and shipping, not by SKU as a cart does.
+    /// two lines: the cart has one line of it, which the operator prices in parts.
     Assisted,
 }
 

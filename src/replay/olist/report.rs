@@ -54,6 +54,17 @@ impl Report {
         self.orders_per_second = u64::try_from(answered / u128::from(elapsed_us.max(1))).unwrap_or(u64::MAX);
     }
 
+    /// Why orders were refused although everything that they need is in stock; `None` when none was.
+    pub fn refused_in_vain(&self, expected: &Expected) -> Option<String> {
+        if expected.is_scarce() || self.sums.orders_refused == 0 {
+            return None;
+        }
+        let reasons: Vec<String> =
+            self.refusals.iter().map(|(reason, refused)| format!("{reason} ({refused})")).collect();
+        let refused = self.sums.orders_refused;
+        Some(format!("{refused} orders refused although everything is in stock: {}", reasons.join(", ")))
+    }
+
     /// Everything that is not as it must be: numbers that are not the expected ones, and numbers that contradict each
     /// other. Empty when all is well.
     pub fn check_against(&self, expected: &Expected) -> Vec<Difference> {

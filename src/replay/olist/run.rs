@@ -14,12 +14,22 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use souk_core::ids::VendorId;
 
+use crate::journal::{Database, JournalError, Reader, Set};
+
 use super::read::Source;
 
 /// The file of the terms, in the data directory.
 pub const TERMS_FILE: &str = "replay-olist.json";
 /// The file of the vendors' keys, in the data directory.
 pub const KEYS_FILE: &str = "replay-olist.keys";
+
+/// Where a replay logs what was acknowledged, in the data directory, unless it is told otherwise.
+pub const ACKS_FILE: &str = "replay-olist.acks";
+
+/// The data directory, or the database, holds something else than this replay.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct OtherMarket(String);
 
 /// Under which terms a replay runs: what its result depends on.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -42,24 +52,33 @@ pub struct Terms {
 }
 
 impl Terms {
-    /// Remembers the terms in this directory, or compares them with those that are remembered there.
+    /// Whether a replay was begun in this directory, under these terms.
     ///
     /// # Errors
-    /// When a replay with other terms was begun there, or the directory cannot be written.
-    pub fn begin_or_resume(&self, dir: &Path) -> anyhow::Result<()> {
-        fs::create_dir_all(dir)
-            .with_context(|| format!("cannot create the data directory {}", dir.display()))?;
+    /// When it was begun under others, or what is remembered there cannot be read.
+    pub fn resumes(&self, dir: &Path) -> anyhow::Result<bool> {
         let path = dir.join(TERMS_FILE);
         match fs::read(&path) {
             Ok(text) => {
                 let begun: Terms = serde_json::from_slice(&text).with_context(|| {
                     format!("{} is not what a replay writes: use another --data", path.display())
                 })?;
-                begun.refuse_other(self, dir)
+                begun.refuse_other(self, dir)?;
+                Ok(true)
             }
-            Err(error) if error.kind() == ErrorKind::NotFound => self.write(&path),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
             Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
         }
+    }
+
+    /// Remembers the terms in this directory.
+    ///
+    /// # Errors
+    /// When the directory cannot be written.
+    pub fn begin(&self, dir: &Path) -> anyhow::Result<()> {
+        fs::create_dir_all(dir)
+            .with_context(|| format!("cannot create the data directory {}", dir.display()))?;
+        self.write(&dir.join(TERMS_FILE))
     }
 
     /// Under another name first: a kill must not leave half a file.
@@ -72,11 +91,7 @@ impl Terms {
         written.with_context(|| format!("cannot write {}", path.display()))
     }
 
-    fn refuse_other(&self, now: &Terms, dir: &Path) -> anyhow::Result<()> {
-        let commission = |terms: &Terms| {
-            let points = terms.commission_basis_points;
-            format!("{}.{:02}", points / 100, points % 100)
-        };
+    fn refuse_other(&self, now: &Terms, dir: &Path) -> Result<(), OtherMarket> {
         let key = |terms: &Terms| terms.key.clone().unwrap_or_else(|| "a key of its own".to_owned());
         for (name, begun, now) in [
             ("--orders", self.orders.clone(), now.orders.clone()),
@@ -88,15 +103,59 @@ impl Terms {
             ("orders in the directory (their hash)", self.source.clone(), now.source.clone()),
         ] {
             if begun != now {
-                bail!(
-                    "the replay in {} was begun with other {name}: {begun}, not {now}; go on with the same, or begin \
-                     another one with another --data",
-                    dir.display()
-                );
+                let dir = dir.display();
+                return Err(OtherMarket(format!(
+                    "the replay in {dir} was begun with other {name}: {begun}, not {now}; go on with the same, or \
+                     begin another one with another --data"
+                )));
             }
         }
         Ok(())
     }
+
+    /// A directory's name that says the terms, so that replays under other terms do not meet in one.
+    pub fn folder(&self) -> String {
+        let Terms { source, orders, scarcity, through, .. } = self;
+        let (kind, _) = self.place.split_once(':').unwrap_or((&self.place, ""));
+        let place = Sha256::digest(format!("{}\n{:?}", self.place, self.key));
+        let kind = match kind {
+            "the data directory" => "sqlite".to_owned(),
+            kind => format!("{kind}-{:02x}{:02x}{:02x}", place[0], place[1], place[2]),
+        };
+        let commission = commission(self);
+        format!("olist-{:.8}-{orders}-x{scarcity}-at{commission}-{through}-{kind}", source)
+    }
+}
+
+fn commission(terms: &Terms) -> String {
+    let points = terms.commission_basis_points;
+    format!("{}.{:02}", points / 100, points % 100)
+}
+
+/// Refuses a database in which something else has happened already: a replay's sums are those of a market of its own.
+///
+/// # Errors
+/// When it has, or the database cannot be read.
+pub async fn refuse_other_market(database: &Database, dir: &Path) -> anyhow::Result<()> {
+    if let Database::Sqlite { dir } = database
+        && !Database::sqlite_file(dir, Set::Journal).exists()
+    {
+        return Ok(());
+    }
+    let ends = match Reader::open(database, 1).await {
+        Ok(reader) => reader.ends().await?,
+        Err(JournalError::Absent) => return Ok(()),
+        Err(error) => return Err(error.into()),
+    };
+    if ends.iter().all(|end| *end == 0) {
+        return Ok(());
+    }
+    Err(OtherMarket(format!(
+        "{database} holds another market already, and {} no replay of it: begin with another --data, or with an empty \
+         --database",
+        dir.display()
+    ))
+    .into())
 }
 
 /// A hash of what is replayed, whatever the order of its rows.
@@ -203,12 +262,16 @@ mod tests {
     #[test]
     fn other_terms_are_refused_by_name() {
         let dir = tempfile::tempdir().unwrap();
-        terms().begin_or_resume(dir.path()).unwrap();
-        terms().begin_or_resume(dir.path()).unwrap();
+        assert!(!terms().resumes(dir.path()).unwrap());
+        terms().begin(dir.path()).unwrap();
+        assert!(terms().resumes(dir.path()).unwrap());
         let other = |change: fn(&mut Terms), named: &str| {
             let mut now = terms();
             change(&mut now);
-            let error = now.begin_or_resume(dir.path()).unwrap_err().to_string();
+            let error = now.resumes(dir.path()).unwrap_err();
+            assert!(error.is::<OtherMarket>(), "{error}");
+            assert_ne!(now.folder(), terms().folder(), "{named}");
+            let error = error.to_string();
             assert!(error.contains(named), "{error}");
         };
         other(|terms| terms.orders = "all".to_owned(), "other --orders: 300, not all");
@@ -219,7 +282,7 @@ mod tests {
         other(|terms| terms.key = Some("key_1".to_owned()), "other --key");
         other(|terms| terms.source = "def".to_owned(), "other orders in the directory");
         fs::write(dir.path().join(TERMS_FILE), "{}").unwrap();
-        assert!(terms().begin_or_resume(dir.path()).is_err());
+        assert!(terms().resumes(dir.path()).is_err());
     }
 
     #[test]

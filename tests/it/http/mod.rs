@@ -3,6 +3,7 @@
 mod bad_input;
 mod caching;
 mod carts;
+mod keys;
 mod openapi;
 mod operators;
 mod positions;
@@ -11,5 +12,6 @@ mod reads;
 mod rig;
 mod sale;
 mod standings;
+mod texts;
 mod under_load;
 mod vendors;

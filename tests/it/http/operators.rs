@@ -64,8 +64,72 @@ async fn a_product_is_rejected_with_a_reason_its_vendor_reads() {
     );
     let public = format!("/v1/store/products/{}", stall.product);
     server.get("", &public).await.is(404, "not_found");
+    // Its vendor corrects it: other facts, one more variant to choose.
+    let product = stall.path("").trim_end_matches('/').to_owned();
+    let facts = json!({ "title": { "en": "Another thing" }, "category": "things/other" });
+    let stranger = approved_vendor(&server, &operator, 2).await.1;
+    server.call(&stranger, "f", "PUT", &product, facts.clone()).await.is(404, "not_found");
+    let wrong = json!({ "title": {}, "category": "things" });
+    server.call(&stall.key, "f-0", "PUT", &product, wrong).await.is(422, "invalid_value");
+    let revised = server.call(&stall.key, "f", "PUT", &product, facts.clone()).await;
+    assert_eq!(text(&revised.ok(), "state"), "draft");
+    server.call(&stall.key, "f", "PUT", &product, facts).await.repeats(&revised);
+    let large = json!({ "options": { "size": "large" } });
+    let added = server.post(&stall.key, "v", &stall.path("variants"), large.clone()).await;
+    let variant = text(&added.ok(), "variant");
+    server.post(&stall.key, "v", &stall.path("variants"), large.clone()).await.repeats(&added);
+    server.post(&stall.key, "v-2", &stall.path("variants"), large).await.is(409, "already_exists");
+    let own = server.get(&stall.key, &product).await.ok();
+    assert_eq!((&own["title"]["en"], &own["category"]), (&json!("Another thing"), &json!("things/other")));
+    let variants = own["variants"].as_array().expect("variants");
+    assert!(variants.iter().any(|known| known["id"] == variant.as_str()), "{own}");
     put_on_sale(&server, &operator, &stall, 2).await;
-    server.get("", &public).await.ok();
+    assert_eq!(server.get("", &public).await.ok()["title"]["en"], "Another thing");
+    let late = json!({ "title": { "en": "Late" }, "category": "things" });
+    server.call(&stall.key, "f-4", "PUT", &product, late).await.is(409, "wrong_state");
+    server.stop().await;
+}
+
+/// The commission changes for what is quoted from then on, and a vendor that is closed never sells again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_vendor_s_commission_is_set_and_the_vendor_closed() {
+    let server = Server::start().await;
+    let operator = server.key(Role::Operator).await;
+    let stall = open_stall(&server, &operator, 1, 5).await;
+    let vendor = |rest: &str| format!("/v1/operator/vendors/{}/{rest}", stall.vendor);
+    let commission = async |order: &str| {
+        let path = format!("/v1/operator/orders/{order}");
+        server.get(&operator, &path).await.ok()["lines"][0]["commission_minor"].clone()
+    };
+    let before = Cart::open(&server).await.buy(&server, &stall, 1).await;
+    let points = |points: u32| json!({ "commission_basis_points": points });
+    let set = server.call(&operator, "c", "PUT", &vendor("commission"), points(500)).await;
+    assert_eq!(text(&set.ok(), "state"), "active");
+    server.call(&operator, "c", "PUT", &vendor("commission"), points(500)).await.repeats(&set);
+    server
+        .call(&operator, "c-2", "PUT", &vendor("commission"), points(10_001))
+        .await
+        .is(422, "invalid_value");
+    server.call(&operator, "c-3", "PUT", &vendor("commission"), json!({})).await.is(400, "invalid_field");
+    server.call(&stall.key, "c-4", "PUT", &vendor("commission"), points(0)).await.is(403, "wrong_role");
+    let after = Cart::open(&server).await.buy(&server, &stall, 1).await;
+    assert_eq!((commission(&before).await, commission(&after).await), (json!(200), json!(100)));
+
+    let cart = Cart::open(&server).await;
+    cart.line(&server, &stall, 1).await.ok();
+    let why = json!({ "reason": "has left the marketplace" });
+    server.post(&operator, "x-0", &vendor("close"), json!({ "reason": "" })).await.is(422, "invalid_value");
+    let closed = server.post(&operator, "x", &vendor("close"), why.clone()).await;
+    assert_eq!(text(&closed.ok(), "state"), "closed");
+    server.post(&operator, "x", &vendor("close"), why).await.repeats(&closed);
+    let shown = server.get(&operator, vendor("").trim_end_matches('/')).await.ok();
+    assert_eq!((&shown["state"], &shown["reason"]), (&json!("closed"), &json!("has left the marketplace")));
+    assert_eq!(shown["commission_basis_points"], 500);
+    cart.put(&server, "address", "address", super::rig::address()).await.ok();
+    cart.put(&server, "shipping", "shipping", json!({ "method": "standard" })).await.ok();
+    cart.post(&server, "quote", "quote", json!({})).await.is(409, "not_for_sale");
+    server.post(&operator, "r", &vendor("reinstate"), json!({})).await.is(409, "wrong_state");
+    server.call(&operator, "c-5", "PUT", &vendor("commission"), points(1)).await.is(409, "wrong_state");
     server.stop().await;
 }
 

@@ -68,3 +68,37 @@ async fn what_may_be_older_than_the_position_says_so() {
     assert!(asked.elapsed() < std::time::Duration::from_secs(10));
     server.stop().await;
 }
+
+/// The search index follows as the lists do, and is waited for likewise.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_search_that_shows_a_position_finds_what_was_written_there() {
+    let server = Server::start().await;
+    let operator = server.key(Role::Operator).await;
+    let stall = open_stall(&server, &operator, 1, 5).await;
+    for n in 0..3 {
+        let title = format!("zebra{n}");
+        let body = json!({ "title": { "en": title }, "category": "things", "variants": [{}] });
+        let made = server.post(&stall.key, &title, PRODUCTS, body).await.ok();
+        let id = made["id"].as_str().expect("an id").to_owned();
+        let price = json!({ "unit_minor": 100, "currency": "EUR" });
+        let offer = json!({ "variant": made["variants"][0], "code": title, "price": price });
+        server.post(&stall.key, "offer", &format!("{PRODUCTS}/{id}/offers"), offer).await.ok();
+        server.post(&stall.key, "submit", &format!("{PRODUCTS}/{id}/submit"), json!({})).await.ok();
+        let approve = format!("/v1/operator/products/{id}/approve");
+        let approved = server.post(&operator, "approve", &approve, json!({})).await;
+        let position = approved.header("souk-position").expect("a position").to_owned();
+        let found = server
+            .get_with("", &format!("/v1/store/search?q={title}"), &[("souk-position", &position)])
+            .await;
+        assert_eq!(found.header("souk-stale"), None, "{found:?}");
+        assert_eq!(found.ok()["items"][0]["id"], id.as_str(), "{found:?}");
+    }
+    let search = "/v1/store/search?q=zebra";
+    server.get_with("", search, &[("souk-position", "x")]).await.is(400, "position_invalid");
+    // One that nothing has reached yet is waited for, and then told.
+    let far = souk::tenants::positions::Place { partition: souk_core::ids::Partition(0), position: 1 << 40 };
+    let far = server.services.server_key.seal_place(far);
+    let told = server.get_with("", search, &[("souk-position", &far)]).await;
+    assert_eq!((told.status, told.header("souk-stale")), (200, Some("true")), "{told:?}");
+    server.stop().await;
+}

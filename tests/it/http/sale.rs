@@ -8,14 +8,14 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
-use super::rig::{Cart, Response, Server, open_stall, pay_body, request, text};
+use super::rig::{Cart, Response, Server, open_stall, pay_body, request, text, until};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_cart_of_two_vendors_becomes_an_order_and_repeats_survive_a_restart() {
     let server = Server::start().await;
     let operator = server.key(Role::Operator).await;
     let (first, second) =
-        (open_stall(&server, &operator, 1, 5).await, open_stall(&server, &operator, 2, 5).await);
+        (open_stall(&server, &operator, 1, 9).await, open_stall(&server, &operator, 2, 5).await);
 
     let cart = Cart::open(&server).await;
     cart.line(&server, &first, 2).await.ok();
@@ -31,6 +31,36 @@ async fn a_cart_of_two_vendors_becomes_an_order_and_repeats_survive_a_restart() 
     assert_eq!(text(&seen, "state"), "placed");
     assert!(!seen.to_string().contains("Ada"), "names stay in the vault: {seen}");
     let order = format!("/v1/store/orders/{}", text(&placed, "order"));
+    // The order's own token shows it, in the header or in the letter's link, and cancels nothing.
+    let own = text(&placed, "order_token");
+    assert_eq!(text(&seen, "order_token"), own);
+    let shown = server.get(&own, &order).await.ok();
+    let link = format!("{order}?token={own}");
+    let by_link = server.get("", &link).await;
+    assert_eq!(by_link.ok(), shown);
+    assert_eq!(
+        (by_link.header("cache-control"), by_link.header("referrer-policy")),
+        (Some("no-store"), Some("no-referrer"))
+    );
+    server.get("", &order).await.is(401, "authentication_required");
+    server.get("", &format!("{order}?token={}", cart.token)).await.is(401, "authentication_required");
+    server
+        .get("", &format!("{order}?token={}", &own[..own.len() - 1]))
+        .await
+        .is(401, "authentication_required");
+    let elsewhere = "/v1/store/orders/ord_00000000000000000000000001";
+    server.get("", &format!("{elsewhere}?token={own}")).await.is(404, "not_found");
+    server.get(&own, &cart.path).await.is(404, "not_found");
+    server.call(&own, "x", "POST", &format!("{order}/cancel"), json!({})).await.is(404, "not_found");
+    let letter = until("written", async || {
+        let letters =
+            std::fs::read_dir(server.data_dir().join("outbox")).map_err(|error| error.to_string())?;
+        let paths: Vec<_> = letters.filter_map(|entry| Some(entry.ok()?.path())).collect();
+        let found = paths.iter().find(|path| path.extension().is_some_and(|ending| ending == "eml"));
+        found.and_then(|path| std::fs::read_to_string(path).ok()).ok_or(format!("{paths:?}"))
+    })
+    .await;
+    assert!(letter.contains(&format!("See your order: http://localhost:8080{link}\n")), "{letter}");
     let shown = server.get(&cart.token, &order).await.ok();
     assert_eq!(shown["vendor_orders"].as_array().map(Vec::len), Some(2));
 
@@ -57,6 +87,23 @@ async fn a_cart_of_two_vendors_becomes_an_order_and_repeats_survive_a_restart() 
     let assisted = json!({ "lines": [line], "address": address, "shipping_method": "standard" });
     let written = server.call(&operator, "a1", "POST", "/v1/operator/assisted-orders", assisted).await.ok();
     assert_eq!(written["total_minor"], 1_000);
+    // One offer at two prices is two lines of the order, each with its own units.
+    let line = |quantity: u32, price: i64| json!({ "sku": first.sku, "product": first.product, "quantity": quantity, "unit_price_minor": price });
+    let lines = [line(1, 700), line(1, 900), line(1, 700)];
+    let parts = json!({ "lines": lines, "address": address, "shipping_method": "standard" });
+    let priced = server.call(&operator, "a2", "POST", "/v1/operator/assisted-orders", parts.clone()).await;
+    server.call(&operator, "a2", "POST", "/v1/operator/assisted-orders", parts).await.repeats(&priced);
+    let priced = priced.ok();
+    assert_eq!(priced["total_minor"], 2 * 700 + 900);
+    let of_parts =
+        Cart { path: format!("/v1/store/carts/{}", text(&priced, "id")), token: text(&priced, "token") };
+    assert_eq!(of_parts.show(&server).await["lines"][0]["quantity"], 3, "one line of the cart");
+    let sold = of_parts.post(&server, "pay", "pay", pay_body(&priced, "card_success")).await.ok();
+    let sold =
+        server.get(&text(&sold, "order_token"), &format!("/v1/store/orders/{}", text(&sold, "order"))).await;
+    let sold = sold.ok()["lines"].as_array().expect("lines").clone();
+    let sold: Vec<_> = sold.iter().map(|line| (&line["quantity"], &line["unit_price_minor"])).collect();
+    assert_eq!(sold, [(&json!(2), &json!(700)), (&json!(1), &json!(900))]);
     let cart =
         Cart { path: format!("/v1/store/carts/{}", text(&written, "id")), token: text(&written, "token") };
     cart.post(&server, "pay", "pay", pay_body(&written, "card_success")).await.ok();

@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use serde_json::json;
 use souk::tenants::Role;
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpStream;
 use tokio::time::Instant;
 
-use super::rig::{Cart, Server, open_stall, pay_body, text, until};
+use super::rig::{Cart, Response, Server, open_stall, pay_body, request, text, until};
 
 /// How long the bank thinks, where a payment must still be under way while a test looks.
 const BANK_DELAY_MS: u64 = 2_500;
@@ -106,6 +108,27 @@ async fn too_much_is_refused_at_once_and_what_was_begun_is_finished() {
     server.stop().await;
 }
 
+/// Nothing was started for a body that never came, so its client may send it again without a second thought.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_body_that_does_not_come_is_told_so_before_the_request_is_given_up() {
+    let server = Server::start_with(&[
+        ("server.header_timeout_ms", &500),
+        ("server.request_timeout_ms", &2_000),
+        ("checkout.pay_answer_ms", &1_000),
+    ])
+    .await;
+    let before = server.ends().await;
+    // With a type, and without one, where no body is the rule.
+    for headers in [&[("content-type", "application/json")][..], &[]] {
+        let whole = request("POST", "/v1/store/carts", headers, "{\"reference\":\"r\"}");
+        let mut slow = TcpStream::connect(&server.addr).await.expect("it listens");
+        slow.write_all(&whole.as_bytes()[..whole.len() - 5]).await.expect("sent");
+        Response::read(slow).await.is(408, "request_incomplete");
+    }
+    assert_eq!(server.ends().await, before, "nothing happened");
+    server.stop().await;
+}
+
 /// A cart that keeps failing is kept apart, told so, and harms nobody else.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[cfg(debug_assertions)]
@@ -131,6 +154,13 @@ async fn what_keeps_failing_is_kept_apart_and_said_so() {
     server.get(&cart.token, &cart.path).await.is(503, "quarantined");
     let seen = server.get(&operator, "/v1/operator/actors").await.ok();
     assert!(seen["quarantined"].to_string().contains(&stream.to_string()), "{seen}");
+    let restarts = |kind: &str| {
+        let kinds = seen["kinds"].as_array().expect("kinds");
+        let found = kinds.iter().find(|known| known["kind"] == kind).expect("a kind");
+        found["restarts"].as_u64().expect("a number")
+    };
+    assert!(restarts("checkout") > 0 && restarts("checkout") == seen["restarts"], "{seen}");
+    assert_eq!(restarts("order"), 0, "{seen}");
     assert!(server.get("", "/metrics").await.body.contains("souk_streams_quarantined 1"));
     other.buy(&server, &stall, 1).await;
     server.stop().await;

@@ -135,3 +135,63 @@ async fn an_offer_is_withheld_and_resumed_and_a_product_archived_for_good() {
     cart.line(&server, &stall, 2).await.is(404, "unknown_sku");
     server.stop().await;
 }
+
+/// A parcel needs an address: its vendor sees it as long as there is something to send or on its way.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_vendor_sees_where_its_part_goes_and_nobody_keeps_that() {
+    use souk_core::ids::{OrderId, StreamId};
+    use souk_core::order::Order;
+
+    let server = Server::start().await;
+    let operator = server.key(Role::Operator).await;
+    let (first, second) =
+        (open_stall(&server, &operator, 1, 5).await, open_stall(&server, &operator, 2, 5).await);
+    let cart = Cart::open(&server).await;
+    cart.line(&server, &first, 1).await.ok();
+    cart.line(&server, &second, 2).await.ok();
+    let quote = cart.to_quote(&server).await;
+    let order = text(&cart.post(&server, "pay", "pay", pay_body(&quote, "card_success")).await.ok(), "order");
+    let path = format!("/v1/vendor/orders/{order}");
+    let seen = async |stall: &super::rig::Stall| {
+        let told = server.get(&stall.key, &path).await;
+        assert_eq!((told.header("cache-control"), told.header("etag")), (Some("no-store"), None), "{told:?}");
+        told.ok()["ship_to"].clone()
+    };
+    let home = json!({
+        "name": "Ada Example", "street": "Example 1", "postal_code": "10115", "city": "Berlin", "country": "DE",
+    });
+    assert_eq!((seen(&first).await, seen(&second).await), (home.clone(), home.clone()));
+    server.post(&first.key, "a", &format!("{path}/accept"), json!({})).await.ok();
+    assert_eq!(seen(&first).await, home);
+    let shipped = server.post(&first.key, "s", &format!("{path}/ship"), json!({})).await.ok();
+    assert_eq!(seen(&first).await, home, "it is on its way");
+    let deliver = format!("{path}/parcels/{}/deliver", text(&shipped, "parcel"));
+    server.post(&first.key, "d", &deliver, json!({})).await.ok();
+    assert_eq!(seen(&first).await, json!(null), "it has arrived");
+    assert_eq!(seen(&second).await, home, "the other part has not");
+    let why = json!({ "reason": "not_available" });
+    server.post(&second.key, "c", &format!("{path}/cancel"), why).await.ok();
+    assert_eq!(seen(&second).await, json!(null), "nothing is sent");
+    for who in [&cart.token, &operator] {
+        let path = if who == &operator {
+            path.replace("vendor", "operator")
+        } else {
+            path.replace("vendor", "store")
+        };
+        assert!(!server.get(who, &path).await.ok().to_string().contains("Ada"), "{path}");
+    }
+    assert!(!server.get(&first.key, "/v1/vendor/orders").await.ok().to_string().contains("Ada"));
+
+    // Who was erased is nowhere.
+    let cart = Cart::open(&server).await;
+    let order = cart.buy(&server, &first, 1).await;
+    let path = format!("/v1/vendor/orders/{order}");
+    assert_eq!(server.get(&first.key, &path).await.ok()["ship_to"], home);
+    let stream = StreamId::Order(order.parse::<OrderId>().expect("an id"));
+    let node = &server.services.node;
+    let (state, _) =
+        node.handle::<Order>().read(stream, std::time::Duration::from_secs(5)).await.expect("it answers");
+    server.services.vault.erase(state.placed.expect("placed").subject).await.expect("erased");
+    assert_eq!(server.get(&first.key, &path).await.ok()["ship_to"], json!(null));
+    server.stop().await;
+}

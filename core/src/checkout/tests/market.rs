@@ -7,10 +7,10 @@ use crate::machine::{CommandId, CommandKey};
 use crate::payment::Method;
 use crate::product;
 
-use super::super::{Command, PayStep, Stage, State, Step};
+use super::super::{CartLine, Command, PayStep, Stage, State, Step, WrittenLine};
 use super::bank::Dice;
 use super::bus::{AnyCommand, Bus};
-use super::{address, line, offer, opening, terms};
+use super::{address, brl, line, offer, opening, terms};
 
 /// What products and vendors say; `None` when somebody else is asked.
 pub(super) fn answer(ask: &Ask, dice: &mut Dice) -> Option<AskAnswer> {
@@ -22,6 +22,19 @@ pub(super) fn answer(ask: &Ask, dice: &mut Dice) -> Option<AskAnswer> {
         AskRequest::Vendor(_) => Some(terms(!dice.percent(4))),
         _ => None,
     }
+}
+
+/// An operator's prices: another one for every unit.
+fn unit_by_unit(lines: &[CartLine]) -> Vec<WrittenLine> {
+    let unit = |sku| {
+        move |n: u32| WrittenLine {
+            sku,
+            quantity: Some(1),
+            unit_price: brl(100 + i64::from(n)),
+            unit_shipping: brl(i64::from(n)),
+        }
+    };
+    lines.iter().flat_map(|line| (0..line.quantity).map(unit(line.sku))).collect()
 }
 
 /// Puts units of a SKU on the shelf.
@@ -82,6 +95,9 @@ impl Shopper {
             }
             (Step::Open, None) => Some(Command::SetAddress(address())),
             (Step::Addressed, None) => Some(Command::ChooseShipping { method: "standard".to_owned() }),
+            (Step::ShippingChosen, None) if bus.dice.percent(20) => {
+                Some(Command::WriteQuote { lines: unit_by_unit(&state.lines) })
+            }
             (Step::ShippingChosen, None) => Some(Command::RequestQuote),
             (Step::Quoted, _) => self.pay(state, bus),
             _ => {

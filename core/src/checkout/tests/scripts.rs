@@ -218,6 +218,7 @@ fn a_vendor_that_does_not_sell_takes_all_its_lines_along() {
 fn an_operator_prices_every_line_and_nothing_else() {
     let write = |sku, price, shipping| WrittenLine {
         sku: SkuId(sku),
+        quantity: None,
         unit_price: brl(price),
         unit_shipping: brl(shipping),
     };
@@ -242,6 +243,80 @@ fn an_operator_prices_every_line_and_nothing_else() {
     assert_eq!((quote.lines[0].list_price, quote.lines[0].unit_price), (brl(70), brl(33)));
     assert_eq!(quote.lines[0].commission.amount, brl(7), "6.6, rounded once");
     assert_eq!(quote.shipping, [(VendorId(1), brl(6)), (VendorId(2), brl(50))]);
+}
+
+#[test]
+fn an_offer_priced_in_parts_is_a_line_of_the_order_for_each() {
+    let part = |sku, quantity, price, shipping| WrittenLine {
+        sku: SkuId(sku),
+        quantity,
+        unit_price: brl(price),
+        unit_shipping: brl(shipping),
+    };
+    let mut run = Run::new();
+    run.shop(&[line(7, 3), line(8, 1)]);
+    let other = part(8, None, 500, 50);
+    for parts in [
+        vec![part(7, Some(2), 33, 3), other],
+        vec![part(7, Some(2), 33, 3), part(7, Some(2), 30, 3), other],
+        vec![part(7, Some(3), 33, 3), part(7, Some(0), 30, 3), other],
+        vec![part(7, None, 33, 3), part(7, Some(1), 30, 3), other],
+        vec![part(7, Some(u32::MAX), 33, 3), part(7, Some(4), 30, 3), other],
+        vec![part(7, Some(3), 33, 3), part(8, Some(2), 30, 3)],
+    ] {
+        assert_eq!(run.send(Command::WriteQuote { lines: parts }), no(Rejection::QuoteMismatch));
+    }
+    let many = vec![part(7, Some(1), 1, 1); LINES_MAX + 1];
+    assert_eq!(run.send(Command::WriteQuote { lines: many }), no(Rejection::TooManyLines));
+
+    let parts = vec![part(7, Some(2), 33, 3), other, part(7, Some(1), 37, 5)];
+    assert_eq!(run.send(Command::WriteQuote { lines: parts }), None);
+    run.answer_quote();
+    let quote = run.state.quote.clone().expect("there is a quote");
+    let lines: Vec<_> =
+        quote.lines.iter().map(|line| (line.number, line.sku.0, line.quantity, line.unit_price)).collect();
+    assert_eq!(lines, [(1, 7, 2, brl(33)), (2, 7, 1, brl(37)), (3, 8, 1, brl(500))]);
+    assert_eq!(quote.total, brl(2 * 36 + 42 + 550));
+    let commission: Vec<_> = quote.lines.iter().map(|line| line.commission.amount).collect();
+    assert_eq!(commission, [brl(7), brl(4), brl(50)], "6.6 and 3.7, rounded once each");
+
+    run.pay();
+    run.answer_all(|_| held());
+    run.news(News::Authorised);
+    run.answer_all(|_| committed());
+    run.news(News::Captured);
+    let placed = run.created.iter().flat_map(|creation| &creation.events).find_map(|event| match event {
+        AnyEvent::Order(crate::order::Event::Placed(placed)) => Some(placed.clone()),
+        _ => None,
+    });
+    let placed = placed.expect("it is placed");
+    let lines: Vec<_> =
+        placed.lines.iter().map(|line| (line.number, line.sku.0, line.quantity, line.hold.id.n)).collect();
+    assert_eq!(lines, [(1, 7, 2, 1), (2, 7, 1, 2), (3, 8, 1, 3)], "each has a hold of its own");
+    assert!(placed.sale.imbalance().is_empty());
+    run.check_fold();
+}
+
+#[test]
+fn lines_of_one_offer_are_one_line_of_the_cart() {
+    let assisted = |sku, quantity, price| AssistedLine {
+        sku: SkuId(sku),
+        product: ProductId(1),
+        quantity,
+        unit_price: brl(price),
+        unit_shipping: brl(1),
+    };
+    let lines = [assisted(7, 2, 33), assisted(8, 1, 5), assisted(7, 1, 30), assisted(7, 3, 33)];
+    let (cart, written) = AssistedLine::cart(&lines).expect("a cart");
+    let cart: Vec<_> = cart.iter().map(|line| (line.sku.0, line.quantity)).collect();
+    assert_eq!(cart, [(7, 6), (8, 1)]);
+    let written: Vec<_> =
+        written.iter().map(|part| (part.sku.0, part.quantity, part.unit_price.minor)).collect();
+    assert_eq!(written, [(7, Some(5), 33), (8, Some(1), 5), (7, Some(1), 30)], "what costs the same is one");
+    let elsewhere = AssistedLine { product: ProductId(2), ..assisted(7, 1, 1) };
+    assert_eq!(AssistedLine::cart(&[assisted(7, 1, 1), elsewhere]), Err(Rejection::QuoteMismatch));
+    let huge = [assisted(7, u32::MAX, 1), assisted(7, 1, 1)];
+    assert_eq!(AssistedLine::cart(&huge), Err(Rejection::InvalidQuantity));
 }
 
 #[test]
@@ -270,7 +345,8 @@ fn taxes_are_part_of_the_price_or_come_on_top() {
 fn a_quote_too_large_to_handle_is_none() {
     let mut run = Run::new();
     run.shop(&[line(7, inventory::QUANTITY_MAX)]);
-    let huge = WrittenLine { sku: SkuId(7), unit_price: brl(i64::MAX), unit_shipping: brl(0) };
+    let huge =
+        WrittenLine { sku: SkuId(7), quantity: None, unit_price: brl(i64::MAX), unit_shipping: brl(0) };
     run.send(Command::WriteQuote { lines: vec![huge] });
     run.answer_quote();
     assert_eq!(run.told(), Some(&Err(Rejection::TooLarge)));

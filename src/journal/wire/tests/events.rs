@@ -158,8 +158,9 @@ fn carts_and_quotes() {
         }));
     }
     survives(checkout::Event::LineSet(CartLine { sku: SKU, product: ProductId(1), quantity: 0 }));
-    let line = WrittenLine { sku: SKU, unit_price: eur(1), unit_shipping: eur(0) };
-    for (written, key) in [(Vec::new(), None), (vec![line, line], Some(KEY))] {
+    let line = WrittenLine { sku: SKU, quantity: None, unit_price: eur(1), unit_shipping: eur(0) };
+    let part = WrittenLine { quantity: Some(2), ..line };
+    for (written, key) in [(Vec::new(), None), (vec![line, part], Some(KEY))] {
         survives(checkout::Event::QuoteAsked { quote: QuoteId(1), written, until: Timestamp::ZERO, key });
     }
     let offered = Offered {

@@ -6,10 +6,8 @@
 mod lanes;
 mod selling;
 
-use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::Write;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
@@ -18,6 +16,7 @@ use souk_core::money::Rate;
 use souk_core::verify::Told;
 use tokio::time::Instant;
 
+use super::super::AckLog;
 use super::expected::{Expected, Sums};
 use super::plan::{Fulfilment, Order, Plan, Product};
 use super::report::Report;
@@ -37,8 +36,8 @@ pub struct Options {
     pub concurrency: usize,
     /// What the marketplace keeps of the goods.
     pub commission: Rate,
-    /// Where to log what was acknowledged, one fact a line.
-    pub acks: Option<File>,
+    /// Where to log what was acknowledged.
+    pub acks: AckLog,
 }
 
 /// What a replay came to.
@@ -46,8 +45,10 @@ pub struct Options {
 pub struct Outcomes {
     /// Counts, sums and speed.
     pub report: Report,
-    /// What they must be, given which orders were placed.
+    /// What they must be: where stock was scarce, given which orders were placed.
     pub expected: Expected,
+    /// Orders that an earlier run was told are placed, and that this one did not find so.
+    pub lost: Vec<OrderId>,
 }
 
 struct Drive {
@@ -55,7 +56,7 @@ struct Drive {
     plan: Plan,
     commission: Rate,
     concurrency: usize,
-    acks: Option<Mutex<File>>,
+    acks: AckLog,
     progress: Arc<Progress>,
     /// Known once the vendors are there.
     sellers: OnceLock<Sellers>,
@@ -79,7 +80,7 @@ pub async fn run(
         plan,
         commission,
         concurrency,
-        acks: acks.map(Mutex::new),
+        acks,
         progress,
         sellers: OnceLock::new(),
         offers: OnceLock::new(),
@@ -161,14 +162,28 @@ impl Drive {
         report.sums.orders_offered = self.plan.orders.len() as u64;
         report.sums.orders_without_items = self.plan.orders_without_items;
         report.sums.orders_refused = (self.plan.orders.len() - placed.len()) as u64;
-        let checkouts: std::collections::BTreeSet<_> = placed
+        let checkouts: BTreeSet<_> = placed
             .iter()
             .filter_map(|(at, _)| self.plan.orders.get(*at))
             .map(|order| order.checkout)
             .collect();
-        let expected =
+        let mut expected =
             Expected::of(&self.plan, self.commission, |order| checkouts.contains(&order.checkout))?;
-        Ok(Outcomes { report, expected })
+        if !expected.is_scarce() {
+            // Where everything is in stock, nothing can be missing for a good reason.
+            expected = Expected::all(&self.plan, self.commission)?;
+        }
+        Ok(Outcomes { report, expected, lost: self.lost(&placed) })
+    }
+
+    /// What an earlier run was told and this one was not.
+    fn lost(&self, placed: &[Placed]) -> Vec<OrderId> {
+        let found: BTreeSet<OrderId> = placed.iter().map(|(_, order)| *order).collect();
+        let told = self.acks.known().iter().filter_map(|told| match told {
+            Told::Placed(order) => Some(*order),
+            _ => None,
+        });
+        told.collect::<BTreeSet<OrderId>>().difference(&found).copied().collect()
     }
 
     fn seller(&self, vendor: VendorId) -> anyhow::Result<&Seller> {
@@ -268,14 +283,6 @@ impl Drive {
             }
             patience.wait(|| format!("{id} did not come to rest")).await?;
         }
-    }
-
-    /// Written before the next thing is asked for: what the file says was acknowledged before a kill.
-    fn log(&self, told: &Told) -> anyhow::Result<()> {
-        if let Some(acks) = &self.acks {
-            writeln!(acks.lock().unwrap_or_else(PoisonError::into_inner), "{told}")?;
-        }
-        Ok(())
     }
 }
 

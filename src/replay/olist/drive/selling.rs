@@ -1,7 +1,7 @@
 //! Selling one order: as a shopper would, or with the prices that an operator wrote.
 
 use anyhow::ensure;
-use souk_core::ids::{OrderId, SkuId};
+use souk_core::ids::OrderId;
 use souk_core::verify::Told;
 
 use super::super::plan::{Order, Way};
@@ -21,16 +21,13 @@ pub(super) type Sold = Result<OrderId, Refused>;
 impl Drive {
     /// Sells one order.
     pub(super) async fn sell(&self, order: &Order) -> anyhow::Result<Sold> {
-        if let Err(why) = one_line_per_sku(order) {
-            return Ok(Err(Refused(why.to_owned())));
-        }
         let lines = self.wanted(order)?;
         let mut attempt = 1;
         loop {
             let (cart, sold) = self.attempt(order, &lines, attempt).await?;
             match sold {
                 Ok(placed) => {
-                    self.log(&Told::Placed(placed))?;
+                    self.acks.log(&Told::Placed(placed))?;
                     return Ok(Ok(placed));
                 }
                 Err(Refused(code)) if ASK_ANEW.contains(&code.as_str()) && attempt < ATTEMPTS => attempt += 1,
@@ -78,12 +75,4 @@ impl Drive {
         };
         order.lines.iter().map(wanted).collect()
     }
-}
-
-/// A cart has one line per offer. Units of one offer at two prices cannot be in one order of souk.
-fn one_line_per_sku(order: &Order) -> Result<(), &'static str> {
-    let mut skus: Vec<SkuId> = order.lines.iter().map(|line| line.sku).collect();
-    skus.sort();
-    skus.dedup();
-    if skus.len() == order.lines.len() { Ok(()) } else { Err("one_offer_at_two_prices") }
 }

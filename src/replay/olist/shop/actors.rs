@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use souk_core::checkout::{self, CartLine, Checkout, Limits, Opening};
+use souk_core::checkout::{self, AssistedLine, CartLine, Checkout, Limits, Opening};
 use souk_core::host::Answer;
 use souk_core::ids::{
     BuyerId, CheckoutId, LocationId, MovementId, OrderId, ParcelId, Principal, ProductId, SkuId, StreamId,
@@ -317,8 +317,13 @@ impl Actors {
         let (id, buyer) = (CheckoutId(call.derive("chk")), BuyerId(call.derive("buy")));
         let subject = SubjectId(call.derive("sub"));
         let address = checkout::Address { subject, country: COUNTRY.to_owned() };
+        let lines: Vec<AssistedLine> = lines.iter().map(Wanted::assisted).collect();
+        let (lines, written) = match AssistedLine::cart(&lines) {
+            Ok(cart) => cart,
+            Err(rejection) => return Ok(Err(refused(&rejection))),
+        };
         let mut commands = vec![self.opening(buyer, order)];
-        commands.extend(lines.iter().map(|wanted| checkout::Command::SetLine(cart_line(wanted))));
+        commands.extend(lines.into_iter().map(checkout::Command::SetLine));
         commands.push(checkout::Command::SetAddress(address));
         commands.push(checkout::Command::ChooseShipping { method: SHIPPING.to_owned() });
         let step = |(at, command): (usize, checkout::Command)| {
@@ -327,7 +332,7 @@ impl Actors {
         };
         let steps = commands.into_iter().enumerate().map(step).collect();
         self.fill(id, steps, (subject, order)).await?;
-        let price = checkout::Command::WriteQuote { lines: lines.iter().map(Wanted::written).collect() };
+        let price = checkout::Command::WriteQuote { lines: written };
         let cart = Cart { id, access: CartAccess::Buyer(buyer) };
         let told = quoted(self.give::<Checkout>(StreamId::Checkout(id), call, price).await?)?;
         Ok(told.map(|quoted| (cart, quoted)))

@@ -13,7 +13,7 @@ mod wire;
 
 use std::fmt::Display;
 
-use souk_core::checkout::WrittenLine;
+use souk_core::checkout::AssistedLine;
 use souk_core::ids::{CheckoutId, OrderId, ParcelId, ProductId, QuoteId, SkuId, VariantId, VendorId};
 use souk_core::money::{Money, Rate};
 
@@ -255,9 +255,9 @@ pub struct Wanted {
 }
 
 impl Wanted {
-    fn written(&self) -> WrittenLine {
-        let Line { unit_price, unit_shipping, .. } = self.line;
-        WrittenLine { sku: self.sku, unit_price, unit_shipping }
+    fn assisted(&self) -> AssistedLine {
+        let Line { quantity, unit_price, unit_shipping, .. } = self.line;
+        AssistedLine { sku: self.sku, product: self.product, quantity, unit_price, unit_shipping }
     }
 }
 

@@ -108,7 +108,10 @@ fn before_paying() -> Vec<Event> {
         Event::ShippingChosen { method: "standard".to_owned() },
         Event::QuoteAsked {
             quote: QUOTE,
-            written: vec![WrittenLine { sku: SKU, unit_price: eur(1_790), unit_shipping: eur(490) }],
+            written: vec![
+                WrittenLine { sku: SKU, quantity: None, unit_price: eur(1_790), unit_shipping: eur(490) },
+                WrittenLine { sku: SKU, quantity: Some(3), unit_price: eur(1_790), unit_shipping: eur(490) },
+            ],
             until: AT,
             key: key(),
         },
