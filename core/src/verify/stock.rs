@@ -266,7 +266,11 @@ impl Stock {
         for ((sku, _), books) in &self.levels {
             *came.entry(*sku).or_default() += books.came + books.adjusted;
         }
-        for (sku, sold) in orders.sold() {
+        let mut sold = orders.sold();
+        for sku in came.keys() {
+            sold.entry(*sku).or_default();
+        }
+        for (sku, sold) in sold {
             let came = came.get(&sku).copied().unwrap_or_default();
             let at = (StreamId::Stock(sku.shard()), self.seen.get(&sku).copied().unwrap_or_default());
             report.check(Invariant::I3, sold <= came, at, || {

@@ -159,7 +159,7 @@ async fn a_declined_refund_is_asked_for_again() {
     assert_eq!(order["flagged"], json!(true));
     let retry = format!("{path}/refunds/1/retry");
     server.post(&stall.key, "r", &retry, json!({})).await.is(403, "wrong_role");
-    server.post(&operator, "r", &format!("{path}/refunds/9/retry"), json!({})).await.is(404, "not_found");
+    server.post(&operator, "r9", &format!("{path}/refunds/9/retry"), json!({})).await.is(404, "not_found");
     let retried = server.post(&operator, "r", &retry, json!({})).await;
     assert_eq!(retried.ok()["refund"], json!(2));
     server.post(&operator, "r", &retry, json!({})).await.repeats(&retried);
