@@ -11,9 +11,15 @@ mod cli_serve;
 mod demo;
 mod http;
 mod journal;
+#[cfg(unix)]
+mod kill_points;
 mod killed;
 mod projections;
 mod sales;
 mod search;
+#[cfg(unix)]
+mod served;
 mod servers;
+#[cfg(unix)]
+mod shopper;
 mod traces;

@@ -31,7 +31,7 @@ use crate::servers::Backend;
 pub const PATIENCE: Duration = Duration::from_secs(20);
 /// Two vendors, one offer each, so that every cart is split.
 pub const VENDORS: [u128; 2] = [1, 2];
-const UNITS: u32 = 50;
+pub const UNITS: u32 = 50;
 
 /// What a shopper who paid is told.
 type Paid = Answer<Checkout>;
@@ -220,7 +220,7 @@ async fn report(backend: &Backend) -> Report {
 }
 
 /// Waits until nothing is under way any more: no hold, no open payment, no refund; then everything must hold.
-async fn comes_to_rest(backend: &Backend, what: &str) -> Report {
+pub async fn comes_to_rest(backend: &Backend, what: &str) -> Report {
     let deadline = Instant::now() + Duration::from_secs(40);
     loop {
         let report = report(backend).await;

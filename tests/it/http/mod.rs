@@ -8,7 +8,7 @@ mod operators;
 mod positions;
 mod rate_limits;
 mod reads;
-mod rig;
+pub mod rig;
 mod sale;
 mod under_load;
 mod vendors;
