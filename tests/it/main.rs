@@ -14,6 +14,8 @@ mod journal;
 #[cfg(unix)]
 mod kill_points;
 mod killed;
+#[cfg(unix)]
+mod planted_person;
 mod projections;
 mod sales;
 mod search;
