@@ -9,6 +9,7 @@ mod positions;
 mod rate_limits;
 mod reads;
 pub mod rig;
+mod rows_of_a_sale;
 mod sale;
 mod under_load;
 mod vendors;
