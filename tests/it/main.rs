@@ -8,6 +8,7 @@ mod backup;
 mod cli;
 mod cli_replay;
 mod cli_serve;
+mod damaged;
 mod demo;
 mod http;
 mod journal;
