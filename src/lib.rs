@@ -1,8 +1,8 @@
 //! souk: a marketplace server. Many vendors, one storefront, one till, one binary.
 //!
 //! Layers, each importing only what stands before it:
-//! `souk_core ← {clock, config, telemetry} ← tenants ← {journal, store, adapters} ← actors ← {demo, http, replay} ← app ←
-//! cli`. `tests/it/architecture.rs` checks the arrows.
+//! `souk_core ← {clock, config, kill_point, telemetry} ← tenants ← {journal, store, adapters} ← actors ←
+//! {demo, http, replay} ← app ← cli`. `tests/it/architecture.rs` checks the arrows.
 
 pub mod actors;
 pub mod adapters;
@@ -13,6 +13,7 @@ pub mod config;
 pub mod demo;
 pub mod http;
 pub mod journal;
+pub mod kill_point;
 pub mod replay;
 pub mod store;
 pub mod telemetry;

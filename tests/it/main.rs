@@ -8,15 +8,24 @@ mod backup;
 mod cli;
 mod cli_replay;
 mod cli_serve;
+mod damaged;
 mod demo;
 mod http;
 mod journal;
+#[cfg(unix)]
+mod kill_points;
 mod killed;
 #[cfg(debug_assertions)]
 mod panics;
+#[cfg(unix)]
+mod planted_person;
 mod projections;
 mod sales;
 mod search;
+#[cfg(unix)]
+mod served;
 mod servers;
+#[cfg(unix)]
+mod shopper;
 mod traces;
 mod vault;

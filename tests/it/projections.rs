@@ -33,7 +33,7 @@ use crate::sales::{PATIENCE, VENDORS, eur, fill, give, open, sku, stock_the_shop
 use crate::servers::Backend;
 
 /// Sells one cart of both vendors.
-async fn sell(node: &Arc<Node>, checkout: CheckoutId) -> OrderId {
+pub async fn sell(node: &Arc<Node>, checkout: CheckoutId) -> OrderId {
     let pay = with_token(fill(node, checkout).await, "card_success");
     let key = CommandKey { id: CommandId((checkout.0 << 8) | 1), fingerprint: 2 };
     let stream = StreamId::Checkout(checkout);
@@ -44,7 +44,7 @@ async fn sell(node: &Arc<Node>, checkout: CheckoutId) -> OrderId {
     }
 }
 
-async fn ship(node: &Arc<Node>, order: OrderId, vendor: u128, deliver: bool) {
+pub async fn ship(node: &Arc<Node>, order: OrderId, vendor: u128, deliver: bool) {
     let (by, parcel) = (Actor::Vendor(VendorId(vendor)), ParcelId(order.0 << 8 | vendor));
     let number = vendor as u32;
     let tracking = Some("T 1".to_owned());
@@ -56,7 +56,7 @@ async fn ship(node: &Arc<Node>, order: OrderId, vendor: u128, deliver: bool) {
     }
 }
 
-async fn cancel(node: &Arc<Node>, order: OrderId, scope: Scope) {
+pub async fn cancel(node: &Arc<Node>, order: OrderId, scope: Scope) {
     let cancel = order::Command::Cancel { by: Actor::Operator, scope, reason: CancelReason::NotAvailable };
     give::<Order>(node, StreamId::Order(order), cancel).await.expect("cancelled");
 }

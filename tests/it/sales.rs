@@ -33,7 +33,7 @@ use crate::servers::Backend;
 pub const PATIENCE: Duration = Duration::from_secs(20);
 /// Two vendors, one offer each, so that every cart is split.
 pub const VENDORS: [u128; 2] = [1, 2];
-const UNITS: u32 = 500;
+pub const UNITS: u32 = 500;
 
 /// What a shopper who paid is told.
 type Paid = Answer<Checkout>;

@@ -33,10 +33,10 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 const CALLER: &str = "00f067aa0ba902b7";
 
-type Spans = Arc<Mutex<Vec<Span>>>;
+pub type Spans = Arc<Mutex<Vec<Span>>>;
 
 /// A collector: takes what is sent, and keeps the spans.
-async fn collector() -> (String, Spans) {
+pub async fn collector() -> (String, Spans) {
     async fn take(State(spans): State<Spans>, body: Bytes) {
         let sent = ExportTraceServiceRequest::decode(body).expect("OTLP");
         let scopes = sent.resource_spans.into_iter().flat_map(|resource| resource.scope_spans);

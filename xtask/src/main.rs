@@ -4,6 +4,7 @@
 
 mod bench;
 mod k6;
+mod kill;
 mod load;
 mod parts;
 mod postgres;
@@ -24,6 +25,9 @@ Tasks:
   bench [--embedded] NAME [ARGS…]     one benchmark in a release build; ARGS go to the benchmark
   load [--postgres] NAME [-- ARGS…]   a scenario of load-tests/ on a private server; ARGS go to k6.
                                       Afterwards server and journal are asked whether all is right
+  kill [--all | CARD PLACE]           sells with the test bank's cards and kills the server at the steps of a sale:
+                                      each place and each card once, as `test` does; all of them with all; or
+                                      one pair, as in `kill card_3ds before:payment.captured`
   postgres [-- COMMAND ARGS…]         a private Postgres until Ctrl-C, or while COMMAND runs with
                                       SOUK_TEST_POSTGRES_URL set
   help                                this text
@@ -62,6 +66,7 @@ fn main() -> ExitCode {
         "test" => test::run(rest),
         "bench" => bench::run(rest),
         "load" => load::run(rest),
+        "kill" => kill::run(rest),
         "postgres" => postgres::run(rest),
         "help" | "--help" | "-h" => {
             print!("{HELP}");

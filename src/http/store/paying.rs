@@ -18,6 +18,7 @@ use crate::http::body::{Body, Ids, NoBody};
 use crate::http::error::{ApiError, Code};
 use crate::http::idempotency::Named;
 use crate::http::{Services, Shared, wire};
+use crate::kill_point::{self, Side};
 
 use super::view::{CheckoutAt, at};
 
@@ -78,7 +79,9 @@ pub(super) async fn pay(
         MethodIn::PayLater => Method::PayLater { token: pay.token },
     };
     let command = Command::Pay { quote: pay.quote, total, method };
-    match call.give_within::<Checkout>(&services, stream, command, services.pay_answer).await {
+    let told = call.give_within::<Checkout>(&services, stream, command, services.pay_answer).await;
+    kill_point::pass(Side::Before, ["reply.pay"]);
+    match told {
         Ok(given) => Ok(given.respond(|reply| {
             let mut body = at(id, &reply);
             let Reply::Placed { order, .. } = reply else {

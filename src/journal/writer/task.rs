@@ -8,6 +8,8 @@ use souk_core::journal::{Incarnation, Refusal};
 use souk_core::sequencer::{Group, Sequencer};
 use tokio::sync::{mpsc, oneshot, watch};
 
+use crate::kill_point::{self, Side};
+
 use super::super::backend::{Backend, Fault, Tail};
 use super::super::lease::Lease;
 use super::super::now;
@@ -226,8 +228,11 @@ impl Task {
         let mut in_doubt = false;
         let mut pause = PAUSE_FIRST;
         loop {
+            let kinds = || offer.events().map(|row| row.event.kind);
+            kill_point::pass(Side::Before, kinds());
             let fault = match self.backend.write(&offer).await {
                 Ok(()) => {
+                    kill_point::pass(Side::After, kinds());
                     self.durable(offer);
                     return Ok(None);
                 }

@@ -41,7 +41,7 @@ use std::time::Duration;
 
 use souk_core::ids::PaymentId;
 use souk_core::money::Money;
-use souk_core::payment::{ProviderCall, ProviderFact};
+use souk_core::payment::{Operation, ProviderCall, ProviderFact};
 use souk_core::time::Timestamp;
 use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
@@ -53,6 +53,8 @@ pub use log::{LOG_FILE, read};
 pub use record::{Effect, EffectKind, MethodKind, Record, Request, Said};
 pub use settings::Settings;
 pub use token::{Delivery, Kind, TOKENS, Token, Verdict};
+
+use crate::kill_point::{self, Side};
 
 use super::{Notice, NoticeId};
 use books::{Books, Wait};
@@ -112,6 +114,8 @@ impl TestBank {
     /// Carries a call out and answers it. The deed is done when the call arrives; an answer that takes longer than
     /// the patience, or that is dropped, changes nothing about that.
     pub async fn call(&self, call: &ProviderCall) -> ProviderFact {
+        let deed = name(&call.operation);
+        kill_point::pass(Side::Before, deed);
         let (fact, wait_ms, patience_ms, number) = {
             let mut books = self.books();
             let now = self.settle(&mut books);
@@ -132,6 +136,7 @@ impl TestBank {
         let answer = async {
             // A repeat and a look-up speak of records that another call is still writing: they wait for them too.
             let durable = self.shared.log.is_durable(number).await;
+            kill_point::pass(Side::After, deed);
             pause(wait_ms).await;
             if durable { fact } else { ProviderFact::Unknown }
         };
@@ -212,6 +217,17 @@ impl TestBank {
         self.shared.log.append(record, number, true);
         self.shared.stirred.notify_one();
     }
+}
+
+/// What a call does, as kill points name it; a look-up does nothing.
+fn name(operation: &Operation) -> Option<&'static str> {
+    Some(match operation {
+        Operation::Authorise { .. } => "call.authorise",
+        Operation::Capture { .. } => "call.capture",
+        Operation::Void => "call.void",
+        Operation::Refund { .. } => "call.refund",
+        Operation::LookUp { .. } => return None,
+    })
 }
 
 async fn pause(wait_ms: u64) {

@@ -1,0 +1,141 @@
+//! One card and one place to be killed at: sold by a process that ends there, then by one that does not.
+
+use std::os::unix::process::ExitStatusExt as _;
+use std::path::Path;
+use std::time::Duration;
+
+use tempfile::TempDir;
+use tokio::time::{Instant, timeout};
+
+use super::books::Books;
+use crate::served::{LOG, Served};
+use crate::shopper::Shopper;
+
+/// The longest that anything may take to come to rest.
+const RESTS_WITHIN: Duration = Duration::from_secs(60);
+/// How long a process may take to end that has been cut off already.
+const ENDS_WITHIN: Duration = Duration::from_secs(10);
+/// As the system names the end of a process that aborts.
+const ABORTED: i32 = 6;
+
+/// What has become of a cell.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Ended {
+    /// It was killed, and came to rest after the next start.
+    Killed {
+        /// Whether there is an order in the end.
+        is_placed: bool,
+    },
+    /// The sale came to rest without ever passing there.
+    NotReached,
+}
+
+/// Seconds instead of minutes and days.
+fn limits(token: &str) -> Vec<(&'static str, String)> {
+    // A slip that is never paid, or too late, is given up soon; the bank's notice comes after that.
+    let (pay_later, notice) = match token {
+        "pay_later_never" => (1_500, 100),
+        "pay_later_despite_void" => (1_500, 3_000),
+        _ => (8_000, 100),
+    };
+    [
+        ("SOUK_CHECKOUT__HOLD_TTL_MS", 4_000),
+        ("SOUK_CHECKOUT__ATTEMPT_CARD_MS", 8_000),
+        ("SOUK_CHECKOUT__ATTEMPT_INSTANT_MS", 8_000),
+        ("SOUK_CHECKOUT__ATTEMPT_PAY_LATER_MS", pay_later),
+        ("SOUK_CHECKOUT__LOOK_UP_EVERY_MS", 200),
+        ("SOUK_CHECKOUT__PAY_ANSWER_MS", 1_000),
+        ("SOUK_PAYMENTS__TEST_BANK_DELAY_MS", 0),
+        ("SOUK_PAYMENTS__NOTICE_DELAY_MS", notice),
+    ]
+    .map(|(name, value)| (name, value.to_string()))
+    .into()
+}
+
+/// The directory of a founded shop, to be sold from.
+pub fn copy_of(template: &Path) -> TempDir {
+    let dir = tempfile::tempdir().expect("a directory");
+    for entry in std::fs::read_dir(template).expect("a directory") {
+        let entry = entry.expect("an entry");
+        if entry.file_type().expect("a file").is_file() {
+            std::fs::copy(entry.path(), dir.path().join(entry.file_name())).expect("copied");
+        }
+    }
+    dir
+}
+
+/// Sells without being killed; what happened says where a process can be killed at all.
+pub async fn undisturbed(template: &Path, token: &'static str) -> Books {
+    let dir = copy_of(template);
+    let served = Served::start(dir.path(), &limits(token)).await.expect("it serves");
+    let mut shopper = Shopper::with(token);
+    shopper.go_on(&served.addr).await.expect("it answers");
+    let books = rest(dir.path(), &shopper, token).await;
+    served.kill().await;
+    books
+}
+
+/// Sells with a kill at `point`, which is like `before:checkout.quoted`.
+pub async fn killed_at(template: &Path, token: &'static str, point: &str) -> Ended {
+    let dir = copy_of(template);
+    let what = format!("{token} {point}");
+    let mut shopper = Shopper::with(token);
+
+    let mut environment = limits(token);
+    environment.push(("SOUK_KILL_AT", point.to_owned()));
+    let mut served = Served::start(dir.path(), &environment).await.expect("no sale, no kill");
+    let addr = served.addr.clone();
+    let sale = async {
+        if shopper.go_on(&addr).await.is_ok() {
+            rest(dir.path(), &shopper, &what).await;
+            return true;
+        }
+        false
+    };
+    let status = tokio::select! {
+        biased;
+        status = served.ended() => Some(status),
+        is_at_rest = sale => {
+            if is_at_rest {
+                served.kill().await;
+                return Ended::NotReached;
+            }
+            None
+        }
+    };
+    let status = match status {
+        Some(status) => status,
+        None => timeout(ENDS_WITHIN, served.ended()).await.expect("cut off, so it is ending"),
+    };
+    assert_eq!(status.signal(), Some(ABORTED), "{what}: ended by itself, {status}\n{}", log(dir.path()));
+
+    let served = Served::start(dir.path(), &limits(token)).await.expect("it serves again");
+    assert!(shopper.go_on(&served.addr).await.is_ok(), "{what}: no answer\n{}", log(dir.path()));
+    let books = rest(dir.path(), &shopper, &what).await;
+    served.kill().await;
+    Ended::Killed { is_placed: books.orders == 1 }
+}
+
+/// Waits until nothing is under way any more, then everything must hold.
+async fn rest(dir: &Path, shopper: &Shopper, what: &str) -> Books {
+    let deadline = Instant::now() + RESTS_WITHIN;
+    loop {
+        let books = Books::read(dir, shopper.order().as_deref()).await;
+        // The partitions are read one after the other: what a running server does meanwhile may look wrong once.
+        let under_way = books.under_way();
+        let wrong = books.is_at_rest();
+        if under_way.is_empty() && wrong.is_ok() {
+            return books;
+        }
+        assert!(
+            Instant::now() < deadline,
+            "{what}: never came to rest\n{under_way:#?}\n{wrong:?}\n{}",
+            log(dir)
+        );
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+fn log(dir: &Path) -> String {
+    std::fs::read_to_string(dir.join(LOG)).unwrap_or_default()
+}

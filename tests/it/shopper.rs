@@ -1,0 +1,150 @@
+//! A shopper who does not give up: whatever was cut off is sent again, under the same name.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use souk_core::ids::ProductId;
+use tokio::time::Instant;
+
+use crate::http::rig::{address, pay_body};
+use crate::sales::{VENDORS, sku};
+use crate::served::{Gone, Told, ask};
+
+/// How long one request is repeated while it is said to be under way.
+const PATIENCE: Duration = Duration::from_secs(30);
+const PAUSE: Duration = Duration::from_millis(50);
+
+pub struct Shopper {
+    token: &'static str,
+    address: Value,
+    cart: String,
+    bearer: String,
+    is_filled: bool,
+    quote: Option<Value>,
+    /// The final answer to the pay request.
+    paid: Option<Told>,
+}
+
+impl Shopper {
+    pub fn with(token: &'static str) -> Self {
+        Shopper {
+            token,
+            address: address(),
+            cart: String::new(),
+            bearer: String::new(),
+            is_filled: false,
+            quote: None,
+            paid: None,
+        }
+    }
+
+    pub fn living_at(self, address: Value) -> Self {
+        Shopper { address, ..self }
+    }
+
+    /// The order that this shopper was told of.
+    pub fn order(&self) -> Option<String> {
+        self.paid.as_ref().map(|told| told.text("order")).filter(|order| !order.is_empty())
+    }
+
+    /// Buys, from wherever it was cut off. What was answered before is asked once more: the answer must be the same.
+    pub async fn go_on(&mut self, addr: &str) -> Result<(), Gone> {
+        if self.cart.is_empty() {
+            let made = ask(addr, "POST", "/v1/store/carts", &[], "").await?;
+            assert_eq!(made.status, 201, "{made:?}");
+            self.cart = format!("/v1/store/carts/{}", made.text("id"));
+            self.bearer = format!("Bearer {}", made.text("token"));
+        }
+        if !self.is_filled {
+            for n in VENDORS {
+                let line = json!({ "product": ProductId(10 + n).to_string(), "quantity": 1 });
+                let rest = format!("lines/{}", sku(n));
+                self.yes(addr, "PUT", &rest, &line).await?;
+            }
+            self.yes(addr, "PUT", "address", &self.address).await?;
+            self.yes(addr, "PUT", "shipping", &json!({ "method": "standard" })).await?;
+            self.is_filled = true;
+        }
+        if self.quote.is_none() {
+            self.quote = Some(self.yes(addr, "POST", "quote", &json!({})).await?.json());
+        }
+        self.pay(addr).await?;
+        self.pass_3ds(addr).await
+    }
+
+    async fn pay(&mut self, addr: &str) -> Result<(), Gone> {
+        let method = match self.token.split('_').next() {
+            Some("instant") => "instant",
+            Some("pay") => "pay_later",
+            _ => "card",
+        };
+        let mut body = pay_body(self.quote.as_ref().expect("quoted"), self.token);
+        body["method"] = json!(method);
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let told = self.send(addr, "POST", "pay", &body).await?;
+            if is_final(&told) {
+                if let Some(before) = &self.paid {
+                    let same = (before.status, &before.body) == (told.status, &told.body);
+                    assert!(same, "told {before:?}, and after a restart {told:?}");
+                    assert!(told.head.contains("idempotent-replayed: true"), "{told:?}");
+                }
+                self.paid = Some(told);
+                return Ok(());
+            }
+            let goes_on = matches!(told.status, 202 | 409 | 429 | 503 | 504);
+            assert!(goes_on, "the pay request was told {told:?}");
+            assert!(Instant::now() < deadline, "the pay request never had an end: {told:?}");
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    /// Whoever is asked by the bank says yes, as often as it is asked.
+    async fn pass_3ds(&self, addr: &str) -> Result<(), Gone> {
+        let Some(paid) = self.paid.as_ref().filter(|paid| paid.text("state") == "action_needed") else {
+            return Ok(());
+        };
+        let page = format!("/test-bank/{}?result=pass", paid.text("payment"));
+        let passed = ask(addr, "POST", &page, &[], "").await?;
+        // Passed before, or given up meanwhile.
+        assert!(matches!(passed.status, 200 | 409), "{passed:?}");
+        Ok(())
+    }
+
+    async fn yes(&self, addr: &str, method: &str, rest: &str, body: &Value) -> Result<Told, Gone> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let told = self.send(addr, method, rest, body).await?;
+            if (200..300).contains(&told.status) {
+                return Ok(told);
+            }
+            let goes_on = matches!(told.status, 409 | 429 | 503 | 504);
+            assert!(goes_on && Instant::now() < deadline, "{method} {rest}: {told:?}");
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    /// Sends a request about the cart.
+    pub async fn send(&self, addr: &str, method: &str, rest: &str, body: &Value) -> Result<Told, Gone> {
+        let headers = [
+            ("content-type", "application/json"),
+            ("authorization", self.bearer.as_str()),
+            ("idempotency-key", rest),
+        ];
+        let path = format!("{}/{rest}", self.cart);
+        ask(addr, method, &path, &headers, &body.to_string()).await
+    }
+}
+
+/// Whether a repeat is told the same for ever. Still under way, in flight and overloaded are not.
+fn is_final(told: &Told) -> bool {
+    match told.status {
+        200 => true,
+        // Without a payment it only says where the sale was when the request had waited long enough.
+        202 => !told.text("payment").is_empty(),
+        409 => told.text("code") != "request_in_flight",
+        // The units were not held in time; that stays so, and is to be tried under another name.
+        503 => told.text("code") == "no_answer",
+        status => (400..500).contains(&status) && status != 429,
+    }
+}
