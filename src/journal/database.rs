@@ -6,10 +6,21 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use sqlx::ConnectOptions;
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::pool::PoolOptions;
+use sqlx::postgres::PgConnectOptions;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 
 use super::error::JournalError;
+
+/// How every pool of connections is made.
+///
+/// Nobody looks after idle connections in the background. The pool's own task for that goes once over as many as it
+/// counts, and that count may fall below zero for a moment, when a connection that was just given back is taken before
+/// it was counted: then it goes round for ever, and starves whoever waits for one. A connection that died meanwhile is
+/// found out when it is taken.
+pub fn pool_options<DB: sqlx::Database>(connections: u32) -> PoolOptions<DB> {
+    PoolOptions::new().max_connections(connections).idle_timeout(None).max_lifetime(None)
+}
 
 /// A set of tables. No transaction spans two of them.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -160,14 +171,14 @@ impl Database {
                     return Err(JournalError::Absent);
                 }
                 let options = Self::sqlite_options(dir, set).pragma("query_only", "ON");
-                let pool = SqlitePoolOptions::new().max_connections(connections).connect_with(options).await;
+                let pool = pool_options(connections).connect_with(options).await;
                 pool.map(Pool::Sqlite).map_err(connect)
             }
             Database::Postgres { .. } => {
                 let options = self
                     .postgres_options(set)?
                     .options([("default_transaction_read_only", "on"), ("statement_timeout", "60s")]);
-                let pool = PgPoolOptions::new().max_connections(connections).connect_with(options).await;
+                let pool = pool_options(connections).connect_with(options).await;
                 pool.map(Pool::Postgres).map_err(connect)
             }
         }

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use souk_core::ids::VendorId;
 use souk_core::time::Timestamp;
 
-use crate::journal::{Database, JournalError, Pool, Set};
+use crate::journal::{Database, JournalError, Pool, Set, pool_options};
 use crate::tenants::keys::SecretHash;
 use crate::tenants::{KeyId, KeyRecord, OperatorScope, Role};
 
@@ -60,14 +60,12 @@ pub async fn open(database: &Database) -> Result<Pool, JournalError> {
                 return Err(JournalError::Absent);
             }
             let options = Database::sqlite_options(dir, Set::Plain);
-            let pool =
-                sqlx::sqlite::SqlitePoolOptions::new().max_connections(CONNECTIONS).connect_with(options);
+            let pool = pool_options(CONNECTIONS).connect_with(options);
             pool.await.map(Pool::Sqlite).map_err(failed("open the table of API keys"))
         }
         Database::Postgres { .. } => {
             let options = database.postgres_options(Set::Plain)?;
-            let pool =
-                sqlx::postgres::PgPoolOptions::new().max_connections(CONNECTIONS).connect_with(options);
+            let pool = pool_options(CONNECTIONS).connect_with(options);
             pool.await.map(Pool::Postgres).map_err(failed("open the table of API keys"))
         }
     }

@@ -15,10 +15,9 @@ use std::fmt;
 use std::str::FromStr;
 
 use souk_core::ids::Partition;
-use sqlx::postgres::PgPoolOptions;
-use sqlx::sqlite::{SqlitePoolOptions, SqliteSynchronous};
+use sqlx::sqlite::SqliteSynchronous;
 
-use crate::journal::{Database, JournalError, Pool, Set, is_missing_table};
+use crate::journal::{Database, JournalError, Pool, Set, is_missing_table, pool_options};
 
 pub use ledger::{Balance, PostingRow, account_name};
 pub use orders::{LineRow, OrderRow, OrderRows, ParcelRow, VendorOrderRow};
@@ -210,12 +209,12 @@ impl ReadModels {
             Database::Sqlite { dir } => {
                 // A lost transaction is only read again from the journal: rows and cursor are lost together.
                 let options = Database::sqlite_options(dir, Set::Read).synchronous(SqliteSynchronous::Normal);
-                let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await;
+                let pool = pool_options(1).connect_with(options).await;
                 pool.map(Pool::Sqlite).map_err(connect)?
             }
             Database::Postgres { .. } => {
                 let options = database.postgres_options(Set::Read)?;
-                let pool = PgPoolOptions::new().max_connections(2).connect_with(options).await;
+                let pool = pool_options(2).connect_with(options).await;
                 pool.map(Pool::Postgres).map_err(connect)?
             }
         };

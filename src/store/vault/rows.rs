@@ -2,10 +2,8 @@
 
 use souk_core::ids::{StreamId, SubjectId};
 use souk_core::time::Timestamp;
-use sqlx::postgres::PgPoolOptions;
-use sqlx::sqlite::SqlitePoolOptions;
 
-use crate::journal::{Database, Pool, Set};
+use crate::journal::{Database, Pool, Set, pool_options};
 
 use super::error::VaultError;
 
@@ -78,12 +76,12 @@ impl Rows {
         let pool = match database {
             Database::Sqlite { dir } => {
                 let options = Database::sqlite_options(dir, Set::Plain).pragma("secure_delete", "ON");
-                let pool = SqlitePoolOptions::new().max_connections(connections).connect_with(options).await;
+                let pool = pool_options(connections).connect_with(options).await;
                 Pool::Sqlite(pool.map_err(connect)?)
             }
             Database::Postgres { .. } => {
                 let options = database.postgres_options(Set::Plain)?;
-                let pool = PgPoolOptions::new().max_connections(connections).connect_with(options).await;
+                let pool = pool_options(connections).connect_with(options).await;
                 Pool::Postgres(pool.map_err(connect)?)
             }
         };
