@@ -44,6 +44,7 @@ async fn what_each_token_tells_and_when() {
         ("card_declined", &["1 authorise declined"], &[]),
         ("card_3ds", &["1 authorise action"], &[]),
         ("card_capture_declined", &["1 authorise authorised"], &[]),
+        ("card_refund_declined", &["1 authorise authorised", "1 capture captured"], &[]),
         ("card_timeout_then_succeeded", &[], &[]),
         ("card_timeout_lost", &[], &[]),
         ("card_late_notice", &[], &["1 authorise authorised", "1 capture captured", "1 refund-1 refunded"]),
