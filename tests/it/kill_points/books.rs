@@ -59,6 +59,11 @@ impl Books {
         Books { report: verifier.finish(), damage, kinds, stock, payments, orders, bank }
     }
 
+    /// Whether there is an event of this kind, or a call of this name.
+    pub fn has(&self, name: &str) -> bool {
+        self.kinds.contains(name) || self.calls().contains(name)
+    }
+
     /// What the bank was asked for, as kill points name it.
     pub fn calls(&self) -> BTreeSet<&'static str> {
         let named = |record: &Record| match record {

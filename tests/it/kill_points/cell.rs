@@ -87,25 +87,22 @@ pub async fn killed_at(template: &Path, token: &'static str, point: &str) -> End
     let addr = served.addr.clone();
     let sale = async {
         if shopper.go_on(&addr).await.is_ok() {
-            rest(dir.path(), &shopper, &what).await;
-            return true;
+            return Some(rest(dir.path(), &shopper, &what).await);
         }
-        false
+        None
     };
+    let (_, name) = point.split_once(':').expect("a side");
     let status = tokio::select! {
         biased;
-        status = served.ended() => Some(status),
-        is_at_rest = sale => {
-            if is_at_rest {
+        status = served.ended() => status,
+        books = sale => {
+            if books.is_some_and(|books| !books.has(name)) {
                 served.kill().await;
                 return Ended::NotReached;
             }
-            None
+            // Cut off, or its last deed was read between the commit and the end.
+            timeout(ENDS_WITHIN, served.ended()).await.expect("it is ending")
         }
-    };
-    let status = match status {
-        Some(status) => status,
-        None => timeout(ENDS_WITHIN, served.ended()).await.expect("cut off, so it is ending"),
     };
     assert_eq!(status.signal(), Some(ABORTED), "{what}: ended by itself, {status}\n{}", log(dir.path()));
 
