@@ -123,7 +123,7 @@ impl SupervisorState {
     fn failed<M: Hosted>(&mut self, node: &Arc<Node>, actor: ActorId, error: &ActorProcessingErr) {
         let Some(stream) = M::kind(node).directory.ended(actor) else { return };
         if is_of_the_surroundings(error) {
-            tracing::warn!(%stream, %error, "let go; loaded anew when it is asked for");
+            tracing::info!(%stream, %error, "let go; loaded anew when it is asked for");
             return;
         }
         let now = Instant::now();

@@ -19,6 +19,9 @@ use crate::tenants::ServerKey;
 
 use super::{Shop, ShopOptions, make_dir};
 
+/// How much longer than usual the test bank takes for a slow card, and is waited for when it says nothing.
+const SLOW: u64 = 60;
+
 /// What a server needs to serve, and to end in order.
 #[derive(Debug)]
 pub struct Doors {
@@ -35,6 +38,7 @@ impl ShopOptions {
         let Provider::TestBank = config.payments.provider;
         let delay = |millis: Duration| u64::try_from(millis.as_millis()).unwrap_or(u64::MAX);
         let notice_delay_ms = delay(config.payments.notice_delay_ms.duration());
+        let answer_delay_ms = delay(config.payments.test_bank_delay_ms.duration());
         ShopOptions {
             node: NodeOptions {
                 admission: config.engine.admission as usize,
@@ -43,7 +47,9 @@ impl ShopOptions {
             },
             bank: BankSettings {
                 public_url: config.server.public_url.clone(),
-                answer_delay_ms: delay(config.payments.test_bank_delay_ms.duration()),
+                answer_delay_ms,
+                slow_delay_ms: answer_delay_ms.saturating_mul(SLOW),
+                silence_ms: answer_delay_ms.saturating_mul(SLOW),
                 notice_delay_ms,
                 late_notice_delay_ms: notice_delay_ms,
                 pay_later_delay_ms: notice_delay_ms,

@@ -243,7 +243,7 @@ impl Buyer {
                 {
                     Doing::Bank(attempt.payment)
                 }
-                _ if rng.chance(100) => Doing::Peek,
+                _ if rng.chance(500) => Doing::Peek,
                 _ => Doing::Watch,
             },
         };

@@ -118,7 +118,7 @@ async fn a_suspended_vendors_products_close(backend: Backend) {
     is_shown_as(&server, &plain, &withheld).await;
     is_for_sale(&server, &other, true).await;
     // Neither under a quote from before, nor under a new one.
-    early.post(&server, "pay", "pay", pay_body(&quote, "card_success")).await.is(409, "out_of_stock");
+    early.post(&server, "pay", "pay", pay_body(&quote, "card_success")).await.is(409, "not_for_sale");
     let late = Cart::open(&server).await;
     late.line(&server, &plain, 1).await.ok();
     late.put(&server, "a", "address", super::rig::address()).await.ok();

@@ -162,6 +162,9 @@ fn todays(reached: &Reached) -> Vec<Cell> {
     cells
 }
 
+/// How often a place that was missed is tried again.
+const TRIES_MORE: usize = 2;
+
 /// Every card with every place, whether it can come there or not.
 fn everything() -> Vec<Cell> {
     let all = |point: String| TOKENS.iter().map(move |token| (token.name, point.clone()));
@@ -186,6 +189,7 @@ async fn every_card_comes_to_rest_after_a_kill_at_every_step() {
     let reached = reached(template.path()).await;
     let cells = wanted(&reached);
     let (count, dir) = (cells.len(), template.path().to_owned());
+    let dir_again = dir.clone();
     let ended = side_by_side(cells, |(token, point)| {
         let dir = dir.clone();
         async move {
@@ -194,13 +198,22 @@ async fn every_card_comes_to_rest_after_a_kill_at_every_step() {
             (token, point, ended)
         }
     });
-    let ended = ended.await;
+    let mut ended = ended.await;
 
-    // An undisturbed sale came there, so this one has to.
-    let missed: Vec<_> = ended
-        .iter()
-        .filter(|(token, point, ended)| *ended == Ended::NotReached && can_reach(&reached, token, point))
-        .collect();
+    // An undisturbed sale came there, so this one has to; unless the machine was so slow that it ended by its limits,
+    // and another way.
+    let is_missed = |(token, point, ended): &(&'static str, String, Ended)| {
+        *ended == Ended::NotReached && can_reach(&reached, token, point)
+    };
+    for cell in ended.iter_mut().filter(|cell| is_missed(cell)) {
+        for _ in 0..TRIES_MORE {
+            if cell.2 == Ended::NotReached {
+                cell.2 = killed_at(&dir_again, cell.0, &cell.1).await;
+                println!("{} {}, once more: {:?}", cell.0, cell.1, cell.2);
+            }
+        }
+    }
+    let missed: Vec<_> = ended.iter().filter(|cell| is_missed(cell)).collect();
     assert!(missed.is_empty(), "never killed: {missed:?}");
     let placed = ended.iter().filter(|(.., ended)| *ended == Ended::Killed { is_placed: true }).count();
     let not_reached = ended.iter().filter(|(.., ended)| *ended == Ended::NotReached).count();
