@@ -6,16 +6,23 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use souk::app::{ShopOptions, serve};
+use souk::app::{Shop, ShopOptions, serve};
 use souk::clock::Clock;
 use souk::config::{Config, Flag, Sources};
 use souk::journal::Database;
+use souk::replay::AckLog;
+use souk::replay::olist::drive::{self, Options};
+use souk::replay::olist::plan::{Plan, Selection};
+use souk::replay::olist::read::read;
+use souk::replay::olist::shop::{Actors, Shop as OlistShop};
 use souk::store::keys;
 use souk::tenants::keys::issue;
-use souk::tenants::{OperatorScope, Role};
+use souk::tenants::{KeyId, OperatorScope, Role, ServerKey};
+use souk_core::money::Rate;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -347,4 +354,49 @@ async fn a_server_that_runs_can_be_replayed_into() {
     souk.arg("verify").arg("--data").arg(dir.path()).arg("--acks").arg(place.acks());
     let output = souk.output().expect("souk can be started");
     assert!(output.status.success(), "{}", said(&output));
+}
+
+/// Without doors nobody asks the journal what was answered before but the replay itself, and actors forget after ten
+/// minutes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_replay_through_actors_goes_on_long_after_it_was_killed() {
+    let (source, dir) = (source(12), tempfile::tempdir().expect("a directory"));
+    let database = Database::Sqlite { dir: dir.path().to_owned() };
+    let config = Config::load(Sources {
+        flags: vec![
+            Flag { flag: "--test", key: "market.currency", value: "BRL".to_owned() },
+            Flag { flag: "--test", key: "database.data_dir", value: dir.path().display().to_string() },
+            Flag { flag: "--test", key: "market.countries", value: "BR".to_owned() },
+        ],
+        ..Sources::default()
+    });
+    let config = config.expect("good settings").config;
+    let clock = Clock::system();
+    let mut ends = Vec::new();
+    for _ in 0..2 {
+        let options = ShopOptions { letters: false, bank: Default::default(), ..ShopOptions::of(&config) };
+        let shop = Shop::open(&database, dir.path(), clock.clone(), options).await.expect("the shop opens");
+        let server_key = ServerKey::load_or_create(&dir.path().join("server.key")).expect("a key");
+        let actors = Actors {
+            node: Arc::clone(&shop.node),
+            vault: Arc::clone(&shop.vault),
+            server_key,
+            operator: KeyId(1),
+            cart_secret: "secret".to_owned(),
+            market: config.market.facts(),
+            limits: config.checkout.limits(),
+        };
+        let plan = Plan::new(&read(source.path()).expect("readable"), Selection::default());
+        let acks = AckLog::open(&dir.path().join("acks")).expect("opened");
+        let options = Options { concurrency: 8, commission: Rate(1_000), acks };
+        let outcomes = drive::run(OlistShop::Actors(actors), plan, options, Default::default()).await;
+        let outcomes = outcomes.expect("replayed");
+        assert_eq!(outcomes.report.check_against(&outcomes.expected), []);
+        assert_eq!(outcomes.lost, []);
+        assert_eq!(shop.node.restarts(), 0, "nothing was refused");
+        ends.push(shop.node.journal().reader().ends().await.expect("readable"));
+        shop.close().await;
+        clock.advance(60 * 60 * 1_000);
+    }
+    assert_eq!(ends[0], ends[1], "nothing was done twice");
 }

@@ -12,7 +12,7 @@ use souk::adapters::payments::test_bank::Settings;
 use souk::adapters::search::Query;
 use souk::app::{Shop, ShopOptions};
 use souk::clock::Clock;
-use souk::demo::{self, Fate, Ground, Opened, Plan, Progress};
+use souk::demo::{self, Fate, Ground, Marker, Opened, Plan, Progress};
 use souk::journal::{Database, Reader, audit};
 use souk::store::read::{PAGE_MAX, ProductFilter};
 use souk::tenants::{OperatorScope, StoreScope};
@@ -44,8 +44,12 @@ fn database(dir: &Path) -> Database {
 }
 
 async fn open(dir: &Path) -> Shop {
+    open_at(dir, Clock::system()).await
+}
+
+async fn open_at(dir: &Path, clock: Clock) -> Shop {
     let options = ShopOptions { bank: Settings::default(), ..ShopOptions::default() };
-    Shop::open(&database(dir), dir, Clock::system(), options).await.expect("the shop opens")
+    Shop::open(&database(dir), dir, clock, options).await.expect("the shop opens")
 }
 
 async fn found(shop: &Shop, dir: &Path, seed: Option<u64>) -> anyhow::Result<Opened> {
@@ -256,4 +260,25 @@ async fn a_market_that_is_founded_answers_and_ends_when_it_is_told_to() {
     }
     let (status, products) = asked(port, "/v1/store/products?limit=1").expect("it answers");
     assert!(status == 200 && products.contains("\"next_cursor\":\"prd_"), "{products}");
+}
+
+/// Actors know what they were asked for ten minutes; who comes back later is told what the journal keeps.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_founding_goes_on_long_after_it_was_cut_short() {
+    let temporary = tempfile::tempdir().expect("a directory");
+    let dir = temporary.path();
+    let shop = open(dir).await;
+    found(&shop, dir, Some(3)).await.expect("founded");
+    shop.close().await;
+    // As if it had been killed before it could say that everything is there.
+    Marker { seed: 3, founded: false }.write(dir).expect("written");
+    let before = ends(dir).await;
+    let later = Clock::system();
+    later.advance(60 * 60 * 1_000);
+    let shop = open_at(dir, later).await;
+    let opened = found(&shop, dir, None).await.expect("it goes on");
+    assert!(matches!(opened, Opened::Demo { seed: 3, is_new: true, .. }), "{opened:?}");
+    assert_eq!(ends(dir).await, before, "nothing was done twice");
+    assert_eq!(shop.node.restarts(), 0, "nothing was refused");
+    shop.close().await;
 }

@@ -73,11 +73,11 @@ fn damages() -> Vec<Damage> {
             });
             events.remove(at.expect("received"));
         }),
-        damage("I3", shard(1), "stock.held", |events| {
-            let at = events.iter().position(|recorded| {
-                matches!(&recorded.event, AnyEvent::Stock(inventory::Event::Received(it)) if it.sku == sku(1))
+        // Known only when all orders have been read, and so named at the last event of what was sold.
+        damage("I3", shard(2), "stock.shipped", |events| {
+            events.retain(|recorded| {
+                !matches!(&recorded.event, AnyEvent::Stock(inventory::Event::Received(it)) if it.sku == sku(2))
             });
-            events.remove(at.expect("received"));
         }),
         damage("I4", shard(1), "stock.deallocated", |events| twice(events, "stock.deallocated")),
         // Owners.
