@@ -146,7 +146,10 @@ async fn a_suspended_vendors_products_close(backend: Backend) {
     is_for_sale(&server, &attached, true).await;
     all_is_told(&server).await;
     is_for_sale(&server, &held_back, false).await;
-    early.post(&server, "pay-2", "pay", pay_body(&quote, "card_success")).await.ok();
+    // Its quote is gone for good: it asks for another.
+    early.post(&server, "pay-2", "pay", pay_body(&quote, "card_success")).await.is(409, "no_quote");
+    let quote = early.post(&server, "quote-2", "quote", json!({})).await.ok();
+    early.post(&server, "pay-3", "pay", pay_body(&quote, "card_success")).await.ok();
     server.post(&held_back.key, "r2", &held_back.offer("resume"), json!({})).await.ok();
     is_for_sale(&server, &held_back, true).await;
 
