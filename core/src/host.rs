@@ -246,7 +246,8 @@ pub struct Host<M: Machine, P> {
     in_flight: VecDeque<u64>,
     /// What waits for its append, in order.
     gate: VecDeque<(u64, Action<M, P>)>,
-    known: BTreeMap<CommandId, Known<M>>,
+    /// On the heap: a leaf of the map has room for eleven, and most hosts know two.
+    known: BTreeMap<CommandId, Box<Known<M>>>,
     known_by_age: VecDeque<(Timestamp, CommandId)>,
     /// Who waits for a later answer, each since this append.
     parked: BTreeMap<CommandId, Vec<(u64, P)>>,
@@ -317,10 +318,8 @@ impl<M: Machine, P: WayBack> Host<M, P> {
             host.now = host.now.max(reply.at);
             let at = reply.at;
             host.known_by_age.push_back((at, reply.key.id));
-            host.known.insert(
-                reply.key.id,
-                Known { fingerprint: reply.key.fingerprint, at, outcome: Some(reply.outcome) },
-            );
+            let known = Known { fingerprint: reply.key.fingerprint, at, outcome: Some(reply.outcome) };
+            host.known.insert(reply.key.id, Box::new(known));
         }
         // Whatever was asked and not answered is asked again at once.
         if let Some(asks) = M::open_asks(&host.state) {
@@ -732,7 +731,7 @@ impl<M: Machine, P: WayBack> Host<M, P> {
         if outcome.is_some() {
             self.known_by_age.push_back((at, key.id));
         }
-        self.known.insert(key.id, Known { fingerprint: key.fingerprint, at, outcome });
+        self.known.insert(key.id, Box::new(Known { fingerprint: key.fingerprint, at, outcome }));
     }
 
     fn forget_old_replies(&mut self) {

@@ -172,7 +172,7 @@ impl<M: Hosted> Handle<M> {
             let or_unknown = |error| if ended > 0 { CallError::OutcomeUnknown } else { error };
             let (reply, answered) = oneshot::channel();
             let port = Port { reply, permit: permit.clone() };
-            let request = Request { command: command.clone(), key, origin, port };
+            let request = Box::new(Request { command: command.clone(), key, origin, port });
             self.send(stream, HostMessage::Command { request, deadline }).map_err(or_unknown)?;
             match timeout_at(deadline, answered).await {
                 Ok(Ok(Reply::Answer { answer, position })) => return Ok(Told { answer, position }),

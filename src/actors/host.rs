@@ -7,12 +7,10 @@ use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef};
 use souk_core::host::{Action, Host, Input, Snapshot};
 use souk_core::ids::StreamId;
 use souk_core::journal::{Incarnation, Origin};
-use tokio::sync::mpsc;
 use tokio::time::Instant;
-use tracing::{Instrument as _, Span};
+use tracing::Span;
 
-use crate::journal::wire::EncodedSnapshot;
-use crate::journal::{OutcomeSink, Settled};
+use crate::journal::{OutcomeSink, Outcomes, ToWrite};
 use crate::telemetry::traces;
 
 use super::message::{HostMessage, Port, Reply};
@@ -46,15 +44,15 @@ pub(super) struct HostState<M: Hosted> {
     stream: StreamId,
     incarnation: Incarnation,
     host: Host<M, Port<M>>,
-    outcomes: mpsc::UnboundedReceiver<Settled>,
+    outcomes: Outcomes,
     pulse: Arc<Pulse>,
 }
 
-fn outcome<M: Hosted>(settled: Settled) -> Input<M, Port<M>> {
-    match settled {
-        Settled::Durable { ordinal, position } => Input::Durable { ordinal, position },
-        Settled::Refused(refusal) => Input::Refused(refusal),
-    }
+/// What a step has for the writer.
+enum Written<M: Hosted> {
+    Rows(ToWrite),
+    /// Not yet made a row.
+    LargeState(Box<Snapshot<M>>),
 }
 
 /// The reason given to the supervisor when the journal refused an append.
@@ -75,9 +73,8 @@ impl<M: Hosted> Actor for HostActor<M> {
             let _ = before.wait(None).await;
         }
         node.traps().pass(stream, Trap::Before(Handling::Start));
-        let (sender, outcomes) = mpsc::unbounded_channel();
         let poked = myself.clone();
-        // A draining actor takes no more messages; its `post_stop` reads the channel itself.
+        // A draining actor takes no more messages; its `post_stop` looks for outcomes itself.
         let counted = Arc::clone(&pulse);
         let poke = Arc::new(move || {
             counted.sent();
@@ -85,13 +82,16 @@ impl<M: Hosted> Actor for HostActor<M> {
                 counted.taken();
             }
         });
-        let started = node.journal().start(stream, OutcomeSink { outcomes: sender, poke }).await?;
+        let (sink, outcomes) = OutcomeSink::new(poke);
+        let started = node.journal().start(stream, sink).await?;
         let loaded = Box::pin(node.journal().load::<M>(stream, node.clock().now())).await?;
         let host = Host::load(stream, started.epoch, started.incarnation, loaded)
             .map_err(|foreign| format!("{stream} holds another machine's event at seq {}", foreign.seq))?;
         let incarnation = started.incarnation;
         let mut state = HostState { node, stream, incarnation, host, outcomes, pulse };
-        state.step(&myself, Handling::Start, Input::Tick).await?;
+        let mut written = Vec::new();
+        state.step(&myself, Handling::Start, Input::Tick, &mut written)?;
+        state.write(written).await?;
         Ok(state)
     }
 
@@ -104,25 +104,11 @@ impl<M: Hosted> Actor for HostActor<M> {
         state.pulse.taken();
         let handling = message.handling();
         state.pass(Trap::Before(handling));
-        state.settle(&myself).await?;
+        let mut written = Vec::new();
+        state.settle(&myself, &mut written)?;
         let span = state.span_of(&message);
-        let input = match message {
-            HostMessage::Command { request, deadline } => {
-                if Instant::now() > deadline {
-                    let _ = request.port.reply.send(Reply::TooLate);
-                    return Ok(());
-                }
-                Input::Command(request)
-            }
-            HostMessage::Ask(ask, origin) => Input::Ask(ask, origin),
-            HostMessage::Answer(id, answer, origin) => Input::Answer(id, answer, origin),
-            HostMessage::Read(port) => Input::Read(port),
-            HostMessage::Tick => Input::Tick,
-            HostMessage::Worked(effect) => Input::Worked(effect),
-            HostMessage::Idle => Input::Idle,
-            HostMessage::Settled => return Ok(()),
-        };
-        state.step(&myself, handling, input).instrument(span).await
+        span.in_scope(|| state.take(&myself, handling, message, &mut written))?;
+        state.write(written).await
     }
 
     async fn post_stop(
@@ -133,8 +119,10 @@ impl<M: Hosted> Actor for HostActor<M> {
         state.pass(Trap::Before(Handling::Stop));
         // What the gate still holds may leave once the last append is durable.
         while !state.host.is_settled() && !state.host.has_failed() {
-            let Some(settled) = state.outcomes.recv().await else { break };
-            state.step(&myself, Handling::Settled, outcome(settled)).await?;
+            let Some(settled) = state.outcomes.next().await else { break };
+            let mut written = Vec::new();
+            state.step(&myself, Handling::Settled, settled.into(), &mut written)?;
+            state.write(written).await?;
         }
         state.pass(Trap::After(Handling::Stop));
         state.node.journal().end(state.stream, state.incarnation).await;
@@ -148,8 +136,8 @@ impl<M: Hosted> HostState<M> {
     fn span_of(&self, message: &HostMessage<M>) -> Span {
         let (name, trace) = match message {
             HostMessage::Command { request, .. } => ("command", request.origin.trace),
-            HostMessage::Ask(_, origin) => ("ask", origin.trace),
-            HostMessage::Answer(_, _, origin) => ("answer", origin.trace),
+            HostMessage::Ask(told) => ("ask", told.1.trace),
+            HostMessage::Answer(told) => ("answer", told.2.trace),
             _ => return Span::none(),
         };
         traces::within(
@@ -158,34 +146,86 @@ impl<M: Hosted> HostState<M> {
         )
     }
 
-    async fn settle(&mut self, myself: &ActorRef<HostMessage<M>>) -> Result<(), ActorProcessingErr> {
-        while let Ok(settled) = self.outcomes.try_recv() {
-            self.step(myself, Handling::Settled, outcome(settled)).await?;
+    fn settle(
+        &mut self,
+        myself: &ActorRef<HostMessage<M>>,
+        written: &mut Vec<Written<M>>,
+    ) -> Result<(), ActorProcessingErr> {
+        while let Some(settled) = self.outcomes.try_next() {
+            self.step(myself, Handling::Settled, settled.into(), written)?;
         }
         Ok(())
+    }
+
+    fn take(
+        &mut self,
+        myself: &ActorRef<HostMessage<M>>,
+        handling: Handling,
+        message: HostMessage<M>,
+        written: &mut Vec<Written<M>>,
+    ) -> Result<(), ActorProcessingErr> {
+        let input = match message {
+            HostMessage::Command { request, deadline } => {
+                if Instant::now() > deadline {
+                    let _ = request.port.reply.send(Reply::TooLate);
+                    return Ok(());
+                }
+                Input::Command(*request)
+            }
+            HostMessage::Ask(told) => {
+                let (ask, origin) = *told;
+                Input::Ask(ask, origin)
+            }
+            HostMessage::Answer(told) => {
+                let (id, answer, origin) = *told;
+                Input::Answer(id, answer, origin)
+            }
+            HostMessage::Read(port) => Input::Read(port),
+            HostMessage::Tick => Input::Tick,
+            HostMessage::Worked(effect) => Input::Worked(effect),
+            HostMessage::Idle => Input::Idle,
+            HostMessage::Settled => return Ok(()),
+        };
+        self.step(myself, handling, input, written)
     }
 
     fn pass(&self, trap: Trap) {
         self.node.traps().pass(self.stream, trap);
     }
 
-    async fn step(
+    /// Nothing here waits, so that what it works with lies on the stack: whatever lived across a wait would have a
+    /// place in every actor for ever, and most of them wait for a person most of the time.
+    fn step(
         &mut self,
         myself: &ActorRef<HostMessage<M>>,
         handling: Handling,
         input: Input<M, Port<M>>,
+        written: &mut Vec<Written<M>>,
     ) -> Result<(), ActorProcessingErr> {
-        // Nothing is kept between messages: most actors wait for a person most of the time, and there are many.
         let mut actions = Vec::new();
         self.host.step(self.node.clock().now(), input, &mut actions);
         self.pass(Trap::After(handling));
         self.pulse.is_at(self.host.durable_seq());
         for action in actions {
             match action {
-                // On the heap while it waits for its place in the queue, so that the actor itself stays small.
-                Action::Append(append) => Box::pin(self.node.journal().append(append)).await?,
-                Action::Snapshot(snapshot) => Box::pin(self.write_down(snapshot)).await?,
+                Action::Append(append) => written.push(Written::Rows(ToWrite::append(&append)?)),
+                Action::Snapshot(snapshot) => written.push(if M::things(&snapshot.state) < LARGE {
+                    Written::Rows(ToWrite::snapshot(&snapshot)?)
+                } else {
+                    Written::LargeState(Box::new(snapshot))
+                }),
                 other => self.perform(myself, other)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Hands the writer what the steps made, in order.
+    async fn write(&self, written: Vec<Written<M>>) -> Result<(), ActorProcessingErr> {
+        for written in written {
+            match written {
+                Written::Rows(rows) => self.node.journal().write(rows).await?,
+                Written::LargeState(snapshot) => self.write_elsewhere(*snapshot),
             }
         }
         Ok(())
@@ -210,25 +250,22 @@ impl<M: Hosted> HostState<M> {
         Ok(())
     }
 
-    /// A large state is made a row elsewhere: the actor has callers waiting. Where the row comes in the writer's
-    /// queue is behind the events it contains either way, and without it the next start folds a few more.
-    async fn write_down(&self, snapshot: Snapshot<M>) -> Result<(), ActorProcessingErr> {
-        if M::things(&snapshot.state) < LARGE {
-            return Ok(self.node.journal().snapshot(snapshot).await?);
-        }
+    /// A large state is made a row elsewhere: the actor has callers waiting. The appends before it have been handed
+    /// over by now, so its row comes behind the events it contains, whenever it comes, and without it the next start
+    /// folds a few more.
+    fn write_elsewhere(&self, snapshot: Snapshot<M>) {
         let node = Arc::clone(&self.node);
         tokio::task::spawn(async move {
             let stream = snapshot.stream;
-            let encoded = tokio::task::spawn_blocking(move || EncodedSnapshot::of(&snapshot)).await;
+            let encoded = tokio::task::spawn_blocking(move || ToWrite::snapshot(&snapshot)).await;
             let sent = match encoded {
-                Ok(Ok(encoded)) => node.journal().writer().snapshot(encoded).await.is_ok(),
+                Ok(Ok(rows)) => node.journal().write(rows).await.is_ok(),
                 Ok(Err(_)) | Err(_) => false,
             };
             if !sent {
                 tracing::warn!(%stream, "a snapshot was not written");
             }
         });
-        Ok(())
     }
 
     /// Lets something leave the actor, if this node may still speak for the partition: an owner whose lease has

@@ -10,15 +10,16 @@ use tokio::time::Instant;
 use super::admission::Permit;
 use super::trap::Handling;
 
-/// A message to the actor that hosts a machine.
+/// A message to the actor that hosts a machine. What is large lies on the heap: a message has a place in every actor,
+/// whether there is one or not.
 #[derive(Debug)]
 pub(super) enum HostMessage<M: Machine> {
     /// A command from outside. Not started after the deadline: whoever asked has gone.
-    Command { request: Request<M, Port<M>>, deadline: Instant },
+    Command { request: Box<Request<M, Port<M>>>, deadline: Instant },
     /// Another machine's order.
-    Ask(Ask, Origin),
+    Ask(Box<(Ask, Origin)>),
     /// The answer to one of this machine's own asks.
-    Answer(AskId, AskAnswer, Origin),
+    Answer(Box<(AskId, AskAnswer, Origin)>),
     /// Somebody wants to see the state.
     Read(Port<M>),
     /// A timer fired, or the stream's wake came due.

@@ -411,12 +411,12 @@ impl Node {
 
     pub(super) fn deliver_ask(self: &Arc<Self>, ask: Ask, origin: Origin) {
         let to = ask.to;
-        for_kind_of!(to, M => self.tell::<M>(to, HostMessage::Ask(ask, origin)), else not_hosted(to));
+        for_kind_of!(to, M => self.tell::<M>(to, HostMessage::Ask(Box::new((ask, origin)))), else not_hosted(to));
     }
 
     pub(super) fn deliver_answer(self: &Arc<Self>, id: AskId, answer: AskAnswer, origin: Origin) {
         let to = id.stream;
-        for_kind_of!(to, M => self.tell::<M>(to, HostMessage::Answer(id, answer, origin)), else not_hosted(to));
+        for_kind_of!(to, M => self.tell::<M>(to, HostMessage::Answer(Box::new((id, answer, origin)))), else not_hosted(to));
     }
 
     pub(super) fn effect_is_durable(&self, id: EffectId, effect: Effect, trace: Option<u128>) {

@@ -51,7 +51,9 @@ pub(crate) use meta::is_missing_table;
 pub use pages::StoredSnapshot;
 pub use read::{DueWake, EventPages, Reader};
 pub use stored::{StoredEffect, StoredEvent, StoredReply};
-pub use writer::{OutcomeSink, Settled, StartError, Started, Writer, WriterGone, WriterHealth};
+pub use writer::{
+    OutcomeSink, Outcomes, Settled, StartError, Started, ToWrite, Writer, WriterGone, WriterHealth,
+};
 
 use backend::Backend;
 use owner::Keeper;
@@ -198,23 +200,29 @@ impl Journal {
         self.reader.load(stream, now).await
     }
 
-    /// Makes rows of an append, here in the caller's task, and hands them to the writer. See [`Writer::append`].
+    /// Makes rows of an append, here in the caller's task, and hands them to the writer. See [`Writer::write`].
     ///
     /// # Errors
     /// When the writer has ended, or a wire type is wrong.
     pub async fn append(&self, append: Append) -> Result<(), JournalError> {
-        let encoded = EncodedAppend::encode(&append)?;
-        self.writer.append(encoded).await.map_err(|_| JournalError::WriterGone)
+        self.write(ToWrite::append(&append)?).await
     }
 
     /// Makes a row of a snapshot, here in the caller's task, and hands it to the writer. See
-    /// [`Writer::snapshot`].
+    /// [`Writer::write`].
     ///
     /// # Errors
     /// When the writer has ended, or the state has no JSON form.
     pub async fn snapshot<M: Machine>(&self, snapshot: Snapshot<M>) -> Result<(), JournalError> {
-        let encoded = wire::EncodedSnapshot::of(&snapshot)?;
-        self.writer.snapshot(encoded).await.map_err(|_| JournalError::WriterGone)
+        self.write(ToWrite::snapshot(&snapshot)?).await
+    }
+
+    /// Hands rows to the writer. See [`Writer::write`].
+    ///
+    /// # Errors
+    /// When the writer has ended.
+    pub async fn write(&self, written: ToWrite) -> Result<(), JournalError> {
+        self.writer.write(written).await.map_err(|_| JournalError::WriterGone)
     }
 
     /// Says that a host has ended and sends nothing more.

@@ -1,83 +1,25 @@
 //! The journal's one writer: takes decisions of many hosts, commits them together, tells each host.
 
 mod health;
+mod outcomes;
 mod task;
 
-use std::fmt;
-use std::sync::Arc;
-
-use souk_core::host::Input;
+use souk_core::host::Snapshot;
 use souk_core::ids::{Partition, StreamId};
-use souk_core::journal::{EffectId, Epoch, Incarnation, Refusal};
+use souk_core::journal::{Append, EffectId, Epoch, Incarnation};
 use souk_core::machine::Machine;
 use souk_core::time::Timestamp;
 use tokio::sync::{mpsc, oneshot, watch};
 
 pub use health::WriterHealth;
+pub use outcomes::{OutcomeSink, Outcomes, Settled};
 
 use super::backend::{Backend, Tail, Upkeep};
 use super::encode::EncodedAppend;
 use super::error::JournalError;
 use super::lease::Lease;
 use super::now;
-use super::wire::EncodedSnapshot;
-
-/// What has become of a host's appends.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Settled {
-    /// Every append up to this ordinal is durable.
-    Durable {
-        /// The ordinal.
-        ordinal: u64,
-        /// The partition's position after the last of them.
-        position: u64,
-    },
-    /// An append did not happen, nor will anything after it. The last thing a host is told.
-    Refused(Refusal),
-}
-
-impl<M: Machine, P> From<Settled> for Input<M, P> {
-    fn from(settled: Settled) -> Self {
-        match settled {
-            Settled::Durable { ordinal, position } => Input::Durable { ordinal, position },
-            Settled::Refused(refusal) => Input::Refused(refusal),
-        }
-    }
-}
-
-/// How a host is told. Not its mailbox: a host that is ending still hears of its last append.
-#[derive(Clone)]
-pub struct OutcomeSink {
-    /// The outcomes, in order.
-    pub outcomes: mpsc::UnboundedSender<Settled>,
-    /// Called after something was sent, once per host and group; must return at once.
-    pub poke: Arc<dyn Fn() + Send + Sync>,
-}
-
-impl fmt::Debug for OutcomeSink {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("OutcomeSink").finish_non_exhaustive()
-    }
-}
-
-impl OutcomeSink {
-    /// A sink into `outcomes` that calls `poke` after each sending.
-    pub fn new(outcomes: mpsc::UnboundedSender<Settled>, poke: Arc<dyn Fn() + Send + Sync>) -> Self {
-        OutcomeSink { outcomes, poke }
-    }
-
-    /// A sink without a poke, and the end it drops into.
-    pub fn channel() -> (Self, mpsc::UnboundedReceiver<Settled>) {
-        let (outcomes, received) = mpsc::unbounded_channel();
-        (OutcomeSink { outcomes, poke: Arc::new(|| ()) }, received)
-    }
-
-    fn send(&self, settled: Settled) {
-        // Nobody listens any more: the host is gone and does not care.
-        let _ = self.outcomes.send(settled);
-        (self.poke)();
-    }
-}
+use super::wire::{EncodedSnapshot, WireError};
 
 /// A host may load now, and send under these names.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -103,6 +45,33 @@ pub enum StartError {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("the journal's writer has ended; restart the process")]
 pub struct WriterGone;
+
+/// What a host has written, made into rows.
+#[derive(Debug)]
+pub enum ToWrite {
+    /// A decision.
+    Append(Box<EncodedAppend>),
+    /// A state, behind the appends it contains: written with them or not at all.
+    Snapshot(Box<EncodedSnapshot>),
+}
+
+impl ToWrite {
+    /// The rows of an append.
+    ///
+    /// # Errors
+    /// Only when a wire type is wrong.
+    pub fn append(append: &Append) -> Result<Self, WireError> {
+        Ok(ToWrite::Append(Box::new(EncodedAppend::encode(append)?)))
+    }
+
+    /// The row of a snapshot.
+    ///
+    /// # Errors
+    /// When the state has no JSON form.
+    pub fn snapshot<M: Machine>(snapshot: &Snapshot<M>) -> Result<Self, WireError> {
+        Ok(ToWrite::Snapshot(Box::new(EncodedSnapshot::of(snapshot)?)))
+    }
+}
 
 #[derive(Debug)]
 enum Message {
@@ -146,21 +115,19 @@ impl Writer {
         answered.await.map_err(|_| StartError::WriterGone)?
     }
 
-    /// Hands an append over; its outcome comes through the sink given at the start. Appends of one host must be
+    /// Hands something over; what becomes of an append comes through the sink given at the start. One host's must be
     /// sent in order. Waits while the queue is full.
     ///
     /// # Errors
     /// When the writer has ended.
-    pub async fn append(&self, append: EncodedAppend) -> Result<(), WriterGone> {
-        self.queue.send(Message::Append(Box::new(append))).await.map_err(|_| WriterGone)
-    }
-
-    /// Hands a snapshot over, behind the appends it contains. It is written with them or not at all.
-    ///
-    /// # Errors
-    /// When the writer has ended.
-    pub async fn snapshot(&self, snapshot: EncodedSnapshot) -> Result<(), WriterGone> {
-        self.queue.send(Message::Snapshot(Box::new(snapshot))).await.map_err(|_| WriterGone)
+    pub async fn write(&self, written: ToWrite) -> Result<(), WriterGone> {
+        // Its place first: this future lies in every host's actor, and the message would lie in it too.
+        let place = self.queue.reserve().await.map_err(|_| WriterGone)?;
+        place.send(match written {
+            ToWrite::Append(append) => Message::Append(append),
+            ToWrite::Snapshot(snapshot) => Message::Snapshot(snapshot),
+        });
+        Ok(())
     }
 
     /// Says that a host has ended and sends nothing more.

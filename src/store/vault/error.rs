@@ -1,6 +1,7 @@
 //! What can go wrong with the vault, said with cause and fix, and never with anything it holds.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use souk_core::ids::SubjectId;
 
@@ -22,7 +23,7 @@ pub enum VaultError {
         /// What was tried.
         doing: &'static str,
         /// What the database said.
-        source: sqlx::Error,
+        source: Arc<sqlx::Error>,
     },
     /// The subject has other data already.
     #[error(
@@ -81,7 +82,7 @@ impl From<NoRandomness> for VaultError {
 
 impl VaultError {
     pub(super) fn database(doing: &'static str) -> impl FnOnce(sqlx::Error) -> VaultError {
-        move |source| VaultError::Database { doing, source }
+        move |source| VaultError::Database { doing, source: Arc::new(source) }
     }
 }
 

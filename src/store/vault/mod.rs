@@ -14,6 +14,7 @@
 mod address;
 mod error;
 mod keys;
+mod puts;
 mod rows;
 mod seal;
 #[cfg(test)]
@@ -90,7 +91,7 @@ impl Vault {
     ) -> Result<(), VaultError> {
         let row = self.seal(subject, stream, address)?;
         for _ in 0..PUT_TRIES {
-            if self.rows.insert(subject, self.clock.now(), &row).await? {
+            if self.rows.insert(subject, self.clock.now(), row.clone()).await? {
                 return Ok(());
             }
             // Gone again: the sweeper came between.

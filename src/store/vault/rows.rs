@@ -6,9 +6,8 @@ use souk_core::time::Timestamp;
 use crate::journal::{Database, Pool, Set, pool_options};
 
 use super::error::VaultError;
+use super::puts::Puts;
 
-const INSERT: &str = "INSERT INTO vault (subject, stream, named, put_at, key_version, wrapped_key, address) \
-     VALUES ($1, $2, 0, $3, $4, $5, $6) ON CONFLICT (subject) DO NOTHING";
 const FIND: &str = "SELECT stream, key_version, wrapped_key, address FROM vault WHERE subject = $1";
 const TOUCH: &str = "UPDATE vault SET put_at = $2 WHERE subject = $1 AND wrapped_key = $3";
 const NAMED: &str = "UPDATE vault SET named = 1 WHERE subject = $1";
@@ -36,9 +35,10 @@ macro_rules! on_pool {
         }
     };
 }
+pub(super) use on_pool;
 
 /// A row without what names it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Sealed {
     pub stream: StreamId,
     pub key_version: u32,
@@ -68,6 +68,7 @@ pub struct Forgotten {
 #[derive(Clone, Debug)]
 pub(super) struct Rows {
     pool: Pool,
+    puts: Puts,
 }
 
 impl Rows {
@@ -85,7 +86,7 @@ impl Rows {
                 Pool::Postgres(pool.map_err(connect)?)
             }
         };
-        Ok(Rows { pool })
+        Ok(Rows { puts: Puts::spawn(pool.clone()), pool })
     }
 
     #[cfg(test)]
@@ -98,18 +99,8 @@ impl Rows {
     }
 
     /// Whether the row is new.
-    pub async fn insert(&self, subject: SubjectId, now: Timestamp, row: &Sealed) -> Result<bool, VaultError> {
-        let done = on_pool!(&self.pool, pool => sqlx::query(INSERT)
-            .bind(subject.to_string())
-            .bind(row.stream.to_string())
-            .bind(now.as_millis())
-            .bind(i64::from(row.key_version))
-            .bind(row.wrapped_key.as_slice())
-            .bind(row.address.as_slice())
-            .execute(pool)
-            .await
-            .map(|done| done.rows_affected()));
-        Ok(done.map_err(VaultError::database("put a row into the vault"))? == 1)
+    pub async fn insert(&self, subject: SubjectId, now: Timestamp, row: Sealed) -> Result<bool, VaultError> {
+        self.puts.put(subject, now, row).await
     }
 
     pub async fn find(&self, subject: SubjectId) -> Result<Option<Sealed>, VaultError> {

@@ -1,6 +1,6 @@
 //! Appends and groups: what goes in together, what is refused, what is told to whom.
 
-use souk::journal::{EncodedAppend, OutboxRow, OutcomeSink, Settled, StoredReply, wire};
+use souk::journal::{EncodedAppend, OutboxRow, OutcomeSink, Settled, StoredReply, ToWrite, wire};
 use souk_core::any::{Effect, Mail, MailTemplate};
 use souk_core::ids::{OrderId, Principal, SubjectId};
 use souk_core::journal::{EffectId, Origin, Refusal, WakeChange};
@@ -54,7 +54,7 @@ async fn everything_of_an_append_is_in(place: Place) {
     let journal = place.open().await;
     let mut host = HandHost::start(&journal, checkout(1)).await;
     let encoded = rich(&mut host, 1);
-    journal.writer().append(encoded).await.unwrap();
+    journal.write(ToWrite::Append(Box::new(encoded))).await.unwrap();
     assert_eq!(host.all_durable().await, 5);
 
     let reader = journal.reader();
@@ -80,7 +80,7 @@ async fn nothing_of_a_refused_append_is_in(place: Place) {
     let journal = place.open().await;
     let mut first = HandHost::start(&journal, checkout(1)).await;
     let encoded = rich(&mut first, 1);
-    journal.writer().append(encoded).await.unwrap();
+    journal.write(ToWrite::Append(Box::new(encoded))).await.unwrap();
     first.all_durable().await;
     journal.close().await;
 
@@ -91,7 +91,7 @@ async fn nothing_of_a_refused_append_is_in(place: Place) {
     let mut encoded = rich(&mut second, 1);
     encoded.replies[0].command_id = key(2).id.0.to_be_bytes();
     encoded.wake = WakeChange::Set(AT.plus_millis(9_999));
-    journal.writer().append(encoded).await.unwrap();
+    journal.write(ToWrite::Append(Box::new(encoded))).await.unwrap();
     assert_eq!(second.refused().await, (Refusal::WrongSeq, 0));
 
     let reader = journal.reader();
@@ -337,7 +337,7 @@ async fn an_effect_is_worked_and_closed(place: Place) {
     let mut encoded = EncodedAppend::encode(&append).unwrap();
     encoded.outbox = vec![effect(&host, 1, 0), effect(&host, 1, 1)];
     let ids = [encoded.outbox[0].id, encoded.outbox[1].id];
-    journal.writer().append(encoded).await.unwrap();
+    journal.write(ToWrite::Append(Box::new(encoded))).await.unwrap();
     host.all_durable().await;
 
     let (reader, writer) = (journal.reader(), journal.writer());

@@ -1,13 +1,12 @@
 //! A host driven by hand: it sends what it is told to and remembers what it was told.
 
-use souk::journal::{Journal, OutcomeSink, Settled, Started};
+use souk::journal::{Journal, OutcomeSink, Outcomes, Settled, Started};
 use souk_core::any::{AnyEvent, AnyOutcome};
 use souk_core::ids::{CheckoutId, OrderId, ShardNo, SkuId, StreamId};
 use souk_core::inventory::{Event, Reply};
 use souk_core::journal::{Append, AppendId, Origin, Refusal, WakeChange};
 use souk_core::machine::{CommandId, CommandKey, Creation};
 use souk_core::time::Timestamp;
-use tokio::sync::mpsc;
 
 use super::place::BOUND;
 
@@ -16,7 +15,7 @@ pub const AT: Timestamp = Timestamp::from_millis(1_800_000_000_000);
 pub struct HandHost {
     pub stream: StreamId,
     pub started: Started,
-    pub outcomes: mpsc::UnboundedReceiver<Settled>,
+    pub outcomes: Outcomes,
     pub ordinal: u64,
     pub seq: u64,
 }
@@ -86,7 +85,7 @@ impl HandHost {
     }
 
     pub async fn settled(&mut self) -> Settled {
-        let settled = tokio::time::timeout(BOUND, self.outcomes.recv()).await;
+        let settled = tokio::time::timeout(BOUND, self.outcomes.next()).await;
         settled.expect("an outcome comes in time").expect("the writer is there")
     }
 

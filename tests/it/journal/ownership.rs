@@ -159,7 +159,7 @@ async fn standby(place: Place) {
     assert_eq!(new.seq, 3);
     assert!(new.started.epoch > host.started.epoch);
     let append = host.append(1);
-    zombie.append(souk::journal::EncodedAppend::encode(&append).unwrap()).await.unwrap();
+    zombie.write(souk::journal::ToWrite::append(&append).unwrap()).await.unwrap();
     assert_eq!(host.refused().await, (Refusal::Fenced, 0));
     new.send(&second, 1).await;
     assert_eq!(new.all_durable().await, 4);
