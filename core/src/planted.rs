@@ -18,6 +18,10 @@ pub enum Bug {
     LostWake,
     /// The epoch is compared without holding the lease against a take-over.
     EpochWithoutLock,
+    /// The epoch is not compared at all.
+    NoEpochCheck,
+    /// An owner goes on speaking for its streams when its lease has run out.
+    LeaseNotWatched,
     /// A hold that ended is released once more.
     DoubleRelease,
     /// A yes leaves the host before its events are durable.
@@ -38,13 +42,15 @@ pub enum Bug {
 
 impl Bug {
     /// All of them.
-    pub const ALL: [Bug; 14] = [
+    pub const ALL: [Bug; 16] = [
         Bug::EarlyRefusal,
         Bug::StaleIncarnation,
         Bug::EarlyView,
         Bug::SnapshotAhead,
         Bug::LostWake,
         Bug::EpochWithoutLock,
+        Bug::NoEpochCheck,
+        Bug::LeaseNotWatched,
         Bug::DoubleRelease,
         Bug::ReplyBeforeCommit,
         Bug::CallBeforeKey,

@@ -84,6 +84,22 @@ situations! {
     ZombieRefused,
     /// A former owner kept silent because its lease had run out.
     ZombieSilent,
+    /// Two nodes believed for a while that they own the same partitions.
+    TwoBelieveToOwn,
+    /// A group went on without the appends of partitions that were lost meanwhile.
+    FencedInPart,
+    /// A COMMIT was not answered and had landed, and its partitions were taken over before it was known.
+    UnknownHadLandedFenced,
+    /// A COMMIT never arrived because the way to the database was closed.
+    CommitCutOnWay,
+    /// A COMMIT arrived and was not answered because the way back was closed.
+    CommitCutOnWayBack,
+    /// A message did not arrive because the way was closed.
+    CutOff,
+    /// A machine asked one that lived on another node.
+    AskedAcrossNodes,
+    /// A node sent on what was another node's to answer.
+    PassedOn,
     /// A node's clock went back.
     ClockWentBack,
     /// A host was started before its stream was created, and closed by the creation.

@@ -143,6 +143,11 @@ impl Bank {
         self.notices.get(number).filter(|notice| !notice.heard)
     }
 
+    /// Whose payment the notice of this number is about.
+    pub fn about(&self, number: usize) -> PaymentId {
+        self.notices[number].payment
+    }
+
     /// How many notices there ever were.
     pub fn notices(&self) -> usize {
         self.notices.len()

@@ -22,7 +22,7 @@ use crate::kind::{AnyLoaded, AnySnapshot, AnyState};
 use crate::schedule::MS;
 
 use leases::Lease;
-pub use leases::{Renewed, TakeOver};
+pub use leases::{Lot, Renewed, TakeOver};
 use transactions::Transaction;
 pub use transactions::{Checked, Inserted};
 
@@ -86,7 +86,10 @@ pub struct Database {
     outbox: BTreeMap<EffectId, Effect>,
     /// Every row the outbox ever had.
     effects: BTreeMap<EffectId, Effect>,
-    leases: BTreeMap<Partition, Lease>,
+    /// By partition.
+    leases: Vec<Lease>,
+    /// In how many lots they change hands.
+    lots: u16,
     transactions: BTreeMap<TransactionId, Transaction>,
     /// Appends that some constraint of the tables will always refuse.
     cursed: BTreeSet<AppendId>,
@@ -241,7 +244,7 @@ impl Database {
         for effect in &append.closes {
             self.outbox.remove(effect);
         }
-        let lease_epoch = self.leases.get(&append.partition).map_or(0, |lease| lease.epoch);
+        let lease_epoch = self.lease(append.partition).map_or(0, |lease| lease.epoch);
         let wake = self.wake(append.stream);
         Written { append, events, lease_epoch, wake }
     }

@@ -10,6 +10,7 @@ use souk_core::inventory::{self, Command, Rejection};
 use souk_core::machine::{CommandId, CommandKey};
 
 use super::bus::Message;
+use super::cuts::End;
 use super::{Happening, World};
 use crate::kind::{AnyCommand, AnyState, CallId};
 use crate::oracle::{Call, Wish};
@@ -70,6 +71,11 @@ impl Client {
         self.person.speaks_for()
     }
 
+    /// How many errands it has been on.
+    pub fn errands(&self) -> u64 {
+        self.number
+    }
+
     /// Whether it has got everything it wanted.
     pub fn is_content(&self) -> bool {
         self.content
@@ -82,6 +88,10 @@ impl World {
         let (open, plan, sold) = (self.open_for_business, &self.plan, &self.sold[..]);
         let who = &mut self.clients[client];
         if who.waiting.is_some() {
+            return;
+        }
+        if self.options.without.errand(client, who.number + 1) {
+            who.content = true;
             return;
         }
         let next = who.person.next(&Scene { now, open, plan, sold }, &mut self.rng);
@@ -177,21 +187,21 @@ impl World {
         self.trace(|| format!("client {client} sends {id}: {:?}", call.wish));
         self.calls.push(call);
         let node = self.clients[client].node;
-        self.send(node, message);
+        self.send(End::People, node, message);
         // Whoever was told nothing so often waits for longer.
         let patience = (self.within(200 * MS) + 20 * MS) * u64::from(tries.min(10));
         self.schedule.push(self.now + patience, Happening::Timeout(client, id));
     }
 
     pub(super) fn client_waited(&mut self, client: usize, call: CallId) {
-        let who = &mut self.clients[client];
-        let Some(waiting) = &who.waiting else { return };
-        if waiting.call != call {
+        if self.clients[client].waiting.as_ref().is_none_or(|waiting| waiting.call != call) {
             return;
         }
         if self.rng.chance(500) {
-            who.node = 1 - who.node;
+            self.clients[client].node = self.any_node();
         }
+        let who = &mut self.clients[client];
+        let Some(waiting) = &who.waiting else { return };
         if !self.healed && who.person.gives_up(&waiting.errand, &mut self.rng) {
             who.waiting = None;
             self.saw(Situation::GivenUpUnknown);
@@ -224,7 +234,7 @@ impl World {
     }
 
     /// An answer to an ask leaves its host.
-    pub(super) fn client_asked(&mut self, client: usize, id: AskId, answer: AskAnswer, seq: u64) {
+    pub(super) fn client_asked(&mut self, node: usize, client: usize, id: AskId, answer: AskAnswer, seq: u64) {
         let Some(call) = self.clients[client].asks.get(&id).copied() else { return };
         self.oracle.ask_answered(&self.calls[call], &answer, seq, &self.database);
         let outcome = match answer {
@@ -236,7 +246,7 @@ impl World {
             }
         };
         let number = self.calls[call].number;
-        self.send_answer(client, number, Said::Told(AnyOutcome::Stock(outcome)), Some(call));
+        self.send_answer(node, client, number, Said::Told(AnyOutcome::Stock(outcome)), Some(call));
     }
 
     fn client_knows(&mut self, client: usize, outcome: Outcome) {

@@ -24,7 +24,7 @@ impl World {
             let taken = steps::of(append);
             if !taken.is_empty() {
                 self.may_crash_soon();
-                self.nodes[node].steps.insert(append.id, taken);
+                self.nodes[node].steps.insert(append.id, (append.stream, taken));
             }
         }
     }
@@ -32,7 +32,7 @@ impl World {
     /// Steps of sales are rare among all that a node does: now and then its end is near when it takes one.
     fn may_crash_soon(&mut self) {
         let chance = self.plan.shop.as_ref().map_or(0, |shop| shop.crash_at_step);
-        if !self.is_calm() && self.rng.chance(chance) {
+        if self.strikes("crash soon", chance) {
             self.crash_in = Some(self.rng.range(1, 25));
         }
     }
@@ -42,8 +42,7 @@ impl World {
         let durable = AppendId { incarnation, ordinal: 0 }..=AppendId { incarnation, ordinal };
         let chance = self.plan.shop.as_ref().map_or(0, |shop| shop.crash_at_step);
         let ends = self.nodes[node].steps.range(durable).next().is_some()
-            && !self.is_calm()
-            && self.rng.chance(chance);
+            && self.strikes("crash before answer", chance);
         if ends {
             self.crash(node);
         }
@@ -66,9 +65,12 @@ impl World {
         if *steps > 0 {
             return false;
         }
-        self.crash(node);
         self.draw_crash();
-        true
+        let ends = self.strikes_now("crash");
+        if ends {
+            self.crash(node);
+        }
+        ends
     }
 
     fn crash(&mut self, node: usize) {
@@ -77,7 +79,7 @@ impl World {
         if self.has_unsettled_host(node) {
             self.saw(Situation::CrashBeforeDurable);
         }
-        for (append, steps) in std::mem::take(&mut self.nodes[node].steps) {
+        for (append, (_, steps)) in std::mem::take(&mut self.nodes[node].steps) {
             let durable = self.database.has(append);
             let moment = if durable { Moment::BeforeAnswer } else { Moment::BeforeDurable };
             for step in steps {
@@ -85,8 +87,10 @@ impl World {
                 self.stats.crashes.saw(step, moment);
             }
         }
+        for lot in std::mem::take(&mut self.nodes[node].taking) {
+            self.database.stop_taking_over(process, lot);
+        }
         self.nodes[node] = Node::new(process.life + 1);
-        self.database.stop_taking_over(process);
         if self.leave_transactions(process) {
             self.saw(Situation::CrashInTransaction);
         }
@@ -123,6 +127,9 @@ impl World {
             return;
         }
         let length = self.plan.lease * at_least / 4 + self.within(2 * self.plan.lease);
+        if !self.strikes_now("pause") {
+            return;
+        }
         self.nodes[node].paused_until = self.now + length;
         // A machine that was asleep may wake with another idea of the time.
         let skew = self.plan.skew_max_ms;
@@ -152,9 +159,23 @@ impl World {
         self.database.end(id);
     }
 
+    /// Whether a fault of this kind happens here, so many times in a thousand.
+    pub(super) fn strikes(&mut self, what: &'static str, per_mille: u64) -> bool {
+        per_mille > 0 && !self.is_calm() && self.rng.chance(per_mille) && self.strikes_now(what)
+    }
+
+    /// A fault is about to happen. Each has a number, and a tape may leave some of them out.
+    pub(super) fn strikes_now(&mut self, what: &'static str) -> bool {
+        self.faults += 1;
+        let (number, happens) = (self.faults, !self.options.without.fault(self.faults));
+        self.trace(|| format!("fault {number}: {what}{}", if happens { "" } else { " (left out)" }));
+        happens
+    }
+
     pub(super) fn heal(&mut self) {
         self.trace(|| "no more faults".to_owned());
         self.healed = true;
+        self.cuts.clear();
         self.crash_in = None;
         for node in 0..self.nodes.len() {
             // Deferred happenings come when they were deferred to; that is soon enough.

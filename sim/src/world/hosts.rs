@@ -12,6 +12,7 @@ use souk_core::time::Timestamp;
 use super::World;
 use super::bus::Message;
 use super::clients::Said;
+use super::cuts::End;
 use super::node::{Live, Local, Mail, Slot, Stage};
 use super::writer::Item;
 use crate::kind::{AnyAction, AnyAnswer, AnyCommand, AnyInput, AnyView, CallId, Port, load};
@@ -21,16 +22,16 @@ use crate::stats::Situation;
 
 impl World {
     pub(super) fn arrive(&mut self, node: usize, message: Message) {
-        let unable = self.nodes[node].term.is_some() && !self.serves(node);
-        if unable {
-            self.saw(Situation::ZombieSilent);
+        let stream = self.addressee(&message);
+        if self.is_silent(node, stream) {
+            return self.saw(Situation::ZombieSilent);
         }
-        if !self.serves(node) {
-            return;
+        if !self.serves(node, stream) {
+            return self.pass_on(node, stream, message);
         }
         match message {
             Message::Request(call) => {
-                if !(self.plan.handler_looks_first && self.answer_from_journal(call)) {
+                if !(self.plan.handler_looks_first && self.answer_from_journal(node, call)) {
                     self.put(node, self.calls[call].stream, Mail::Request(call));
                 }
             }
@@ -42,8 +43,32 @@ impl World {
         }
     }
 
+    fn addressee(&self, message: &Message) -> StreamId {
+        match message {
+            Message::Request(call) => self.calls[*call].stream,
+            Message::Ask(ask) => ask.to,
+            Message::AskAnswer(id, ..) => id.stream,
+            Message::Notice(number) => StreamId::Payment(self.bank.about(*number)),
+        }
+    }
+
+    /// Nodes that share partitions send on what is not theirs. A standby has nothing to say.
+    fn pass_on(&mut self, node: usize, stream: StreamId, message: Message) {
+        if self.plan.lots == 1 {
+            return;
+        }
+        let owner = self.database.owner(stream.partition()).map(|owner| owner.node);
+        if let Some(owner) = owner.filter(|owner| *owner != node) {
+            self.saw(Situation::PassedOn);
+            self.send(End::Node(node), owner, message);
+        }
+    }
+
     /// The handler looks into the stored replies before it asks the host.
-    fn answer_from_journal(&mut self, call: CallId) -> bool {
+    fn answer_from_journal(&mut self, node: usize, call: CallId) -> bool {
+        if !self.reaches_database(node) {
+            return false;
+        }
         let Wish::Command(_, Some(key)) = &self.calls[call].wish else { return false };
         let Some(row) = self.database.reply(key.id) else { return false };
         let same = row.key.fingerprint == key.fingerprint;
@@ -51,7 +76,7 @@ impl World {
         if same {
             self.saw(Situation::RepeatKnownByJournal);
         }
-        self.reply(call, answer);
+        self.reply(node, call, answer);
         true
     }
 
@@ -101,6 +126,9 @@ impl World {
         if !matches!(slot.stage, Stage::Reading(reading) if reading == incarnation) {
             return;
         }
+        if !self.reaches_database(node) {
+            return self.later(self.process(node), 10 * MS, Local::Loaded(stream, incarnation));
+        }
         let Some(epoch) = self.nodes[node].writer.sequencer.epoch(stream.partition()) else { return };
         let known = self.database.load(stream, self.wall(node));
         if let Some((seq, _)) = &known.snapshot {
@@ -138,7 +166,7 @@ impl World {
         };
         let Some(mail) = mailbox.pop_front() else { return };
         // An owner whose time is over stays silent, whatever it still has in its mailboxes.
-        if !self.serves(node) {
+        if !self.serves(node, stream) {
             return self.saw(Situation::ZombieSilent);
         }
         let input = match mail {
@@ -236,7 +264,7 @@ impl World {
             if self.may_crash(node) {
                 return None;
             }
-            if !self.is_calm() && self.rng.chance(self.plan.panic) {
+            if self.strikes("panic", self.plan.panic) {
                 self.saw(Situation::Panicked);
                 self.rebuild(node, stream);
                 return None;
@@ -246,7 +274,7 @@ impl World {
         if let Some(ordinal) = settled {
             self.end_steps(node, incarnation, ordinal);
         }
-        if self.serves(node)
+        if self.serves(node, stream)
             && let Some(live) = self.live(node, stream, incarnation)
             && live.host.is_settled()
             && self.database.seq(stream) == seq
@@ -277,7 +305,7 @@ impl World {
                         self.saw(Situation::HeldBackByGate);
                     }
                 }
-                self.reply(call, answer);
+                self.reply(node, call, answer);
             }
             AnyAction::Show(port, state, seq) => {
                 let Port::Call(call) = port else { return };
@@ -286,7 +314,7 @@ impl World {
                 }
                 self.oracle.shown(&self.calls[call], &state, seq, &self.database);
                 let (client, number) = (self.calls[call].client, self.calls[call].number);
-                self.send_answer(client, number, Said::Shown(Rc::new(state)), Some(call));
+                self.send_answer(node, client, number, Said::Shown(Rc::new(state)), Some(call));
             }
             AnyAction::Ask(ask) => self.route_ask(node, ask),
             AnyAction::AnswerAsk(id, answer, seq) => self.route_answer(node, id, answer, (stream, seq)),
@@ -340,7 +368,7 @@ impl World {
         self.later(self.process(node), soon, Local::Rebuild(stream));
     }
 
-    fn reply(&mut self, call: CallId, answer: AnyAnswer) {
+    fn reply(&mut self, node: usize, call: CallId, answer: AnyAnswer) {
         self.oracle.answered(&self.calls[call], &answer, &self.database);
         let (client, number) = (self.calls[call].client, self.calls[call].number);
         if answer == AnyAnswer::Fresh(AnyOutcome::Stock(Err(Rejection::Stale))) {
@@ -352,6 +380,6 @@ impl World {
             // Nothing a client could go on with: it asks again.
             AnyAnswer::InFlight => return self.saw(Situation::RequestInFlight),
         };
-        self.send_answer(client, number, said, Some(call));
+        self.send_answer(node, client, number, said, Some(call));
     }
 }

@@ -10,7 +10,7 @@ use souk_core::time::Timestamp;
 
 use super::World;
 use super::writer::Writer;
-use crate::database::{Process, TransactionId, clock};
+use crate::database::{Lot, Process, TransactionId, clock};
 use crate::kind::{AnyHost, CallId, Port};
 use crate::schedule::Micros;
 use crate::steps::Step;
@@ -46,18 +46,18 @@ pub(crate) enum Local {
     Committed(TransactionId),
     /// The connection was lost at COMMIT: its backend is ended before anything else.
     Terminate(TransactionId),
-    /// The lease is renewed.
+    /// The leases are renewed.
     Renew,
-    /// Somebody who owns nothing looks whether the lease has lapsed.
+    /// It looks whether a lease has lapsed.
     Watch,
     /// A take-over goes on; whether it has waited.
-    TakeOver(bool),
-    /// The lease was taken over in this epoch, asked for at that time; the journal's tail has been read.
-    Own(u64, Micros),
-    /// Due wakes are read.
-    Wakes,
-    /// Open rows of the outbox are read.
-    Rows,
+    TakeOver(Lot, bool),
+    /// The lot was taken over in this epoch, asked for at that time; the journal's tail has been read.
+    Own(Lot, u64, Micros),
+    /// Due wakes are read; whether they are read again and again.
+    Wakes(bool),
+    /// Open rows of the outbox are read, likewise.
+    Rows(bool),
     /// The lane hears what the bank says to this call, or that no answer came.
     Said(EffectId, PaymentId, String, ProviderFact),
     /// The lane has sent a mail.
@@ -106,8 +106,9 @@ pub(crate) struct Live {
 }
 
 /// What an owner knows of its ownership.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Term {
+    pub epoch: u64,
     /// Its own clock says so, earlier than the database would.
     pub good_until: Micros,
 }
@@ -119,7 +120,13 @@ pub(crate) struct Node {
     pub paused_until: Micros,
     /// How far the wall clock is off.
     pub skew_ms: i64,
-    pub term: Option<Term>,
+    /// What it owns, as far as it knows.
+    pub terms: BTreeMap<Lot, Term>,
+    /// What it is taking over.
+    pub taking: BTreeSet<Lot>,
+    pub renews: bool,
+    pub reads_wakes: bool,
+    pub reads_rows: bool,
     pub slots: BTreeMap<StreamId, Slot>,
     pub writer: Writer,
     /// What readers on this node see.
@@ -127,7 +134,7 @@ pub(crate) struct Node {
     /// Rows that the lanes have in hand.
     pub in_hand: BTreeSet<EffectId>,
     /// Steps of sales that were applied and have not been answered.
-    pub steps: BTreeMap<AppendId, BTreeSet<Step>>,
+    pub steps: BTreeMap<AppendId, (StreamId, BTreeSet<Step>)>,
 }
 
 impl Node {
@@ -137,7 +144,11 @@ impl Node {
             life,
             paused_until: 0,
             skew_ms: 0,
-            term: None,
+            terms: BTreeMap::new(),
+            taking: BTreeSet::new(),
+            renews: false,
+            reads_wakes: false,
+            reads_rows: false,
             slots: BTreeMap::new(),
             writer: Writer::default(),
             views: BTreeMap::new(),
@@ -155,11 +166,6 @@ impl World {
     /// The node's wall clock.
     pub(super) fn wall(&self, node: usize) -> Timestamp {
         clock(self.now).plus_millis(self.nodes[node].skew_ms)
-    }
-
-    /// Whether the node may speak for its streams.
-    pub(super) fn serves(&self, node: usize) -> bool {
-        self.nodes[node].term.as_ref().is_some_and(|term| self.now < term.good_until)
     }
 
     pub(super) fn local(&mut self, process: Process, local: Local) {
@@ -186,10 +192,10 @@ impl World {
             Local::Terminate(id) => self.terminate(node, id),
             Local::Renew => self.renew(node),
             Local::Watch => self.watch(node),
-            Local::TakeOver(waited) => self.take_over(node, waited),
-            Local::Own(epoch, asked_at) => self.own(node, epoch, asked_at),
-            Local::Wakes => self.wakes(node),
-            Local::Rows => self.read_rows(node),
+            Local::TakeOver(lot, waited) => self.take_over(node, lot, waited),
+            Local::Own(lot, epoch, asked_at) => self.own(node, lot, epoch, asked_at),
+            Local::Wakes(again) => self.wakes(node, again),
+            Local::Rows(again) => self.read_rows(node, again),
             Local::Said(id, payment, key, fact) => self.said(node, id, payment, key, fact),
             Local::Mailed(id) => self.mailed(node, id),
             Local::PutDown(id) => {

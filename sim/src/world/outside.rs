@@ -10,6 +10,7 @@ use souk_core::journal::EffectId;
 use souk_core::payment::{Command, ProviderCall, ProviderFact};
 
 use super::bus::Message;
+use super::cuts::End;
 use super::node::{Local, Mail};
 use super::{Happening, World};
 use crate::database::Process;
@@ -21,14 +22,14 @@ impl World {
     /// The row of this effect is durable: the lane takes it up, unless it has it in hand.
     pub(super) fn effect(&mut self, node: usize, id: EffectId, effect: &Effect) {
         self.oracle.effect_leaves(id, effect, &self.database);
-        if !self.serves(node) || !self.nodes[node].in_hand.insert(id) {
+        if !self.serves(node, id.stream) || !self.nodes[node].in_hand.insert(id) {
             return;
         }
         let process = self.process(node);
         let way = self.within(self.plan.delay_max);
         match effect {
             Effect::Mail(_) => self.later(process, way, Local::Mailed(id)),
-            Effect::Payment(call) if self.is_lost() => self.unheard(process, id, call),
+            Effect::Payment(call) if self.is_cut(End::Node(node), End::Bank) || self.is_lost() => self.unheard(process, id, call),
             Effect::Payment(call) => {
                 self.schedule.push(self.now + way, Happening::Call(process, id, call.clone()));
             }
@@ -36,18 +37,21 @@ impl World {
     }
 
     /// Rows that are open: whoever owned them before may have come to an end over them.
-    pub(super) fn read_rows(&mut self, node: usize) {
-        if self.nodes[node].term.is_none() {
+    pub(super) fn read_rows(&mut self, node: usize, again: bool) {
+        if self.nodes[node].terms.is_empty() {
+            self.nodes[node].reads_rows &= !again;
             return;
         }
-        let every = self.plan.shop.as_ref().map_or(1_000 * MS, |shop| shop.rows_every);
-        self.later(self.process(node), every, Local::Rows);
-        if !self.serves(node) {
+        if again {
+            let every = self.plan.shop.as_ref().map_or(1_000 * MS, |shop| shop.rows_every);
+            self.later(self.process(node), every, Local::Rows(true));
+        }
+        if !self.reaches_database(node) {
             return;
         }
         let open: Vec<_> = self.database.outbox().map(|(id, effect)| (*id, effect.clone())).collect();
         for (id, effect) in open {
-            if !self.nodes[node].in_hand.contains(&id) {
+            if self.serves(node, id.stream) && !self.nodes[node].in_hand.contains(&id) {
                 self.saw(Situation::RowReadAgain);
                 self.effect(node, id, &effect);
             }
@@ -70,7 +74,7 @@ impl World {
         let fact = self.bank.call(call, self.now, &mut self.rng);
         self.bank_stirs();
         match fact {
-            Some(fact) if !self.is_lost() => {
+            Some(fact) if !self.is_cut(End::Bank, End::Node(process.node)) && !self.is_lost() => {
                 let way = self.within(self.plan.delay_max);
                 self.later(process, way, Local::Said(id, call.payment, call.key.clone(), fact));
             }
@@ -105,8 +109,8 @@ impl World {
         if self.bank.notice(number).is_none() {
             return;
         }
-        let node = self.rng.below(2) as usize;
-        self.send(node, Message::Notice(number));
+        let node = self.any_node();
+        self.send(End::Bank, node, Message::Notice(number));
         if tries > 0 {
             self.saw(Situation::NoticeRepeated);
         }
@@ -140,7 +144,7 @@ impl World {
 
     /// Has what came of a row recorded. If it cannot be, the row is read again.
     fn record(&mut self, node: usize, id: EffectId, stream: StreamId, mail: Mail) {
-        if self.serves(node) {
+        if self.serves(node, stream) {
             self.put(node, stream, mail);
         }
         let patience = self.plan.shop.as_ref().map_or(MS, |shop| shop.call_patience);
@@ -158,7 +162,7 @@ impl World {
                 self.nodes[node].in_hand.remove(&id);
             }
             // The bank may not hear that it was heard.
-            Port::Notice(number) if !self.is_lost() => self.bank.acknowledge(number),
+            Port::Notice(number) if !self.is_cut(End::Node(node), End::Bank) && !self.is_lost() => self.bank.acknowledge(number),
             Port::Notice(_) | Port::Call(_) => {}
         }
     }

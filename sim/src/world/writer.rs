@@ -6,6 +6,7 @@ use souk_core::ids::{Partition, StreamId};
 use souk_core::journal::{Append, Epoch, Incarnation, Refusal};
 use souk_core::sequencer::{Group, Sequencer};
 
+use super::cuts::End;
 use super::node::{Local, Stage};
 use super::{Happening, World};
 use crate::database::{Checked, Inserted, Rows, TransactionId};
@@ -133,6 +134,12 @@ impl World {
 
     pub(super) fn begin_transaction(&mut self, node: usize) {
         let process = self.process(node);
+        if self.nodes[node].writer.under_way.is_none() {
+            return;
+        }
+        if !self.reaches_database(node) {
+            return self.later(process, 10 * MS, Local::Begin);
+        }
         let Some(under_way) = &mut self.nodes[node].writer.under_way else { return };
         let id = self.database.begin(process, self.now);
         under_way.transaction = Some(id);
@@ -150,21 +157,23 @@ impl World {
 
     pub(super) fn check(&mut self, node: usize, id: TransactionId) {
         let Some(under_way) = self.carried(node, id) else { return };
+        if !self.reaches_database(node) {
+            return self.connection_lost(node, id);
+        }
         let epochs = under_way.epochs();
         let process = self.process(node);
         match self.database.check(id, &epochs, self.now) {
             Checked::Good => {
-                if !self.is_calm() && self.rng.chance(self.plan.pause_in_commit) {
+                if self.strikes("pause in a commit", self.plan.pause_in_commit) {
                     self.pause(node, 4);
                 }
                 let step = self.within(self.plan.write_max);
                 self.later(process, step, Local::Insert(id));
             }
             Checked::Blocked => self.later(process, MS, Local::Check(id)),
-            Checked::Fenced(_) => {
-                self.trace(|| format!("node {node} is fenced off"));
-                self.saw(Situation::ZombieRefused);
-                self.step_down(node);
+            Checked::Fenced(partitions) => {
+                self.database.end(id);
+                self.fenced(node, &partitions);
             }
             Checked::Gone => self.rolled_back(node),
         }
@@ -173,11 +182,14 @@ impl World {
     pub(super) fn insert(&mut self, node: usize, id: TransactionId) {
         let Some(under_way) = self.carried(node, id) else { return };
         let (rows, unknown, first) = (under_way.rows(), under_way.unknown, under_way.offers == 1);
-        if !self.is_calm() && self.rng.chance(self.plan.roll_back) {
+        if !self.reaches_database(node) {
+            return self.connection_lost(node, id);
+        }
+        if self.strikes("roll back", self.plan.roll_back) {
             self.database.end(id);
             return self.rolled_back(node);
         }
-        if first && !self.is_calm() && self.rng.chance(self.plan.refuse) && !rows.placed.is_empty() {
+        if first && !rows.placed.is_empty() && self.strikes("refusal", self.plan.refuse) {
             let guilty = self.rng.below(rows.placed.len() as u64) as usize;
             self.database.curse(rows.placed[guilty].append.id);
         }
@@ -200,6 +212,55 @@ impl World {
             }
             Inserted::Gone => self.rolled_back(node),
         }
+    }
+
+    /// Some partitions have another owner. If the group is not in the journal already, it goes on without theirs.
+    fn fenced(&mut self, node: usize, partitions: &[Partition]) {
+        self.trace(|| format!("node {node} is fenced off from {partitions:?}"));
+        self.saw(Situation::ZombieRefused);
+        let Some(under_way) = self.nodes[node].writer.under_way.take() else { return };
+        let UnderWay { group, snapshots, alone, offers, unknown, .. } = under_way;
+        if unknown && group.placed.iter().all(|placed| self.database.has(placed.append.id)) {
+            self.saw(Situation::UnknownHadLandedFenced);
+            return self.is_durable(node, &group);
+        }
+        for placed in &group.placed {
+            let append = &placed.append;
+            let lot = self.database.lot(append.partition);
+            let own = |term: &super::node::Term| term.epoch == append.epoch.0;
+            if partitions.contains(&append.partition) && self.nodes[node].terms.get(&lot).is_some_and(own) {
+                self.step_down(node, lot);
+            }
+        }
+        let sequencer = &mut self.nodes[node].writer.sequencer;
+        let lost = |partition: Partition| partitions.contains(&partition);
+        // Places stay as they are: they are given back and given out again in the same order.
+        let appends = sequencer.abandon(group);
+        let mut snapshots = VecDeque::from(snapshots);
+        let (mut left, mut left_snapshots) = (Group::default(), Vec::new());
+        for (n, append) in appends.into_iter().enumerate() {
+            while let Some((_, snapshot)) = snapshots.pop_front_if(|(behind, _)| *behind <= n) {
+                left_snapshots.push((left.placed.len(), snapshot));
+            }
+            if !lost(append.partition) {
+                sequencer.place_next(&mut left, append);
+            }
+        }
+        left_snapshots.extend(snapshots.into_iter().map(|(_, snapshot)| (left.placed.len(), snapshot)));
+        left_snapshots.retain(|(_, snapshot)| !lost(snapshot.stream.partition()));
+        for (id, stream, refusal) in std::mem::take(&mut left.refused) {
+            self.refuse(node, stream, id.incarnation, refusal);
+        }
+        if left.placed.is_empty() && left_snapshots.is_empty() {
+            return self.done(node);
+        }
+        if !left.placed.is_empty() {
+            self.saw(Situation::FencedInPart);
+        }
+        let under_way =
+            UnderWay { group: left, snapshots: left_snapshots, transaction: None, alone, offers, unknown };
+        self.nodes[node].writer.under_way = Some(under_way);
+        self.begin_transaction(node);
     }
 
     /// Before COMMIT, so nothing happened: the same group again, after a while.
@@ -251,7 +312,12 @@ impl World {
             return self.rolled_back(node);
         }
         let answer = self.within(self.plan.write_max);
-        if self.is_calm() || !self.rng.chance(self.plan.unknown) {
+        let (there, back) = (End::Node(node), End::Database);
+        let (there, back) = (self.is_cut(there, back), self.is_cut(back, there));
+        if (there || back) && !self.is_calm() {
+            return self.commit_cut(node, id, !there);
+        }
+        if !self.strikes("lost COMMIT", self.plan.unknown) {
             self.make_durable(id);
             return self.later(process, answer, Local::Committed(id));
         }
@@ -271,11 +337,31 @@ impl World {
         self.later(process, noticed, Local::Terminate(id));
     }
 
+    /// The way to the database is closed, or only the way back: then the COMMIT arrives and nobody hears of it.
+    fn commit_cut(&mut self, node: usize, id: TransactionId, arrives: bool) {
+        self.saw(if arrives { Situation::CommitCutOnWayBack } else { Situation::CommitCutOnWay });
+        if arrives {
+            self.make_durable(id);
+        }
+        let noticed = self.within(4 * self.plan.write_max);
+        self.later(self.process(node), noticed, Local::Terminate(id));
+    }
+
+    /// The way to the database was closed before COMMIT was sent. Its end of the connection notices later.
+    fn connection_lost(&mut self, node: usize, id: TransactionId) {
+        let noticed = self.within(self.plan.lease);
+        self.schedule.push(self.now + noticed, Happening::LostTransaction(id, false));
+        self.rolled_back(node);
+    }
+
     /// The same group is offered again only when nothing of the last offer can still move: its backend is ended,
     /// whatever it had come to.
     pub(super) fn terminate(&mut self, node: usize, id: TransactionId) {
         if self.carried(node, id).is_none() {
             return;
+        }
+        if !self.reaches_database(node) {
+            return self.later(self.process(node), 10 * MS, Local::Terminate(id));
         }
         self.database.end(id);
         if let Some(under_way) = &mut self.nodes[node].writer.under_way {
@@ -306,10 +392,13 @@ impl World {
         if self.carried(node, id).is_none() {
             return;
         }
+        let Some(UnderWay { group, .. }) = self.nodes[node].writer.under_way.take() else { return };
+        self.is_durable(node, &group);
+    }
+
+    fn is_durable(&mut self, node: usize, group: &Group<Append>) {
         let process = self.process(node);
-        let writer = &mut self.nodes[node].writer;
-        let Some(UnderWay { group, .. }) = writer.under_way.take() else { return };
-        writer.sequencer.commit(&group);
+        self.nodes[node].writer.sequencer.commit(group);
         let mut settled = BTreeMap::new();
         for placed in &group.placed {
             let append = &placed.append;
@@ -322,7 +411,7 @@ impl World {
             let told = Local::Settled(stream, id.incarnation, id.ordinal, position);
             self.later(process, 1, told);
         }
-        for (stream, incarnation) in group.closed {
+        for (stream, incarnation) in group.closed.clone() {
             self.saw(Situation::StartedTooEarly);
             self.refuse(node, stream, incarnation, Refusal::Closed);
         }
