@@ -21,6 +21,7 @@ pub const KINDS: &[&str] = &[
     "pause",
     "cut",
     "skew",
+    "damage",
 ];
 
 /// The conditions of one history. Every probability is per mille.
@@ -58,6 +59,10 @@ pub struct Plan {
     pub pauses: u64,
     /// How often a way is closed.
     pub cuts: u64,
+    /// A stored snapshot is damaged.
+    pub damage: u64,
+    /// How many events a projector reads at once.
+    pub page_max: usize,
     /// How long a lease lasts.
     pub lease: Micros,
     /// After this long the database ends a transaction that waits for its client.
@@ -100,7 +105,7 @@ impl Plan {
         let (unknown, pause_in_commit) = (strength(&[10, 50, 150]), strength(&[5, 20, 50]));
         let (steps_per_crash, pauses) = (strength(&[100, 300, 1_000]), strength(&[1, 2, 4]));
         let panic = strength(&[2, 10, 40]);
-        let cuts = strength(&[1, 3, 8]);
+        let (cuts, damage) = (strength(&[1, 3, 8]), strength(&[5, 50]));
         let nodes = rng.pick(&[1, 2, 2, 2, 3, 3, 4, 5]);
         let lots = if nodes == 1 { 1 } else { rng.pick(&[1, 1, 1, 2, 3, 8, PARTITIONS]) };
         let lease = rng.range(100, 1_000) * MS;
@@ -124,6 +129,8 @@ impl Plan {
             steps_per_crash,
             pauses,
             cuts,
+            damage,
+            page_max: rng.pick(&[1, 3, 100]),
             lease,
             idle_in_transaction: rng.pick(&[lease * 2 / 5, lease * 3]),
             skew_max_ms: rng.pick(&[0, 5, 300, 2_000]),
@@ -166,6 +173,7 @@ impl Plan {
                 "pause" => self.pauses = 0,
                 "cut" => self.cuts = 0,
                 "skew" => self.skew_max_ms = 0,
+                "damage" => self.damage = 0,
                 _ => {}
             }
         }

@@ -24,7 +24,10 @@ pub fn shrink(failure: Box<Failure>, tries: usize) -> (Tape, Box<Failure>) {
             break;
         }
     }
-    let Search { failure, without, .. } = search;
+    let Search { failure, mut without, .. } = search;
+    // What lies behind the last fault says nothing.
+    let last = without.faults_after.unwrap_or(u64::MAX).min(failure.faults);
+    without.faults.retain(|number| *number <= last);
     let notes = vec![failure.complaint.lines().next().unwrap_or_default().to_owned()];
     (Tape { seed: failure.seed, bug: failure.bug, without, notes }, failure)
 }
@@ -73,7 +76,11 @@ impl Search {
         let (mut low, mut high) = (0, self.failure.faults);
         while low < high {
             let last = low + (high - low) / 2;
-            if self.try_without(|without| without.faults_after = Some(last)) { high = last } else { low = last + 1 }
+            if self.try_without(|without| without.faults_after = Some(last)) {
+                high = last
+            } else {
+                low = last + 1
+            }
         }
     }
 

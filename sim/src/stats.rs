@@ -100,6 +100,12 @@ situations! {
     AskedAcrossNodes,
     /// A node sent on what was another node's to answer.
     PassedOn,
+    /// A stored snapshot had a wrong hash, and its stream was folded from the start.
+    SnapshotDamaged,
+    /// A projector was behind by more than it reads at once.
+    ProjectedInPages,
+    /// Two projectors read the same events, and one of them came too late.
+    ProjectorsRaced,
     /// A node's clock went back.
     ClockWentBack,
     /// A host was started before its stream was created, and closed by the creation.

@@ -111,8 +111,8 @@ impl FromStr for Tape {
             match words[..] {
                 ["seed", n] => seed = Some(number(n)?),
                 ["bug", name] => {
-                    let bug = Bug::ALL.into_iter().find(|bug| format!("{bug:?}") == name);
-                    tape.bug = Some(bug.ok_or_else(wrong)?);
+                    let bug = Bug::ALL.iter().find(|bug| format!("{bug:?}") == name);
+                    tape.bug = Some(*bug.ok_or_else(wrong)?);
                 }
                 ["without", "nodes", "after", n] => without.nodes_after = Some(number(n)? as usize),
                 ["without", "kind", kind] => {

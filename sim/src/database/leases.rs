@@ -98,6 +98,11 @@ impl Database {
         now.checked_sub(last)
     }
 
+    /// For how long the lot's lease is still good.
+    pub fn good_for(&self, lot: Lot, now: Micros) -> Micros {
+        self.of(lot).map(|lease| lease.lapses).max().unwrap_or_default().saturating_sub(now)
+    }
+
     /// Extends a lease of its owner.
     pub fn renew(&mut self, owner: Process, lot: Lot, epoch: u64, now: Micros, length: Micros) -> Renewed {
         if self.of(lot).any(|lease| lease.owner != Some(owner) || lease.epoch != epoch) {

@@ -50,7 +50,7 @@ pub(crate) enum Next {
     /// Does at the bank's what this payment waits for, or fails to.
     AtTheBank(PaymentId, bool),
     /// Has nothing to do unless something new comes up.
-    Idle(Micros),
+    Idle,
     Content,
 }
 

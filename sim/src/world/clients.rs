@@ -50,6 +50,8 @@ pub(crate) struct Client {
     /// The first try of each ask.
     asks: BTreeMap<AskId, CallId>,
     content: bool,
+    /// Looks again when something is sold.
+    idle: bool,
 }
 
 impl Client {
@@ -62,6 +64,7 @@ impl Client {
             waiting: None,
             asks: BTreeMap::new(),
             content: false,
+            idle: false,
         };
         everybody(plan, rng).into_iter().map(client).collect()
     }
@@ -95,9 +98,11 @@ impl World {
             return;
         }
         let next = who.person.next(&Scene { now, open, plan, sold }, &mut self.rng);
-        who.content = matches!(next, Next::Idle(_) | Next::Content);
+        who.content = matches!(next, Next::Idle | Next::Content);
         match next {
-            Next::Rest(pause) | Next::Idle(pause) => {
+            // Until something is sold there is nothing to do.
+            Next::Idle => self.clients[client].idle = true,
+            Next::Rest(pause) => {
                 let pause = if self.healed { pause.min(1_000 * MS) } else { pause };
                 self.schedule.push(self.now + pause.max(1), Happening::Go(client));
             }
@@ -108,6 +113,17 @@ impl World {
                 self.bank.shopper_acts(payment, ok, self.now, &mut self.rng);
                 self.bank_stirs();
                 self.schedule.push(self.now + MS, Happening::Go(client));
+            }
+        }
+    }
+
+    /// Something was sold: whoever waits for that looks soon.
+    pub(super) fn wake_idle_clients(&mut self) {
+        for client in 0..self.clients.len() {
+            if std::mem::take(&mut self.clients[client].idle) {
+                self.clients[client].content = false;
+                let soon = self.within(50 * MS);
+                self.schedule.push(self.now + soon, Happening::Go(client));
             }
         }
     }
@@ -234,7 +250,14 @@ impl World {
     }
 
     /// An answer to an ask leaves its host.
-    pub(super) fn client_asked(&mut self, node: usize, client: usize, id: AskId, answer: AskAnswer, seq: u64) {
+    pub(super) fn client_asked(
+        &mut self,
+        node: usize,
+        client: usize,
+        id: AskId,
+        answer: AskAnswer,
+        seq: u64,
+    ) {
         let Some(call) = self.clients[client].asks.get(&id).copied() else { return };
         self.oracle.ask_answered(&self.calls[call], &answer, seq, &self.database);
         let outcome = match answer {

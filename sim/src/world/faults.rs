@@ -139,6 +139,7 @@ impl World {
             self.saw(Situation::ClockWentBack);
         }
         self.trace(|| format!("node {node} stops for {} ms", length / MS));
+        self.plan_wakes(node);
     }
 
     pub(super) fn idle_transaction(&mut self, id: TransactionId) {
@@ -202,7 +203,7 @@ impl World {
 
     /// Whether nothing is due, nobody waits, and the outside has nothing to do or to tell.
     pub(super) fn is_at_rest(&self) -> bool {
-        self.database.first_wake().is_none()
+        self.database.first_wake(|_| true).is_none()
             && self.database.outbox().next().is_none()
             && self.bank.is_at_rest()
             && self.clients.iter().all(Client::is_content)

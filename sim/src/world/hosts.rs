@@ -130,6 +130,9 @@ impl World {
             return self.later(self.process(node), 10 * MS, Local::Loaded(stream, incarnation));
         }
         let Some(epoch) = self.nodes[node].writer.sequencer.epoch(stream.partition()) else { return };
+        if self.database.is_damaged(stream) {
+            self.saw(Situation::SnapshotDamaged);
+        }
         let known = self.database.load(stream, self.wall(node));
         if let Some((seq, _)) = &known.snapshot {
             self.saw(Situation::LoadedFromSnapshot);
@@ -340,7 +343,8 @@ impl World {
             AnyAction::Passivate => {
                 let Some(slot) = self.nodes[node].slots.get(&stream) else { return };
                 if let Stage::Live(live) = &slot.stage {
-                    self.oracle.sleeps(stream, live.host.is_settled());
+                    let is_newest = live.host.applied_seq() == self.database.seq(stream);
+                    self.oracle.sleeps(stream, live.host.is_settled(), is_newest);
                 }
                 if slot.mailbox.is_empty() {
                     self.saw(Situation::Slept);

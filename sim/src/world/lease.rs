@@ -7,7 +7,7 @@ use souk_core::planted::{self, Bug};
 use super::World;
 use super::cuts::End;
 use super::node::{Local, Mail, Node, Term};
-use crate::database::{Lot, Renewed, TakeOver};
+use crate::database::{Lot, Renewed, TakeOver, when};
 use crate::schedule::{MS, Micros};
 use crate::stats::Situation;
 
@@ -83,7 +83,11 @@ impl World {
                 self.later(process, 1, Local::TakeOver(*lot, false));
             }
         }
-        let pause = self.plan.lease / 8 + self.within(self.plan.lease / 8);
+        // As long as a lease is good there is nothing to take.
+        let others = lots.iter().filter(|lot| !self.nodes[node].terms.contains_key(lot));
+        let good_for = others.map(|lot| self.database.good_for(*lot, self.now)).min();
+        let pause = good_for.unwrap_or(self.plan.lease / 2).max(self.plan.lease / 8);
+        let pause = pause + self.within(self.plan.lease / 8);
         self.later(process, pause, Local::Watch);
     }
 
@@ -142,34 +146,47 @@ impl World {
             let last = self.database.position(partition);
             self.nodes[node].writer.sequencer.own(partition, Epoch(epoch), last);
         }
-        let Node { renews, reads_wakes, reads_rows, .. } = &mut self.nodes[node];
-        let goes_on = (*renews, *reads_wakes, *reads_rows);
-        (*renews, *reads_wakes, *reads_rows) = (true, true, true);
+        let Node { renews, reads_rows, .. } = &mut self.nodes[node];
+        let goes_on = (*renews, *reads_rows);
+        (*renews, *reads_rows) = (true, true);
         if !goes_on.0 {
             self.later(process, 1, Local::Renew);
         }
-        self.later(process, 1, Local::Wakes(!goes_on.1));
-        self.later(process, 1, Local::Rows(!goes_on.2));
+        self.later(process, 1, Local::Rows(!goes_on.1));
+        self.plan_wakes(node);
+        self.plan_projection(node);
     }
 
-    /// Reads due wakes; `again`: and does so for as long as the node owns something.
-    pub(super) fn wakes(&mut self, node: usize, again: bool) {
-        let process = self.process(node);
+    /// Due wakes are read every so often; when no row will be due before, reading would only show that.
+    pub(super) fn plan_wakes(&mut self, node: usize) {
         if self.nodes[node].terms.is_empty() {
-            self.nodes[node].reads_wakes &= !again;
             return;
         }
-        if again {
-            self.later(process, self.plan.wakes_every, Local::Wakes(true));
+        let own =
+            |stream: StreamId| self.nodes[node].terms.contains_key(&self.database.lot(stream.partition()));
+        let Some(first) = self.database.first_wake(own) else { return };
+        let due = when(first.plus_millis(-self.nodes[node].skew_ms)).max(self.now + 1);
+        let at = due.next_multiple_of(self.plan.wakes_every);
+        if self.nodes[node].wakes_at.is_none_or(|planned| at < planned || planned <= self.now) {
+            self.nodes[node].wakes_at = Some(at);
+            let process = self.process(node);
+            self.later(process, at - self.now, Local::Wakes(at));
         }
-        if !self.reaches_database(node) {
+    }
+
+    pub(super) fn wakes(&mut self, node: usize, at: Micros) {
+        if self.nodes[node].wakes_at != Some(at) {
             return;
         }
-        for stream in self.database.due(self.wall(node)) {
-            if self.serves(node, stream) {
-                self.put(node, stream, Mail::Tick);
+        self.nodes[node].wakes_at = None;
+        if self.reaches_database(node) {
+            for stream in self.database.due(self.wall(node)) {
+                if self.serves(node, stream) {
+                    self.put(node, stream, Mail::Tick);
+                }
             }
         }
+        self.plan_wakes(node);
     }
 
     /// Whether the node may speak for this stream.

@@ -12,6 +12,7 @@ mod lease;
 mod node;
 mod notes;
 mod outside;
+mod projector;
 mod writer;
 
 use std::collections::BTreeMap;

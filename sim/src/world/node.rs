@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use souk_core::ask::{Ask, AskAnswer, AskId};
-use souk_core::ids::{PaymentId, SkuId, StreamId};
+use souk_core::ids::{Partition, PaymentId, SkuId, StreamId};
 use souk_core::journal::{AppendId, EffectId, Incarnation, Refusal};
 use souk_core::payment::{self, ProviderFact};
 use souk_core::time::Timestamp;
@@ -54,14 +54,18 @@ pub(crate) enum Local {
     TakeOver(Lot, bool),
     /// The lot was taken over in this epoch, asked for at that time; the journal's tail has been read.
     Own(Lot, u64, Micros),
-    /// Due wakes are read; whether they are read again and again.
-    Wakes(bool),
-    /// Open rows of the outbox are read, likewise.
+    /// Due wakes are read, as was planned for this time.
+    Wakes(Micros),
+    /// Open rows of the outbox are read; whether they are read again and again.
     Rows(bool),
     /// The lane hears what the bank says to this call, or that no answer came.
     Said(EffectId, PaymentId, String, ProviderFact),
     /// The lane has sent a mail.
     Mailed(EffectId),
+    /// The projector reads what is new.
+    Project,
+    /// It writes a page of this partition, read from behind this position.
+    Projected(Partition, u64),
     /// The lane has waited long enough for the record of this row's outcome.
     PutDown(EffectId),
 }
@@ -125,8 +129,11 @@ pub(crate) struct Node {
     /// What it is taking over.
     pub taking: BTreeSet<Lot>,
     pub renews: bool,
-    pub reads_wakes: bool,
+    /// When due wakes are read next.
+    pub wakes_at: Option<Micros>,
     pub reads_rows: bool,
+    /// Its projector is about to look for what is new.
+    pub projects: bool,
     pub slots: BTreeMap<StreamId, Slot>,
     pub writer: Writer,
     /// What readers on this node see.
@@ -147,8 +154,9 @@ impl Node {
             terms: BTreeMap::new(),
             taking: BTreeSet::new(),
             renews: false,
-            reads_wakes: false,
+            wakes_at: None,
             reads_rows: false,
+            projects: false,
             slots: BTreeMap::new(),
             writer: Writer::default(),
             views: BTreeMap::new(),
@@ -194,10 +202,12 @@ impl World {
             Local::Watch => self.watch(node),
             Local::TakeOver(lot, waited) => self.take_over(node, lot, waited),
             Local::Own(lot, epoch, asked_at) => self.own(node, lot, epoch, asked_at),
-            Local::Wakes(again) => self.wakes(node, again),
+            Local::Wakes(at) => self.wakes(node, at),
             Local::Rows(again) => self.read_rows(node, again),
             Local::Said(id, payment, key, fact) => self.said(node, id, payment, key, fact),
             Local::Mailed(id) => self.mailed(node, id),
+            Local::Project => self.project(node),
+            Local::Projected(partition, from) => self.projected(node, partition, from),
             Local::PutDown(id) => {
                 self.nodes[node].in_hand.remove(&id);
             }

@@ -34,6 +34,7 @@ impl World {
                     self.saw(Situation::OrderOfTwoVendors);
                 }
                 self.sold.push(Sold { order, vendor_orders: lines.into_iter().collect() });
+                self.wake_idle_clients();
             }
             if let Some(situation) = situation(&event.event) {
                 self.saw(situation);

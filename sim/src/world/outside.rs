@@ -29,7 +29,9 @@ impl World {
         let way = self.within(self.plan.delay_max);
         match effect {
             Effect::Mail(_) => self.later(process, way, Local::Mailed(id)),
-            Effect::Payment(call) if self.is_cut(End::Node(node), End::Bank) || self.is_lost() => self.unheard(process, id, call),
+            Effect::Payment(call) if self.is_cut(End::Node(node), End::Bank) || self.is_lost() => {
+                self.unheard(process, id, call)
+            }
             Effect::Payment(call) => {
                 self.schedule.push(self.now + way, Happening::Call(process, id, call.clone()));
             }
@@ -162,7 +164,9 @@ impl World {
                 self.nodes[node].in_hand.remove(&id);
             }
             // The bank may not hear that it was heard.
-            Port::Notice(number) if !self.is_cut(End::Node(node), End::Bank) && !self.is_lost() => self.bank.acknowledge(number),
+            Port::Notice(number) if !self.is_cut(End::Node(node), End::Bank) && !self.is_lost() => {
+                self.bank.acknowledge(number)
+            }
             Port::Notice(_) | Port::Call(_) => {}
         }
     }

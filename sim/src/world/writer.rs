@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use souk_core::ids::{Partition, StreamId};
 use souk_core::journal::{Append, Epoch, Incarnation, Refusal};
+use souk_core::planted::{self, Bug};
 use souk_core::sequencer::{Group, Sequencer};
 
 use super::cuts::End;
@@ -28,6 +29,8 @@ pub(crate) struct Writer {
     pub sequencer: Sequencer,
     queue: VecDeque<Item>,
     under_way: Option<UnderWay>,
+    /// It is about to look into its queue.
+    turns: bool,
     /// So many appends are offered one by one, to find the guilty one.
     singly: usize,
 }
@@ -69,14 +72,20 @@ impl Writer {
 
 impl World {
     pub(super) fn queue(&mut self, node: usize, item: Item) {
-        self.nodes[node].writer.queue.push_back(item);
-        self.later(self.process(node), 1, Local::Turn);
+        let writer = &mut self.nodes[node].writer;
+        writer.queue.push_back(item);
+        // Whatever ends the group under way looks into the queue.
+        if writer.under_way.is_none() && !writer.turns {
+            writer.turns = true;
+            self.later(self.process(node), 1, Local::Turn);
+        }
     }
 
     /// What waits becomes a group, if none is under way.
     pub(super) fn turn(&mut self, node: usize) {
         let largest = self.plan.group_max;
         let writer = &mut self.nodes[node].writer;
+        writer.turns = false;
         if writer.under_way.is_some() || writer.queue.is_empty() {
             return;
         }
@@ -125,7 +134,10 @@ impl World {
     fn done(&mut self, node: usize) {
         self.nodes[node].writer.under_way = None;
         let process = self.process(node);
-        self.later(process, 1, Local::Turn);
+        if !self.nodes[node].writer.queue.is_empty() && !self.nodes[node].writer.turns {
+            self.nodes[node].writer.turns = true;
+            self.later(process, 1, Local::Turn);
+        }
         let waiting = self.nodes[node].slots.iter().filter(|(_, slot)| matches!(slot.stage, Stage::Barrier));
         for stream in waiting.map(|(stream, _)| *stream).collect::<Vec<_>>() {
             self.later(process, 1, Local::Rebuild(stream));
@@ -200,6 +212,9 @@ impl World {
                 }
                 let step = self.within(self.plan.write_max);
                 self.later(self.process(node), step, Local::Commit(id));
+                if planted::is(Bug::AckAtInsert) {
+                    self.tell_hosts_too_early(node);
+                }
             }
             Inserted::LandedBefore => {
                 self.saw(Situation::UnknownHadLanded);
@@ -337,6 +352,18 @@ impl World {
         self.later(process, noticed, Local::Terminate(id));
     }
 
+    /// A planted bug: staged is not durable.
+    fn tell_hosts_too_early(&mut self, node: usize) {
+        let process = self.process(node);
+        let Some(under_way) = &self.nodes[node].writer.under_way else { return };
+        let placed = &under_way.group.placed;
+        let told: Vec<_> =
+            placed.iter().map(|it| (it.append.stream, it.append.id, it.last_position)).collect();
+        for (stream, id, position) in told {
+            self.later(process, 1, Local::Settled(stream, id.incarnation, id.ordinal, position));
+        }
+    }
+
     /// The way to the database is closed, or only the way back: then the COMMIT arrives and nobody hears of it.
     fn commit_cut(&mut self, node: usize, id: TransactionId, arrives: bool) {
         self.saw(if arrives { Situation::CommitCutOnWayBack } else { Situation::CommitCutOnWay });
@@ -364,6 +391,9 @@ impl World {
             return self.later(self.process(node), 10 * MS, Local::Terminate(id));
         }
         self.database.end(id);
+        if planted::is(Bug::UnknownTakenForDone) {
+            return self.committed(node, id);
+        }
         if let Some(under_way) = &mut self.nodes[node].writer.under_way {
             under_way.unknown = true;
         }
@@ -382,8 +412,15 @@ impl World {
             self.note(written);
             self.oracle.written(written);
         }
+        for node in 0..self.nodes.len() {
+            self.plan_wakes(node);
+            self.plan_projection(node);
+        }
         for snapshot in &snapshots {
             self.oracle.snapshot(snapshot, self.database.events(snapshot.stream));
+            if self.strikes("damaged snapshot", self.plan.damage) {
+                self.database.damage_snapshot(snapshot.stream);
+            }
         }
     }
 
