@@ -100,6 +100,24 @@ situations! {
     AskedAcrossNodes,
     /// A node sent on what was another node's to answer.
     PassedOn,
+    /// A process ended while two wanted the last unit of what it owned.
+    LastUnitWantedByTwoAsOwnerEnded,
+    /// Money came in the tick in which its attempt ran out.
+    CapturedAsAttemptRanOut,
+    /// The bank told something three days late.
+    NoticeDaysLate,
+    /// The bank answered a repeated call by the error it had answered first.
+    ErrorAnsweredAgain,
+    /// A refund was declined, and the operator had it tried again.
+    RefundRetriedByOperator,
+    /// An order had lines of several shards.
+    OrderOfSeveralShards,
+    /// A history had one node, and nobody to take over.
+    OneNodeAlone,
+    /// A history had five nodes.
+    FiveNodes,
+    /// Nodes shared the partitions one by one.
+    SharedOneByOne,
     /// A stored snapshot had a wrong hash, and its stream was folded from the start.
     SnapshotDamaged,
     /// A projector was behind by more than it reads at once.

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use souk_core::any::AnyOutcome;
 use souk_core::ask::{Ask, AskAnswer, AskId, AskRequest};
-use souk_core::ids::StreamId;
+use souk_core::ids::{SkuId, StreamId};
 use souk_core::inventory::{self, Command, Rejection};
 use souk_core::machine::{CommandId, CommandKey};
 
@@ -74,6 +74,11 @@ impl Client {
         self.person.speaks_for()
     }
 
+    /// Whether it waits for a hold of this.
+    pub fn wants(&self, sku: SkuId) -> bool {
+        self.waiting.as_ref().is_some_and(|waiting| waiting.errand.holds() == Some(sku))
+    }
+
     /// How many errands it has been on.
     pub fn errands(&self) -> u64 {
         self.number
@@ -89,6 +94,7 @@ impl World {
     pub(super) fn client_goes_on(&mut self, client: usize) {
         let now = crate::database::clock(self.now);
         let (open, plan, sold) = (self.open_for_business, &self.plan, &self.sold[..]);
+        let refused = &self.refused[..];
         let who = &mut self.clients[client];
         if who.waiting.is_some() {
             return;
@@ -97,7 +103,7 @@ impl World {
             who.content = true;
             return;
         }
-        let next = who.person.next(&Scene { now, open, plan, sold }, &mut self.rng);
+        let next = who.person.next(&Scene { now, open, plan, sold, refused }, &mut self.rng);
         who.content = matches!(next, Next::Idle | Next::Content);
         match next {
             // Until something is sold there is nothing to do.

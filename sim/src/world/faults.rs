@@ -1,5 +1,6 @@
 //! What goes wrong with processes and connections, and the end of it.
 
+use souk_core::ids::StreamId;
 use souk_core::journal::{AppendId, Incarnation};
 
 use super::clients::Client;
@@ -7,7 +8,7 @@ use super::node::{Local, Node};
 use super::{Happening, PATIENCE, REST_MAX, World};
 use crate::database::{Process, TransactionId, clock};
 use crate::kind::AnyAction;
-use crate::schedule::MS;
+use crate::schedule::{MS, Micros};
 use crate::stats::Situation;
 use crate::steps::{self, Moment};
 
@@ -73,7 +74,28 @@ impl World {
         ends
     }
 
+    /// Nothing is under way but what the bank will tell in some days: the shop closes, and opens again by then.
+    pub(super) fn close_until(&mut self, at: Micros) {
+        self.trace(|| "the shop closes for some days".to_owned());
+        for node in 0..self.nodes.len() {
+            self.end_process(node);
+            self.schedule.push(at - self.plan.lease, Happening::Start(node));
+        }
+        self.tired_at += at - self.now;
+        self.schedule.push(at + 1_000 * MS, Happening::End);
+    }
+
     fn crash(&mut self, node: usize) {
+        let wanted = self.last_units_wanted(node);
+        if wanted {
+            self.saw(Situation::LastUnitWantedByTwoAsOwnerEnded);
+        }
+        self.end_process(node);
+        let back = self.within(self.plan.lease);
+        self.schedule.push(self.now + back, Happening::Start(node));
+    }
+
+    fn end_process(&mut self, node: usize) {
         self.trace(|| format!("node {node} ends"));
         let process = self.process(node);
         if self.has_unsettled_host(node) {
@@ -94,8 +116,18 @@ impl World {
         if self.leave_transactions(process) {
             self.saw(Situation::CrashInTransaction);
         }
-        let back = self.within(self.plan.lease);
-        self.schedule.push(self.now + back, Happening::Start(node));
+    }
+
+    /// Whether two want the last unit of something that this node owns.
+    fn last_units_wanted(&self, node: usize) -> bool {
+        self.plan.skus.iter().any(|sku| {
+            let own = self.serves(node, StreamId::Stock(sku.shard()));
+            let wanting = || {
+                let direct = self.clients.iter().filter(|client| client.wants(*sku)).count();
+                direct + self.oracle.checkouts_that_hold(*sku)
+            };
+            own && self.oracle.available(*sku) == 1 && wanting() >= 2
+        })
     }
 
     /// The connections of a process are gone; the database finds out in its own time, and what had been sent may
@@ -205,7 +237,7 @@ impl World {
     pub(super) fn is_at_rest(&self) -> bool {
         self.database.first_wake(|_| true).is_none()
             && self.database.outbox().next().is_none()
-            && self.bank.is_at_rest()
+            && self.bank.is_at_rest(self.now)
             && self.clients.iter().all(Client::is_content)
     }
 }

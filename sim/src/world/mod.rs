@@ -17,9 +17,9 @@ mod writer;
 
 use std::collections::BTreeMap;
 
-use souk_core::ids::StreamId;
+use souk_core::ids::{PARTITIONS, StreamId};
 use souk_core::journal::EffectId;
-use souk_core::payment::ProviderCall;
+use souk_core::payment::{ProviderCall, RefundId};
 
 use crate::bank::Bank;
 use crate::database::{Database, Process, TransactionId};
@@ -102,6 +102,8 @@ pub(crate) struct World {
     noticed: usize,
     /// What was sold, oldest first.
     sold: Vec<Sold>,
+    /// Refunds that were refused, oldest first.
+    refused: Vec<RefundId>,
     clients: Vec<Client>,
     calls: Vec<Call>,
     /// Who among the clients speaks for a stream that has no host of its own.
@@ -135,6 +137,7 @@ impl World {
             faults: 0,
             noticed: 0,
             sold: Vec::new(),
+            refused: Vec::new(),
             clients: Client::all(&plan, &mut rng),
             calls: Vec::new(),
             spokesmen: BTreeMap::new(),
@@ -148,6 +151,15 @@ impl World {
             plan,
             rng,
         };
+        for (happens, situation) in [
+            (world.plan.nodes == 1, Situation::OneNodeAlone),
+            (world.plan.nodes == 5, Situation::FiveNodes),
+            (world.plan.lots == PARTITIONS, Situation::SharedOneByOne),
+        ] {
+            if happens {
+                world.saw(situation);
+            }
+        }
         world.bank.late_max = world.plan.shop.as_ref().map_or(MS, |shop| shop.late_max);
         world.begin();
         world
@@ -264,6 +276,10 @@ impl World {
         if self.plan.shop.is_some() && !(rests && self.rested) && self.now < self.tired_at {
             self.rested = rests;
             return self.schedule.push(self.now + REST, Happening::End);
+        }
+        if rests && let Some(at) = self.bank.tells_long_after(self.now) {
+            self.rested = false;
+            return self.close_until(at);
         }
         self.ended = true;
         self.oracle.quiet(crate::database::clock(self.now), &self.database, &self.bank);

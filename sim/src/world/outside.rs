@@ -13,7 +13,7 @@ use super::bus::Message;
 use super::cuts::End;
 use super::node::{Local, Mail};
 use super::{Happening, World};
-use crate::database::Process;
+use crate::database::{Process, when};
 use crate::kind::{AnyAnswer, Port};
 use crate::schedule::MS;
 use crate::stats::Situation;
@@ -73,6 +73,9 @@ impl World {
         if self.bank.knows(&call.key) {
             self.saw(Situation::CalledAgain);
         }
+        if self.bank.keeps_error(&call.key, self.now) {
+            self.saw(Situation::ErrorAnsweredAgain);
+        }
         let fact = self.bank.call(call, self.now, &mut self.rng);
         self.bank_stirs();
         match fact {
@@ -92,9 +95,18 @@ impl World {
         while self.noticed < self.bank.notices() {
             let number = self.noticed;
             self.noticed += 1;
-            if let Some(notice) = self.bank.notice(number) {
-                self.schedule.push(notice.at, Happening::Notice(number, 0));
+            let Some((payment, mut at)) = self.bank.notice(number).map(|notice| (notice.payment, notice.at))
+            else {
+                continue;
+            };
+            let finish = self.plan.shop.as_ref().map_or(0, |shop| shop.photo_finish);
+            if let Some(until) =
+                self.oracle.attempt_until(payment).map(when).filter(|until| *until > self.now)
+                && self.strikes("photo finish", finish)
+            {
+                at = until;
             }
+            self.schedule.push(at, Happening::Notice(number, 0));
         }
         if let Some(at) = self.bank.next_deed() {
             self.schedule.push(at, Happening::Deed);
@@ -121,6 +133,9 @@ impl World {
     }
 
     pub(super) fn notice_arrives(&mut self, node: usize, number: usize) {
+        if self.bank.is_days_late(number) {
+            self.saw(Situation::NoticeDaysLate);
+        }
         let Some(notice) = self.bank.notice(number) else { return };
         let (payment, key, fact) = (notice.payment, notice.key.clone(), notice.fact.clone());
         let command = Command::Provider { effect: None, key, fact };
