@@ -4,6 +4,7 @@
 //! It keeps a log of its deeds, and it is strict: whoever uses a key for something else, asks for the same money
 //! under two keys, or gives back what was never taken has made a mistake, and the history ends.
 
+mod account;
 mod habit;
 #[cfg(test)]
 mod tests;
@@ -16,61 +17,13 @@ use souk_core::payment::{CallKind, Method, Operation, ProviderCall, ProviderFact
 use crate::rng::Rng;
 use crate::schedule::{MS, Micros};
 
+pub use account::{Account, Stands};
 use habit::{Delivery, Habit, Verdict};
 
 /// How late the latest notices are.
 const DAYS_LATE: Micros = 3 * 24 * 60 * 60 * 1_000 * MS;
 /// What is told later than this is told long after everything else.
 const SOON: Micros = DAYS_LATE / 2;
-
-/// Where a payment stands at the bank.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Stands {
-    /// The shopper is asked.
-    Challenged,
-    /// There is a slip.
-    Awaiting,
-    /// The money is reserved.
-    Reserved,
-    /// The money is taken.
-    Taken,
-    /// No.
-    Declined,
-    /// Let go.
-    Released,
-}
-
-/// A payment as the bank knows it.
-#[derive(Clone, Debug)]
-pub struct Account {
-    /// Where it stands.
-    pub stands: Stands,
-    /// How much was asked for.
-    pub asked: i64,
-    /// What went back, by the key of the call.
-    pub refunds: BTreeMap<String, i64>,
-    habit: Habit,
-    is_slip: bool,
-}
-
-impl Account {
-    /// What the bank keeps of it.
-    pub fn kept(&self) -> i64 {
-        let taken = if self.stands == Stands::Taken { self.asked } else { 0 };
-        taken - self.refunds.values().sum::<i64>()
-    }
-
-    fn fact(&self) -> ProviderFact {
-        match self.stands {
-            Stands::Challenged => ProviderFact::ActionNeeded { url: "https://bank.example".to_owned() },
-            Stands::Awaiting => ProviderFact::AwaitingPayment { reference: "slip".to_owned() },
-            Stands::Reserved => ProviderFact::Authorised,
-            Stands::Taken => ProviderFact::Captured,
-            Stands::Declined => failed("declined"),
-            Stands::Released => ProviderFact::Voided,
-        }
-    }
-}
 
 /// Something the bank did, under which key.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]

@@ -6,6 +6,8 @@
 mod bus;
 mod clients;
 mod cuts;
+mod doors;
+mod durable;
 mod faults;
 mod hosts;
 mod lease;
