@@ -367,7 +367,7 @@ impl<M: Machine, P: WayBack> Host<M, P> {
         if self.failed {
             return;
         }
-        self.now = self.now.max(now);
+        self.now = if planted::is(Bug::TimeGoesBack) { now } else { self.now.max(now) };
         let ticked = matches!(input, Input::Tick);
         // Not when it has just been loaded: then what it was loaded for is still to come.
         let asked = !matches!(input, Input::Tick | Input::Idle);
@@ -425,7 +425,9 @@ impl<M: Machine, P: WayBack> Host<M, P> {
     }
 
     fn may_sleep(&self) -> bool {
-        self.is_settled() && self.retries.is_empty() && self.parked.is_empty()
+        let settled = self.is_settled() || planted::is(Bug::SleepsUnsettled);
+        let answered = self.retries.is_empty() || planted::is(Bug::SleepsWithOpenAsk);
+        settled && answered && self.parked.is_empty()
     }
 
     fn command(&mut self, request: Request<M, P>, actions: &mut Vec<Action<M, P>>) {
@@ -433,7 +435,8 @@ impl<M: Machine, P: WayBack> Host<M, P> {
         if let Some(key) = request.key
             && let Some(known) = self.known.get(&key.id)
         {
-            let answer = if known.fingerprint != key.fingerprint {
+            let other_body = known.fingerprint != key.fingerprint && !planted::is(Bug::KeyBodyNotCompared);
+            let answer = if other_body {
                 Answer::KeyReused
             } else {
                 match &known.outcome {
@@ -498,7 +501,8 @@ impl<M: Machine, P: WayBack> Host<M, P> {
             }
             if let Some(key) = key {
                 self.remember(key, outcome.clone());
-                if let Some(outcome) = &outcome {
+                let stored = |outcome: &&Outcome<M>| outcome.is_ok() || !planted::is(Bug::RefusalNotStored);
+                if let Some(outcome) = outcome.as_ref().filter(stored) {
                     happened.replies.push((key, M::store_outcome(outcome)));
                 }
             }
@@ -697,8 +701,9 @@ impl<M: Machine, P: WayBack> Host<M, P> {
             }
         }
         self.position = self.position.max(position);
+        let durable = self.durable + u64::from(planted::is(Bug::GateOffByOne));
         while let Some((needed, _)) = self.gate.front()
-            && *needed <= self.durable
+            && *needed <= durable
             && let Some((_, action)) = self.gate.pop_front()
         {
             actions.push(self.stamped(action));
@@ -758,7 +763,7 @@ impl<M: Machine, P: WayBack> Host<M, P> {
         let now = self.now;
         let mut again = Vec::new();
         for (id, retry) in &mut self.retries {
-            if retry.next <= now {
+            if retry.next <= now && !(planted::is(Bug::AskNotRepeated) && retry.tries > 0) {
                 let pause = (ASK_RETRY_FIRST_MS << retry.tries.min(6)).min(ASK_RETRY_MAX_MS);
                 retry.tries += 1;
                 retry.next = now.plus_millis(pause);
@@ -789,6 +794,9 @@ impl<M: Machine, P: WayBack> Host<M, P> {
         let change = match (self.wake, self.next_wake()) {
             (None, None) => WakeChange::Keep,
             (Some(_), None) => WakeChange::Clear,
+            (Some(row), Some(_)) if row <= self.now && planted::is(Bug::WakeClearedEarly) => {
+                WakeChange::Clear
+            }
             (Some(row), Some(wanted)) if row <= wanted && row > self.now => WakeChange::Keep,
             (_, Some(wanted)) => WakeChange::Set(wanted),
         };

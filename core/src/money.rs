@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::planted::{self, Bug};
+
 #[cfg(test)]
 mod tests;
 
@@ -187,7 +189,8 @@ impl Money {
         let (part, whole) = (i128::from(part), i128::from(whole));
         let product = i128::from(self.minor) * part;
         // Twice the product plus (or minus) one whole, by twice the whole: a half is never lost to an odd whole.
-        let rounded = (2 * product + product.signum() * whole) / (2 * whole);
+        let half = if planted::is(Bug::RoundingLoss) { 0 } else { product.signum() * whole };
+        let rounded = (2 * product + half) / (2 * whole);
         let limit = i128::from(AMOUNT_MAX);
         Money { minor: rounded.clamp(-limit, limit) as i64, currency: self.currency }
     }

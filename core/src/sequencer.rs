@@ -338,6 +338,7 @@ impl Sequencer {
                 Undo::Position { partition, epoch, last } => {
                     if let Some(owned) = self.partitions.get_mut(&partition)
                         && owned.epoch == epoch
+                        && !planted::is(Bug::PositionsKept)
                     {
                         owned.last_position = last;
                     }

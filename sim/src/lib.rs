@@ -1,6 +1,6 @@
 //! Deterministic simulation of core machines and hosts under seeded faults.
 //!
-//! A seed is a whole history: two nodes, a model of the journal's database, a bus that loses, doubles and delays, a
+//! A seed is a whole history: one to five nodes, a model of the journal's database, a bus that loses, doubles and delays, a
 //! bank with habits, and people who fight over the last unit. In half of them people deal with shards directly, in
 //! the other half whole sales are made: quoted, held, paid, placed, sent, cancelled and given back. No thread, no clock, no await: everything happens in virtual time, so
 //! the same seed gives the same history, and a failure prints the command that replays it. The hosts, the machines
@@ -14,24 +14,31 @@ mod bank;
 mod database;
 mod failure;
 mod kind;
+mod many;
 mod options;
 mod oracle;
 mod people;
 mod plan;
+mod projection;
 mod rng;
 mod schedule;
 mod shop;
+mod shrink;
 mod stats;
 mod steps;
+mod tape;
 mod world;
 
 pub use failure::Failure;
+pub use many::many;
 pub use options::Options;
-pub use plan::Plan;
+pub use plan::{KINDS, Plan};
 pub use shop::Shop;
+pub use shrink::shrink;
 pub use souk_core::planted::Bug;
 pub use stats::{Situation, Stats};
 pub use steps::{Crashes, Moment, Step};
+pub use tape::{Tape, Without};
 
 use world::World;
 

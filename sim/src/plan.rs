@@ -1,14 +1,36 @@
 //! What a seed draws first: which faults there are, and how strong.
 
-use souk_core::ids::{LocationId, SkuId, StreamId};
+use souk_core::ids::{LocationId, PARTITIONS, SkuId, StreamId};
 
 use crate::rng::Rng;
 use crate::schedule::{MS, Micros};
 use crate::shop::Shop;
+use crate::tape::Without;
+
+/// The kinds of faults that a tape can leave out.
+pub const KINDS: &[&str] = &[
+    "loss",
+    "double",
+    "roll-back",
+    "refusal",
+    "unknown",
+    "pause-in-commit",
+    "panic",
+    "crash",
+    "crash-at-step",
+    "pause",
+    "cut",
+    "skew",
+    "damage",
+];
 
 /// The conditions of one history. Every probability is per mille.
 #[derive(Clone, Debug)]
 pub struct Plan {
+    /// How many nodes there are.
+    pub nodes: usize,
+    /// In how many lots they share the partitions; in one, one node owns everything and the others stand by.
+    pub lots: u16,
     /// Until when there are faults.
     pub troubled_until: Micros,
     /// A message is lost.
@@ -35,6 +57,12 @@ pub struct Plan {
     pub steps_per_crash: u64,
     /// How many pauses of nodes there are besides.
     pub pauses: u64,
+    /// How often a way is closed.
+    pub cuts: u64,
+    /// A stored snapshot is damaged.
+    pub damage: u64,
+    /// How many events a projector reads at once.
+    pub page_max: usize,
     /// How long a lease lasts.
     pub lease: Micros,
     /// After this long the database ends a transaction that waits for its client.
@@ -77,11 +105,16 @@ impl Plan {
         let (unknown, pause_in_commit) = (strength(&[10, 50, 150]), strength(&[5, 20, 50]));
         let (steps_per_crash, pauses) = (strength(&[100, 300, 1_000]), strength(&[1, 2, 4]));
         let panic = strength(&[2, 10, 40]);
+        let (cuts, damage) = (strength(&[1, 3, 8]), strength(&[5, 50]));
+        let nodes = rng.pick(&[1, 2, 2, 2, 3, 3, 4, 5]);
+        let lots = if nodes == 1 { 1 } else { rng.pick(&[1, 1, 1, 2, 3, 8, PARTITIONS]) };
         let lease = rng.range(100, 1_000) * MS;
         let skus = rng.pick(&[1, 1, 2, 3, 4]);
         let skus: Vec<SkuId> = (0..skus).map(|n| nth_sku(n, rng.chance(400))).collect();
         let shop = rng.chance(500).then(|| Shop::draw(rng, &skus));
         Plan {
+            nodes,
+            lots,
             troubled_until: rng.range(1_000, if shop.is_some() { 15_000 } else { 8_000 }) * MS,
             lose,
             double,
@@ -95,6 +128,9 @@ impl Plan {
             panic,
             steps_per_crash,
             pauses,
+            cuts,
+            damage,
+            page_max: rng.pick(&[1, 3, 100]),
             lease,
             idle_in_transaction: rng.pick(&[lease * 2 / 5, lease * 3]),
             skew_max_ms: rng.pick(&[0, 5, 300, 2_000]),
@@ -111,6 +147,37 @@ impl Plan {
             movements: rng.range(0, 8),
             shop,
         }
+    }
+
+    /// The same conditions, without what a tape leaves out.
+    #[must_use]
+    pub fn without(mut self, left_out: &Without) -> Self {
+        let nodes = left_out.nodes_after.unwrap_or(self.nodes).clamp(1, self.nodes);
+        self.nodes = nodes;
+        self.lots = if nodes == 1 { 1 } else { self.lots };
+        for kind in &left_out.kinds {
+            match kind.as_str() {
+                "loss" => self.lose = 0,
+                "double" => self.double = 0,
+                "roll-back" => self.roll_back = 0,
+                "refusal" => self.refuse = 0,
+                "unknown" => self.unknown = 0,
+                "pause-in-commit" => self.pause_in_commit = 0,
+                "panic" => self.panic = 0,
+                "crash" => self.steps_per_crash = 0,
+                "crash-at-step" => {
+                    if let Some(shop) = &mut self.shop {
+                        shop.crash_at_step = 0;
+                    }
+                }
+                "pause" => self.pauses = 0,
+                "cut" => self.cuts = 0,
+                "skew" => self.skew_max_ms = 0,
+                "damage" => self.damage = 0,
+                _ => {}
+            }
+        }
+        self
     }
 
     /// Where units lie.

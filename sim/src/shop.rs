@@ -62,6 +62,8 @@ pub struct Shop {
     pub meddling: u64,
     /// A process ends soon after it has taken a step of a sale, per mille.
     pub crash_at_step: u64,
+    /// The bank tells something in the very moment in which the attempt runs out, per mille.
+    pub photo_finish: u64,
     /// What vendors and the operator cancel, per mille.
     pub cancels: u64,
 }
@@ -114,6 +116,7 @@ impl Shop {
             late_max,
             crash_at_step: rng.pick(&[0, 10, 40, 100]),
             meddling: rng.range(0, 5),
+            photo_finish: rng.pick(&[0, 100, 400]),
             cancels: rng.pick(&[0, 200, 500]),
         }
     }
@@ -129,11 +132,25 @@ impl Shop {
 fn draw_card(rng: &mut Rng) -> String {
     let method = rng.pick(&["card", "card", "card", "instant", "later"]);
     let verdict = match method {
-        "card" => rng.pick(&["yes", "yes", "yes", "ask", "no", "no_capture", "takes", "keeps_stray"]),
-        "instant" => rng.pick(&["yes", "yes", "no", "keeps_stray"]),
+        "card" => {
+            rng.pick(&["yes", "yes", "yes", "ask", "no", "no_capture", "takes", "keeps_stray", "keeps_first"])
+        }
+        "instant" => rng.pick(&["yes", "yes", "no", "keeps_stray", "keeps_first"]),
         _ => rng.pick(&["yes", "yes", "despite_void"]),
     };
-    let delivery = rng.pick(&["plain", "plain", "plain", "silent", "deaf", "late", "late_silent", "twice"]);
+    let delivery = rng.pick(&[
+        "plain",
+        "plain",
+        "plain",
+        "silent",
+        "deaf",
+        "late",
+        "late_silent",
+        "twice",
+        "days_late",
+        "error_done",
+        "error_kept",
+    ]);
     format!("{method}:{verdict}:{delivery}")
 }
 

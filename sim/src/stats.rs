@@ -84,6 +84,46 @@ situations! {
     ZombieRefused,
     /// A former owner kept silent because its lease had run out.
     ZombieSilent,
+    /// Two nodes believed for a while that they own the same partitions.
+    TwoBelieveToOwn,
+    /// A group went on without the appends of partitions that were lost meanwhile.
+    FencedInPart,
+    /// A COMMIT was not answered and had landed, and its partitions were taken over before it was known.
+    UnknownHadLandedFenced,
+    /// A COMMIT never arrived because the way to the database was closed.
+    CommitCutOnWay,
+    /// A COMMIT arrived and was not answered because the way back was closed.
+    CommitCutOnWayBack,
+    /// A message did not arrive because the way was closed.
+    CutOff,
+    /// A machine asked one that lived on another node.
+    AskedAcrossNodes,
+    /// A node sent on what was another node's to answer.
+    PassedOn,
+    /// A process ended while two wanted the last unit of what it owned.
+    LastUnitWantedByTwoAsOwnerEnded,
+    /// Money came in the tick in which its attempt ran out.
+    CapturedAsAttemptRanOut,
+    /// The bank told something three days late.
+    NoticeDaysLate,
+    /// The bank answered a repeated call by the error it had answered first.
+    ErrorAnsweredAgain,
+    /// A refund was declined, and the operator had it tried again.
+    RefundRetriedByOperator,
+    /// An order had lines of several shards.
+    OrderOfSeveralShards,
+    /// A history had one node, and nobody to take over.
+    OneNodeAlone,
+    /// A history had five nodes.
+    FiveNodes,
+    /// Nodes shared the partitions one by one.
+    SharedOneByOne,
+    /// A stored snapshot had a wrong hash, and its stream was folded from the start.
+    SnapshotDamaged,
+    /// A projector was behind by more than it reads at once.
+    ProjectedInPages,
+    /// Two projectors read the same events, and one of them came too late.
+    ProjectorsRaced,
     /// A node's clock went back.
     ClockWentBack,
     /// A host was started before its stream was created, and closed by the creation.

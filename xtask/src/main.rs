@@ -9,6 +9,7 @@ mod load;
 mod parts;
 mod postgres;
 mod scratch;
+mod sim;
 mod test;
 mod workspace;
 
@@ -28,6 +29,8 @@ Tasks:
   kill [--all | CARD PLACE]           sells with the test bank's cards and kills the server at the steps of a sale:
                                       each place and each card once, as `test` does; all of them with all; or
                                       one pair, as in `kill card_3ds before:payment.captured`
+  sim --seeds N [--from A]            simulated histories in a release build, on all cores; ends at the first that
+                                      breaks a promise with the command that replays it
   postgres [-- COMMAND ARGS…]         a private Postgres until Ctrl-C, or while COMMAND runs with
                                       SOUK_TEST_POSTGRES_URL set
   help                                this text
@@ -67,6 +70,7 @@ fn main() -> ExitCode {
         "bench" => bench::run(rest),
         "load" => load::run(rest),
         "kill" => kill::run(rest),
+        "sim" => sim::run(rest),
         "postgres" => postgres::run(rest),
         "help" | "--help" | "-h" => {
             print!("{HELP}");

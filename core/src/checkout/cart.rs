@@ -118,6 +118,9 @@ pub(super) fn abandon(state: &State) -> Decided {
                 Ok(Decision::of(vec![event], at(Step::Paying(super::PayingStep::Voiding))))
             }
             PayStep::Voiding { why: VoidReason::Abandoned } => Ok(Decision::unchanged(at(state.step()))),
+            PayStep::Committing | PayStep::Capturing if planted::is(Bug::ReleaseWhileCapturing) => {
+                Ok(paying::ended(state, AttemptEnded::Abandoned, at(Step::Expired)))
+            }
             PayStep::Committing | PayStep::Capturing | PayStep::Voiding { .. } => {
                 Err(Rejection::PaymentInProgress)
             }

@@ -3,6 +3,7 @@
 use crate::ids::PaymentId;
 use crate::machine::Decision;
 use crate::payment::News;
+use crate::planted::{self, Bug};
 
 use super::decide::{Decided, happened, told};
 use super::{
@@ -16,7 +17,7 @@ pub(super) fn moved(state: &State, payment: PaymentId, news: &News, asked: u64) 
         Stage::Paying(attempt) if attempt.payment == payment => attempt,
         Stage::Placed(paid) if paid.payment == payment => return told(Answer::Noted),
         // Nobody waits for this attempt any more: what it took goes back.
-        _ if *news == News::Captured => return told(Answer::Refund),
+        _ if *news == News::Captured && !planted::is(Bug::StrayMoneyKept) => return told(Answer::Refund),
         _ => return told(Answer::Noted),
     };
     if asked < attempt.heard {

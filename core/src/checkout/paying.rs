@@ -24,7 +24,8 @@ pub(super) fn pay(state: &State, quote: QuoteId, total: Money, method: &Method, 
         Stage::Expired | Stage::Failed => return Err(Rejection::Ended),
     }
     let (Some(known), Some(opening)) = (&state.quote, &state.opening) else { return Err(Rejection::NoQuote) };
-    if known.id != quote || known.total != total {
+    let seen = known.id == quote && known.total == total;
+    if !seen && !planted::is(Bug::QuoteNotPinned) {
         return Err(Rejection::QuoteChanged { quote: known.id, total: known.total });
     }
     if total.minor <= 0 {

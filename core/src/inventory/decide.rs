@@ -14,6 +14,11 @@ type Decided = Result<Decision<Inventory>, Rejection>;
 
 /// Holds whose deadline has come. A pinned hold has none.
 pub(super) fn expired(state: &State, now: Timestamp) -> Vec<Event> {
+    if planted::is(Bug::PinnedExpires) {
+        let due = |hold: &Hold| hold.state != HoldState::Allocated && hold.deadline <= now;
+        let due = state.holds.iter().filter(|(_, hold)| due(hold));
+        return due.map(|(id, _)| Event::Expired { hold: *id }).collect();
+    }
     state
         .expiries
         .iter()
@@ -93,7 +98,8 @@ fn arrive(
     }
     let known = state.skus.get(&movement.sku);
     let available = known.map_or(0, Sku::available);
-    if let Some(before) = known.and_then(|known| known.movements.get(&movement.movement)) {
+    let before = known.and_then(|known| known.movements.get(&movement.movement));
+    if let Some(before) = before.filter(|_| !planted::is(Bug::MovementTwice)) {
         return same_movement(*before, Moved::arrived(how, movement), available);
     }
     if movement.quantity == 0 || movement.quantity > QUANTITY_MAX {
@@ -114,7 +120,7 @@ fn about_hold(state: &State, asked: u64, request: &Request, ctx: &Ctx) -> Decide
         return about_ended(id, ended.how, request);
     }
     let hold = state.holds.get(&id);
-    if hold.is_some_and(|hold| asked < hold.asked) {
+    if hold.is_some_and(|hold| asked < hold.asked) && !planted::is(Bug::StaleOrderApplied) {
         return Err(Rejection::Stale);
     }
     match request {
@@ -152,6 +158,7 @@ fn about_hold(state: &State, asked: u64, request: &Request, ctx: &Ctx) -> Decide
                 // Should the hold still come, it is refused by its deadline. Only what is recorded says so for ever:
                 // the next owner's clock may be behind.
                 None if *deadline < state.last_at => return Ok(Decision::unchanged(Reply::Undone)),
+                None if planted::is(Bug::UndoForgotten) => return Ok(Decision::unchanged(Reply::Undone)),
                 None => Event::Barred { hold: id, until: *deadline },
             };
             Ok(Decision::of(vec![event], Reply::Undone))
@@ -211,7 +218,9 @@ fn take(
     if quantity == 0 || quantity > QUANTITY_MAX {
         return Err(Rejection::InvalidQuantity);
     }
-    check_deadline(deadline, now)?;
+    if !planted::is(Bug::LateHoldTaken) {
+        check_deadline(deadline, now)?;
+    }
     if !known.open {
         return Err(Rejection::NotForSale);
     }
@@ -225,9 +234,13 @@ fn take(
 /// The location with the fewest free units that still has enough: large rests stay together for large orders.
 /// Ties go to the lowest id.
 fn choose_location(sku: &Sku, quantity: u32) -> Option<LocationId> {
+    let free = |level: &super::Level| match planted::is(Bug::HeldSoldAgain) {
+        true => level.on_hand - level.allocated,
+        false => level.available(),
+    };
     sku.levels
         .iter()
-        .filter(|(_, level)| level.available() >= i64::from(quantity))
+        .filter(|(_, level)| free(level) >= i64::from(quantity))
         .min_by_key(|(location, level)| (level.available(), **location))
         .map(|(location, _)| *location)
 }

@@ -10,6 +10,7 @@ use crate::ledger;
 use crate::machine::Decision;
 use crate::money::{Money, MoneyError};
 use crate::payment::{self, RefundId};
+use crate::planted::{self, Bug};
 use crate::text::is_line;
 
 use super::state::refund_of_ask;
@@ -199,7 +200,16 @@ fn cancel(state: &State, placed: &PlacedOrder, by: Actor, scope: Scope, reason: 
     let transaction = ledger::cancellation(placed.currency, &amounts).map_err(unbalanced)?;
     let charged = amounts.iter().map(ledger::LineAmounts::charged).collect::<Result<Vec<_>, _>>();
     let refunded = Money::sum(placed.currency, charged.map_err(unbalanced)?).map_err(unbalanced)?;
-    let refunds = split_refund(state, placed, refunded)?;
+    let refunds = if planted::is(Bug::RefundOfWholeOrder) {
+        let n = last_refund(state) + 1;
+        let whole = |(payment, amount): &(crate::ids::PaymentId, Money)| {
+            let refund = RefundId { order: placed.id(), n };
+            RefundPart { refund, payment: *payment, amount: *amount }
+        };
+        placed.payments.iter().take(1).map(whole).collect()
+    } else {
+        split_refund(state, placed, refunded)?
+    };
     cancelled.extend(&lines);
     cancelled.sort_unstable();
     let event = Event::Cancelled { lines, by, reason, refunds, transaction };

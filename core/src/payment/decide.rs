@@ -174,6 +174,14 @@ impl Draft {
                 let key = format!("{}-{}", kind.key(self.intent.payment), self.ctx.next_seq);
                 self.send(key, Operation::Refund { amount });
             }
+            CallKind::Authorise | CallKind::Capture if planted::is(Bug::CallKeyRegenerated) => {
+                let amount = self.intent.amount;
+                let operation = match kind {
+                    CallKind::Capture => Operation::Capture { amount },
+                    _ => Operation::Authorise { amount, method: self.intent.method.clone() },
+                };
+                self.send(format!("{}-{}", kind.key(self.intent.payment), self.ctx.next_seq), operation);
+            }
             _ => self.call(kind),
         }
     }

@@ -70,7 +70,8 @@ fn stands(draft: &mut Draft, about: About, standing: Standing) {
     let same = standing.is_as_far_as(&draft.state.standing);
     // Of two addresses the one that the provider gave when it was asked last; a notice may be of long ago.
     let renewed = (about.look_up || about.outcome) && standing.renews(&draft.state.standing);
-    if renewed || standing.is_further_than(&draft.state.standing) {
+    let again = planted::is(Bug::NoticeCountedTwice) && standing == Standing::Captured;
+    if renewed || again || standing.is_further_than(&draft.state.standing) {
         draft.happen(match standing {
             Standing::ActionNeeded { url } => Event::ActionNeeded { url },
             Standing::AwaitingPayment { reference } => Event::AwaitingPayment { reference },

@@ -2,6 +2,7 @@
 
 use crate::machine::Decision;
 use crate::money::Money;
+use crate::planted::{self, Bug};
 
 use super::decide::Draft;
 use super::{Answer, Payment, RefundId, RefundRefused, Rejection, Reply, State};
@@ -14,7 +15,7 @@ pub(super) fn left(state: &State) -> Option<Money> {
 }
 
 pub(super) fn refund(mut draft: Draft, id: RefundId, amount: Money) -> Result<Decision<Payment>, Rejection> {
-    if let Some(known) = draft.state.refund(id) {
+    if let Some(known) = draft.state.refund(id).filter(|_| !planted::is(Bug::RefundTwice)) {
         let reply = match known.done {
             _ if known.amount != amount => refused(RefundRefused::Mismatch),
             true => Reply::Answer(Answer::Refunded { refund: id }),

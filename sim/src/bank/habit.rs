@@ -19,6 +19,8 @@ pub enum Verdict {
     KeepsStray,
     /// Reserves, and takes by itself some time later, whatever was said meanwhile.
     Takes,
+    /// Good, but the first refund that an order asks for is declined, whoever asks again under its key.
+    KeepsFirst,
 }
 
 /// How words get lost between the bank and its callers.
@@ -36,6 +38,12 @@ pub enum Delivery {
     LateAndSilent,
     /// Each notice comes twice, the second late and behind newer ones.
     Twice,
+    /// Each notice comes three days late.
+    DaysLate,
+    /// It is done, answered by an error, and that answer is kept for every repeat.
+    ErrorDone,
+    /// It is not done and answered by an error; that answer is kept for a while, and then the call is a new one.
+    ErrorKept,
 }
 
 /// What a token makes the bank do.
@@ -59,6 +67,7 @@ impl Habit {
             Some("despite_void") => Verdict::DespiteVoid,
             Some("keeps_stray") => Verdict::KeepsStray,
             Some("takes") => Verdict::Takes,
+            Some("keeps_first") => Verdict::KeepsFirst,
             _ => Verdict::Yes,
         };
         let delivery = match words.next() {
@@ -67,6 +76,9 @@ impl Habit {
             Some("late") => Delivery::Late,
             Some("late_silent") => Delivery::LateAndSilent,
             Some("twice") => Delivery::Twice,
+            Some("days_late") => Delivery::DaysLate,
+            Some("error_done") => Delivery::ErrorDone,
+            Some("error_kept") => Delivery::ErrorKept,
             _ => Delivery::Plain,
         };
         Habit { verdict, delivery }

@@ -4,6 +4,7 @@
 //! It keeps a log of its deeds, and it is strict: whoever uses a key for something else, asks for the same money
 //! under two keys, or gives back what was never taken has made a mistake, and the history ends.
 
+mod account;
 mod habit;
 #[cfg(test)]
 mod tests;
@@ -14,58 +15,15 @@ use souk_core::ids::PaymentId;
 use souk_core::payment::{CallKind, Method, Operation, ProviderCall, ProviderFact};
 
 use crate::rng::Rng;
-use crate::schedule::Micros;
+use crate::schedule::{MS, Micros};
 
+pub use account::{Account, Stands};
 use habit::{Delivery, Habit, Verdict};
 
-/// Where a payment stands at the bank.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Stands {
-    /// The shopper is asked.
-    Challenged,
-    /// There is a slip.
-    Awaiting,
-    /// The money is reserved.
-    Reserved,
-    /// The money is taken.
-    Taken,
-    /// No.
-    Declined,
-    /// Let go.
-    Released,
-}
-
-/// A payment as the bank knows it.
-#[derive(Clone, Debug)]
-pub struct Account {
-    /// Where it stands.
-    pub stands: Stands,
-    /// How much was asked for.
-    pub asked: i64,
-    /// What went back, by the key of the call.
-    pub refunds: BTreeMap<String, i64>,
-    habit: Habit,
-    is_slip: bool,
-}
-
-impl Account {
-    /// What the bank keeps of it.
-    pub fn kept(&self) -> i64 {
-        let taken = if self.stands == Stands::Taken { self.asked } else { 0 };
-        taken - self.refunds.values().sum::<i64>()
-    }
-
-    fn fact(&self) -> ProviderFact {
-        match self.stands {
-            Stands::Challenged => ProviderFact::ActionNeeded { url: "https://bank.example".to_owned() },
-            Stands::Awaiting => ProviderFact::AwaitingPayment { reference: "slip".to_owned() },
-            Stands::Reserved => ProviderFact::Authorised,
-            Stands::Taken => ProviderFact::Captured,
-            Stands::Declined => failed("declined"),
-            Stands::Released => ProviderFact::Voided,
-        }
-    }
-}
+/// How late the latest notices are.
+const DAYS_LATE: Micros = 3 * 24 * 60 * 60 * 1_000 * MS;
+/// What is told later than this is told long after everything else.
+const SOON: Micros = DAYS_LATE / 2;
 
 /// Something the bank did, under which key.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -90,6 +48,7 @@ pub struct Notice {
     /// When it is sent first.
     pub at: Micros,
     heard: bool,
+    is_late: bool,
 }
 
 /// Something the bank does later.
@@ -108,6 +67,8 @@ pub struct Bank {
     /// What was answered under each key, and to what.
     answers: BTreeMap<String, (Operation, ProviderFact)>,
     unheard: BTreeSet<String>,
+    /// Errors that are answered again under the same key, until when.
+    errors: BTreeMap<String, Micros>,
     /// What is done later.
     later: Vec<(Micros, Late)>,
     notices: Vec<Notice>,
@@ -133,14 +94,36 @@ impl Bank {
         self.mistake.take()
     }
 
-    /// Everything it was asked is done, and everything it has to tell was heard.
-    pub fn is_at_rest(&self) -> bool {
-        self.later.is_empty() && self.notices.iter().all(|notice| notice.heard)
+    /// Everything it was asked is done, and everything it has to tell soon was heard.
+    pub fn is_at_rest(&self, now: Micros) -> bool {
+        let told = |notice: &Notice| notice.heard || notice.at > now + SOON;
+        self.later.is_empty() && self.notices.iter().all(told)
+    }
+
+    /// When it next tells what it tells long afterwards.
+    pub fn tells_long_after(&self, now: Micros) -> Option<Micros> {
+        let unheard = self.notices.iter().filter(|notice| !notice.heard && notice.at > now + SOON);
+        unheard.map(|notice| notice.at).min()
+    }
+
+    /// Whether the notice of this number is told days after what it tells.
+    pub fn is_days_late(&self, number: usize) -> bool {
+        self.notices.get(number).is_some_and(|notice| notice.is_late)
+    }
+
+    /// Whether the next call under this key is answered by an error that is kept.
+    pub fn keeps_error(&self, key: &str, now: Micros) -> bool {
+        self.errors.get(key).is_some_and(|until| *until > now)
     }
 
     /// The notice of this number, unless it was heard.
     pub fn notice(&self, number: usize) -> Option<&Notice> {
         self.notices.get(number).filter(|notice| !notice.heard)
+    }
+
+    /// Whose payment the notice of this number is about.
+    pub fn about(&self, number: usize) -> PaymentId {
+        self.notices[number].payment
     }
 
     /// How many notices there ever were.
@@ -201,6 +184,9 @@ impl Bank {
                 None => return Some(ProviderFact::Nothing),
             },
         };
+        if self.keeps_error(&call.key, now) {
+            return Some(ProviderFact::Unknown);
+        }
         if let Some((operation, fact)) = self.answers.get(&call.key) {
             if *operation != call.operation {
                 self.mistake = Some(format!("{} was {operation:?} and is now {call:?}", call.key));
@@ -214,6 +200,13 @@ impl Bank {
                     self.later.push((now + 1 + rng.below(self.late_max), Late::Call(call.clone())));
                 }
                 None
+            }
+            Delivery::ErrorDone | Delivery::ErrorKept if self.unheard.insert(call.key.clone()) => {
+                self.errors.insert(call.key.clone(), now + 1 + rng.below(self.late_max));
+                if habit.delivery == Delivery::ErrorDone {
+                    self.carry_out(call, now, rng);
+                }
+                Some(ProviderFact::Unknown)
             }
             _ => {
                 let fact = self.carry_out(call, now, rng);
@@ -311,6 +304,9 @@ impl Bank {
         if account.habit.verdict == Verdict::KeepsStray && call.key == CallKind::Refund(0).key(call.payment) {
             return (failed("try_later"), None);
         }
+        if account.habit.verdict == Verdict::KeepsFirst && call.key == CallKind::Refund(1).key(call.payment) {
+            return (failed("declined"), None);
+        }
         account.refunds.insert(call.key.clone(), amount);
         (ProviderFact::Refunded { key: call.key.clone() }, Some("refund"))
     }
@@ -341,11 +337,19 @@ impl Bank {
         let times: &[Micros] = match delivery {
             Delivery::Twice => &[soon, late],
             Delivery::Silent | Delivery::Late | Delivery::LateAndSilent => &[late],
-            Delivery::Plain | Delivery::Deaf => &[soon],
+            Delivery::DaysLate => &[now + DAYS_LATE],
+            Delivery::Plain | Delivery::Deaf | Delivery::ErrorDone | Delivery::ErrorKept => &[soon],
         };
         for at in times {
-            let notice = Notice { payment, key: key.to_owned(), fact: fact.clone(), at: *at, heard: false };
-            self.notices.push(notice);
+            let is_late = *at >= now + DAYS_LATE;
+            self.notices.push(Notice {
+                payment,
+                key: key.to_owned(),
+                fact: fact.clone(),
+                at: *at,
+                heard: false,
+                is_late,
+            });
         }
     }
 

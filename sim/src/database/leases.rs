@@ -1,12 +1,17 @@
 //! Who owns the partitions.
 //!
-//! The first owner and the standby always take all partitions, in order, and hold the rows they have got while
-//! they wait for the next: nobody can renew or commit past them.
+//! Partitions change hands in lots: all of them at once, as an owner and its standby do it, or a few, or one by one.
+//! A take-over locks the rows of its lot in order and holds those it has got while it waits for the next: nobody can
+//! renew or commit past them.
 
 use souk_core::ids::{PARTITIONS, Partition};
 
 use super::{Database, Process, TransactionId};
 use crate::schedule::Micros;
+
+/// Partitions that change hands together.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Lot(pub u16);
 
 /// A row of `leases`.
 #[derive(Clone, Debug, Default)]
@@ -40,43 +45,81 @@ pub enum TakeOver {
     Contended,
     /// A commit is under way; the rows before it are locked. Ask again.
     Waits,
-    /// All partitions are owned at this epoch.
+    /// All partitions of the lot are owned at this epoch.
     Done(u64),
-}
-
-fn all() -> impl Iterator<Item = Partition> {
-    (0..PARTITIONS).map(Partition)
 }
 
 impl Database {
     /// Nobody owns anything yet.
-    pub fn new() -> Self {
-        let leases = all().map(|partition| (partition, Lease::default())).collect();
-        Database { leases, ..Database::default() }
+    pub fn new(lots: u16) -> Self {
+        let leases = vec![Lease::default(); usize::from(PARTITIONS)];
+        Database { leases, lots, ..Database::default() }
     }
 
-    /// Whether the lease may be taken.
-    pub fn has_lapsed(&self, now: Micros) -> bool {
-        self.leases.values().all(|lease| lease.lapses <= now)
+    /// Every lot.
+    pub fn lots(&self) -> impl Iterator<Item = Lot> + use<> {
+        (0..self.lots).map(Lot)
     }
 
-    /// Extends the lease of its owner.
-    pub fn renew(&mut self, owner: Process, now: Micros, length: Micros) -> Renewed {
-        if self.leases.values().any(|lease| lease.owner != Some(owner)) {
+    /// The lot of a partition.
+    pub fn lot(&self, partition: Partition) -> Lot {
+        Lot(partition.0 % self.lots)
+    }
+
+    /// The partitions of a lot, in order.
+    pub fn partitions(&self, lot: Lot) -> impl Iterator<Item = Partition> + use<> {
+        (lot.0..PARTITIONS).step_by(usize::from(self.lots)).map(Partition)
+    }
+
+    pub(super) fn lease(&self, partition: Partition) -> Option<&Lease> {
+        self.leases.get(usize::from(partition.0))
+    }
+
+    pub(super) fn lease_mut(&mut self, partition: Partition) -> Option<&mut Lease> {
+        self.leases.get_mut(usize::from(partition.0))
+    }
+
+    fn of(&self, lot: Lot) -> impl Iterator<Item = &Lease> {
+        self.leases.iter().skip(usize::from(lot.0)).step_by(usize::from(self.lots))
+    }
+
+    fn of_mut(&mut self, lot: Lot) -> impl Iterator<Item = &mut Lease> {
+        self.leases.iter_mut().skip(usize::from(lot.0)).step_by(usize::from(self.lots))
+    }
+
+    /// Who the lease says owns the partition; it may have lapsed.
+    pub fn owner(&self, partition: Partition) -> Option<Process> {
+        self.lease(partition).and_then(|lease| lease.owner)
+    }
+
+    /// For how long the lot has had no good lease.
+    pub fn lapsed_for(&self, lot: Lot, now: Micros) -> Option<Micros> {
+        let last = self.of(lot).map(|lease| lease.lapses).max().unwrap_or_default();
+        now.checked_sub(last)
+    }
+
+    /// For how long the lot's lease is still good.
+    pub fn good_for(&self, lot: Lot, now: Micros) -> Micros {
+        self.of(lot).map(|lease| lease.lapses).max().unwrap_or_default().saturating_sub(now)
+    }
+
+    /// Extends a lease of its owner.
+    pub fn renew(&mut self, owner: Process, lot: Lot, epoch: u64, now: Micros, length: Micros) -> Renewed {
+        if self.of(lot).any(|lease| lease.owner != Some(owner) || lease.epoch != epoch) {
             return Renewed::Lost;
         }
-        if self.leases.values().any(|lease| lease.exclusive.is_some()) {
+        if self.of(lot).any(|lease| lease.exclusive.is_some()) {
             return Renewed::Blocked;
         }
-        for lease in self.leases.values_mut() {
+        for lease in self.of_mut(lot) {
             lease.lapses = now + length;
         }
         Renewed::Yes
     }
 
     /// One attempt to get on with a take-over.
-    pub fn take_over(&mut self, taker: Process, now: Micros, length: Micros) -> TakeOver {
-        for lease in self.leases.values_mut() {
+    pub fn take_over(&mut self, taker: Process, lot: Lot, now: Micros, length: Micros) -> TakeOver {
+        for lease in self.of_mut(lot) {
             match lease.exclusive {
                 Some(other) if other != taker => return TakeOver::Contended,
                 Some(_) => continue,
@@ -90,8 +133,8 @@ impl Database {
             }
             lease.exclusive = Some(taker);
         }
-        let epoch = 1 + self.leases.values().map(|lease| lease.epoch).max().unwrap_or_default();
-        for lease in self.leases.values_mut() {
+        let epoch = 1 + self.of(lot).map(|lease| lease.epoch).max().unwrap_or_default();
+        for lease in self.of_mut(lot) {
             lease.epoch = epoch;
             lease.owner = Some(taker);
             lease.lapses = now + length;
@@ -100,9 +143,9 @@ impl Database {
         TakeOver::Done(epoch)
     }
 
-    /// A process that may have been taking over is gone, or has given up.
-    pub fn stop_taking_over(&mut self, taker: Process) {
-        for lease in self.leases.values_mut().filter(|lease| lease.exclusive == Some(taker)) {
+    /// A process that may have been taking this lot over has given up.
+    pub fn stop_taking_over(&mut self, taker: Process, lot: Lot) {
+        for lease in self.of_mut(lot).filter(|lease| lease.exclusive == Some(taker)) {
             lease.exclusive = None;
         }
     }

@@ -6,6 +6,7 @@
 //! and their connections do.
 
 mod leases;
+mod reads;
 mod transactions;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,14 +16,16 @@ use souk_core::host::REPEATS_KEPT_MS;
 use souk_core::ids::{Partition, StreamId};
 use souk_core::journal::{Append, AppendId, EffectId, Incarnation, Recorded, WakeChange};
 use souk_core::machine::{CommandId, CommandKey, Creation};
+use souk_core::planted::{self, Bug};
 use souk_core::sequencer::Placed;
 use souk_core::time::Timestamp;
 
 use crate::kind::{AnyLoaded, AnySnapshot, AnyState};
+use crate::projection::Projection;
 use crate::schedule::MS;
 
 use leases::Lease;
-pub use leases::{Renewed, TakeOver};
+pub use leases::{Lot, Renewed, TakeOver};
 use transactions::Transaction;
 pub use transactions::{Checked, Inserted};
 
@@ -74,20 +77,36 @@ pub struct Written {
     pub wake: Option<Timestamp>,
 }
 
+/// A snapshot as the tables hold it.
+#[derive(Debug)]
+struct StoredSnapshot {
+    seq: u64,
+    state: AnyState,
+    /// Its hash is that of its state.
+    is_sound: bool,
+}
+
 /// See the module's text.
 #[derive(Debug, Default)]
 pub struct Database {
     streams: BTreeMap<StreamId, Vec<Recorded>>,
     positions: BTreeMap<Partition, u64>,
     appends: BTreeSet<AppendId>,
-    snapshots: BTreeMap<StreamId, (u64, AnyState)>,
+    snapshots: BTreeMap<StreamId, StoredSnapshot>,
     wakes: BTreeMap<StreamId, Timestamp>,
     replies: BTreeMap<CommandId, ReplyRow>,
     outbox: BTreeMap<EffectId, Effect>,
     /// Every row the outbox ever had.
     effects: BTreeMap<EffectId, Effect>,
-    leases: BTreeMap<Partition, Lease>,
+    /// By partition.
+    leases: Vec<Lease>,
+    /// In how many lots they change hands.
+    lots: u16,
     transactions: BTreeMap<TransactionId, Transaction>,
+    /// The journal by partition and position: where each event lies.
+    log: BTreeMap<Partition, Vec<(u64, StreamId, u64)>>,
+    /// The read tables.
+    pub projection: Projection,
     /// Appends that some constraint of the tables will always refuse.
     cursed: BTreeSet<AppendId>,
     last_transaction: u64,
@@ -145,9 +164,9 @@ impl Database {
         self.appends.contains(&append)
     }
 
-    /// The earliest row in `wakes`.
-    pub fn first_wake(&self) -> Option<Timestamp> {
-        self.wakes.values().min().copied()
+    /// The earliest row in `wakes` of these streams.
+    pub fn first_wake(&self, of: impl Fn(StreamId) -> bool) -> Option<Timestamp> {
+        self.wakes.iter().filter(|(stream, _)| of(**stream)).map(|(_, at)| *at).min()
     }
 
     /// A number that no start of a host ever had.
@@ -159,7 +178,10 @@ impl Database {
     /// What is known of a stream, for a host that starts.
     pub fn load(&self, stream: StreamId, now: Timestamp) -> AnyLoaded {
         let events = self.events(stream);
-        let snapshot = self.snapshots.get(&stream).cloned();
+        // One whose hash is wrong is as good as none.
+        let usable = |stored: &&StoredSnapshot| stored.is_sound || planted::is(Bug::SnapshotHashIgnored);
+        let snapshot = self.snapshots.get(&stream).filter(usable);
+        let snapshot = snapshot.map(|stored| (stored.seq, stored.state.clone()));
         // Nothing promises that a snapshot lies behind its events but the order of the writer's queue.
         let from = snapshot.as_ref().map_or(0, |(seq, _)| *seq as usize).min(events.len());
         let recent = |row: &&ReplyRow| row.stream == stream && now.millis_since(row.at) <= REPEATS_KEPT_MS;
@@ -177,11 +199,27 @@ impl Database {
         }
     }
 
+    /// A disk has eaten a stored snapshot; its hash is wrong from now on. Says whether there was one.
+    pub fn damage_snapshot(&mut self, stream: StreamId) -> bool {
+        let Some(stored) = self.snapshots.get_mut(&stream) else { return false };
+        if let Some(initial) = AnyState::initial(stream) {
+            (stored.state, stored.is_sound) = (initial, false);
+        }
+        true
+    }
+
+    /// Whether this stream's stored snapshot has a wrong hash.
+    pub fn is_damaged(&self, stream: StreamId) -> bool {
+        self.snapshots.get(&stream).is_some_and(|stored| !stored.is_sound)
+    }
+
     /// Makes rows durable.
     fn write(&mut self, rows: Rows) -> (Vec<Written>, Vec<AnySnapshot>) {
         let written = rows.placed.into_iter().map(|placed| self.write_append(placed)).collect();
         for snapshot in &rows.snapshots {
-            self.snapshots.insert(snapshot.stream, (snapshot.seq, snapshot.state.clone()));
+            let AnySnapshot { stream, seq, state, .. } = snapshot;
+            let stored = StoredSnapshot { seq: *seq, state: state.clone(), is_sound: true };
+            self.snapshots.insert(*stream, stored);
         }
         (written, rows.snapshots)
     }
@@ -218,6 +256,8 @@ impl Database {
         for event in &events {
             self.streams.entry(event.stream).or_default().push(event.clone());
             self.positions.insert(event.partition, event.position);
+            let log = self.log.entry(event.partition).or_default();
+            log.push((event.position, event.stream, event.seq));
         }
         match append.wake {
             WakeChange::Keep => {}
@@ -241,10 +281,15 @@ impl Database {
         for effect in &append.closes {
             self.outbox.remove(effect);
         }
-        let lease_epoch = self.leases.get(&append.partition).map_or(0, |lease| lease.epoch);
+        let lease_epoch = self.lease(append.partition).map_or(0, |lease| lease.epoch);
         let wake = self.wake(append.stream);
         Written { append, events, lease_epoch, wake }
     }
+}
+
+/// When the database's clock shows this.
+pub fn when(time: Timestamp) -> crate::schedule::Micros {
+    (time.millis_since(clock(0)).max(0) as u64) * MS
 }
 
 /// The database's clock at a virtual time. It starts late enough for clocks that are behind it.

@@ -201,9 +201,13 @@ impl Oracle {
         }
     }
 
-    /// A host may only sleep when everything it did is durable.
-    pub fn sleeps(&mut self, stream: StreamId, is_settled: bool) {
+    /// A host may only sleep when everything it did is durable and everything it asked is answered. One that has
+    /// another owner by now may not know what is asked.
+    pub fn sleeps(&mut self, stream: StreamId, is_settled: bool, is_newest: bool) {
         self.demand(is_settled, || format!("sleep: {stream} sleeps while appends of it are under way"));
+        let fold = self.folds.get(&stream).filter(|_| is_newest);
+        let open = fold.and_then(|state| state.open_asks()?.iter().next().cloned());
+        self.demand(open.is_none(), || format!("sleep: {stream} sleeps while {open:?} is unanswered"));
     }
 
     /// Faults are off and time has passed: nothing is left to do.
@@ -215,6 +219,17 @@ impl Oracle {
         for row in database.replies() {
             verifier.reply(row.key.id, row.stream, Some(database.seq(row.stream)), &row.outcome);
         }
+        for (partition, position) in database.positions() {
+            let cursor = database.projection.cursor(partition);
+            verifier.cursor(partition, cursor);
+            self.demand(cursor == position, || {
+                format!("projections: {partition:?} ends at {position}, its rows at {cursor}")
+            });
+        }
+        let (rows, anew) = (&database.projection.rows, database.projected_anew());
+        self.demand(*rows == anew, || {
+            format!("projections: rows say {rows:?}, the journal folds to {anew:?}")
+        });
         for order in &self.placed {
             verifier.acknowledged(&Told::Placed(*order));
         }

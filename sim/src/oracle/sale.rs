@@ -5,11 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use souk_core::any::Effect;
 use souk_core::ask::{Ask, AskAnswer, AskId, AskRequest};
-use souk_core::ids::{OrderId, PaymentId, StreamId};
+use souk_core::checkout::PayStep;
+use souk_core::ids::{OrderId, PaymentId, SkuId, StreamId};
 use souk_core::inventory;
 use souk_core::journal::EffectId;
 use souk_core::order::LineStage;
 use souk_core::payment::Standing;
+use souk_core::time::Timestamp;
 
 use super::Oracle;
 use crate::bank::{Bank, Deed, Stands};
@@ -112,6 +114,30 @@ impl Oracle {
         }
     }
 
+    /// Until when the attempt may take that this payment belongs to.
+    pub fn attempt_until(&self, payment: PaymentId) -> Option<Timestamp> {
+        match self.folds.get(&StreamId::Payment(payment)) {
+            Some(AnyState::Payment(state)) => state.intent.as_ref().map(|intent| intent.limits.attempt_until),
+            _ => None,
+        }
+    }
+
+    /// How many checkouts are asking to hold this.
+    pub fn checkouts_that_hold(&self, sku: SkuId) -> usize {
+        let asks = |state: &AnyState| {
+            let AnyState::Checkout(checkout) = state else { return false };
+            checkout.attempt().is_some_and(|attempt| {
+                attempt.step == PayStep::Holding && attempt.holds.iter().any(|hold| hold.sku == sku)
+            })
+        };
+        self.folds.values().filter(|state| asks(state)).count()
+    }
+
+    /// Units that anybody could hold.
+    pub fn available(&self, sku: SkuId) -> i64 {
+        self.stock.available(sku)
+    }
+
     /// What a client was told of an order.
     pub(super) fn told_placed(&mut self, order: OrderId) {
         self.placed.insert(order);
@@ -130,7 +156,9 @@ fn open_end(stream: StreamId, state: &AnyState) -> Option<String> {
         AnyState::Checkout(state) if !has_ended(state) => Some(format!("{stream} is {:?}", state.stage)),
         AnyState::Payment(state) => {
             let unknown = state.standing == Standing::Unknown && !state.never_reached;
-            let open = unknown || !state.is_over() || state.refunds.iter().any(|refund| !refund.done);
+            let open = unknown
+                || !state.is_over()
+                || state.refunds.iter().any(|refund| !refund.done && refund.failed.is_none());
             open.then(|| format!("{stream} is {:?}, {:?}", state.standing, state.refunds))
         }
         AnyState::Order(state) => state.flags.first().map(|flag| format!("{stream} is flagged: {flag:?}")),

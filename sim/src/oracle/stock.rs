@@ -255,6 +255,11 @@ impl StockFacts {
         Ok(())
     }
 
+    /// Units that anybody could hold.
+    pub fn available(&self, sku: SkuId) -> i64 {
+        self.skus.get(&sku).and_then(|points| points.last()).map_or(0, Point::available)
+    }
+
     pub fn first_pinned(&self) -> Option<HoldId> {
         let pinned = |facts: &Vec<(u64, Fact)>| facts.last().is_some_and(|(_, fact)| *fact == Fact::Pinned);
         self.holds.iter().find(|(_, facts)| pinned(facts)).map(|(hold, _)| *hold)

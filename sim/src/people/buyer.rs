@@ -165,9 +165,15 @@ impl Buyer {
         rng: &mut Rng,
     ) -> Result<(), String> {
         match outcome {
-            Ok(Reply::Placed { order, .. }) | Err(Rejection::Placed { order }) => {
-                self.is_placed(*order, rng)?
+            Ok(Reply::Placed { order, total }) => {
+                if let Command::Pay { total: seen, .. } = command
+                    && seen != total
+                {
+                    return Err(format!("agreed to pay {seen} and paid {total}"));
+                }
+                self.is_placed(*order, rng)?;
             }
+            Err(Rejection::Placed { order }) => self.is_placed(*order, rng)?,
             _ if self.placed.is_some() => {
                 return Err(format!("was told of {:?} and now {outcome:?}", self.placed));
             }

@@ -13,9 +13,6 @@ use crate::shop::Shop;
 
 use super::{Errand, Next, Outcome, Person, Scene};
 
-/// How often somebody with nothing to do looks whether there is anything.
-const LOOK_EVERY: Micros = 50 * MS;
-
 #[derive(Debug)]
 enum Act {
     Give(OrderId, Command),
@@ -78,7 +75,7 @@ impl Person for Clerk {
             }
             None => {}
         }
-        let Some(sold) = scene.sold.get(self.seen) else { return Next::Idle(LOOK_EVERY) };
+        let Some(sold) = scene.sold.get(self.seen) else { return Next::Idle };
         self.seen += 1;
         let own = (1..).zip(&sold.vendor_orders).find(|(_, (vendor, _))| *vendor == self.vendor);
         if let Some((number, (_, lines))) = own {

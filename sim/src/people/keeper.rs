@@ -35,11 +35,13 @@ pub(super) struct Keeper {
     acts: VecDeque<Act>,
     opened: bool,
     movements: u128,
+    /// How many of the refused refunds it has had tried again.
+    retried: usize,
 }
 
 impl Keeper {
     pub fn new(plan: &Plan, shop: &Shop, rng: &mut Rng) -> Self {
-        let mut keeper = Keeper { acts: VecDeque::new(), opened: false, movements: 0 };
+        let mut keeper = Keeper { acts: VecDeque::new(), opened: false, movements: 0, retried: 0 };
         for vendor in &shop.vendors {
             keeper.vendor(*vendor, rng);
         }
@@ -174,7 +176,15 @@ impl Keeper {
 impl Person for Keeper {
     fn next(&mut self, scene: &Scene, rng: &mut Rng) -> Next {
         match self.acts.pop_front() {
-            None => Next::Content,
+            None => match scene.refused.get(self.retried) {
+                None => Next::Idle,
+                Some(refund) => {
+                    self.retried += 1;
+                    let command =
+                        order::Command::RetryRefund { by: order::Actor::Operator, refund: refund.n };
+                    Next::give(StreamId::Order(refund.order), AnyCommand::Order(command))
+                }
+            },
             Some(Act::Wait(pause)) => Next::Rest(pause),
             Some(Act::Cancel) => self.cancel(scene, rng),
             Some(Act::Give(to, command)) => Next::give(to, command),
@@ -190,7 +200,8 @@ impl Person for Keeper {
         let refused = match &outcome {
             Outcome::Heard(AnyOutcome::Vendor(Err(_)) | AnyOutcome::Product(Err(_))) => true,
             Outcome::Heard(AnyOutcome::Order(Err(why))) => {
-                !matches!(why, order::Rejection::AlreadyShipped { .. })
+                use order::Rejection::{AlreadyShipped, RefundNotRefused};
+                !matches!(why, AlreadyShipped { .. } | RefundNotRefused)
             }
             // A count below what is promised is refused.
             Outcome::Heard(AnyOutcome::Stock(outcome)) => outcome.is_err() && !self.opened,

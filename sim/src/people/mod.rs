@@ -11,6 +11,7 @@ use std::rc::Rc;
 use souk_core::any::AnyOutcome;
 use souk_core::ids::{CheckoutId, OrderId, PaymentId, SkuId, StreamId, VendorId};
 use souk_core::inventory::{self, Rejection, Reply};
+use souk_core::payment::RefundId;
 use souk_core::time::Timestamp;
 
 use crate::kind::{AnyCommand, AnyState};
@@ -50,8 +51,21 @@ pub(crate) enum Next {
     /// Does at the bank's what this payment waits for, or fails to.
     AtTheBank(PaymentId, bool),
     /// Has nothing to do unless something new comes up.
-    Idle(Micros),
+    Idle,
     Content,
+}
+
+impl Errand {
+    /// What it wants to hold.
+    pub fn holds(&self) -> Option<SkuId> {
+        match self {
+            Errand::Order { command: inventory::Command::Hold { request, .. }, sku, .. }
+            | Errand::Ask { request, sku, .. } => {
+                matches!(request, inventory::Request::Hold { .. }).then_some(*sku)
+            }
+            _ => None,
+        }
+    }
 }
 
 impl Next {
@@ -86,6 +100,8 @@ pub(crate) struct Scene<'a> {
     pub plan: &'a Plan,
     /// What was sold, oldest first.
     pub sold: &'a [Sold],
+    /// Refunds that were refused, oldest first.
+    pub refused: &'a [RefundId],
 }
 
 /// An order as those who handle it see it.

@@ -3,9 +3,11 @@
 use souk_core::ask::{Ask, AskAnswer, AskId};
 use souk_core::ids::StreamId;
 
+use super::clients::Said;
+use super::cuts::End;
 use super::{Happening, World};
 use crate::kind::CallId;
-use crate::world::clients::Said;
+use crate::stats::Situation;
 
 /// What travels to a node.
 #[derive(Clone, Debug)]
@@ -21,12 +23,17 @@ pub(crate) enum Message {
 }
 
 impl World {
-    pub(super) fn send(&mut self, node: usize, message: Message) {
+    /// Sends a message on its way to a node, from the bank, from people, or from another node.
+    pub(super) fn send(&mut self, from: End, node: usize, message: Message) {
         if self.is_doubled() {
             // The copy may take another way, and meet whoever owns the stream by then.
             let at = self.now + self.within(4 * self.plan.delay_max);
-            let way = self.rng.below(2) as usize;
+            let way = self.any_node();
             self.schedule.push(at, Happening::Arrival(way, message.clone()));
+        }
+        if self.is_cut(from, End::Node(node)) {
+            self.saw(Situation::CutOff);
+            return self.lost(&message);
         }
         if self.is_lost() {
             return self.lost(&message);
@@ -35,9 +42,20 @@ impl World {
         self.schedule.push(at, Happening::Arrival(node, message));
     }
 
+    pub(super) fn any_node(&mut self) -> usize {
+        self.rng.below(self.nodes.len() as u64) as usize
+    }
+
     /// Sends an answer to a client. `call` is the try it answers, if it answers one.
-    pub(super) fn send_answer(&mut self, client: usize, number: u64, said: Said, call: Option<CallId>) {
-        if self.is_lost() {
+    pub(super) fn send_answer(
+        &mut self,
+        node: usize,
+        client: usize,
+        number: u64,
+        said: Said,
+        call: Option<CallId>,
+    ) {
+        if self.is_cut(End::Node(node), End::People) || self.is_lost() {
             if let Some(call) = call {
                 self.calls[call].answer_lost = true;
             }
@@ -52,11 +70,11 @@ impl World {
     }
 
     pub(super) fn is_lost(&mut self) -> bool {
-        !self.is_calm() && self.rng.chance(self.plan.lose)
+        self.strikes("loss", self.plan.lose)
     }
 
     fn is_doubled(&mut self) -> bool {
-        !self.is_calm() && self.rng.chance(self.plan.double)
+        self.strikes("double", self.plan.double)
     }
 
     pub(super) fn lost(&mut self, message: &Message) {
@@ -64,10 +82,14 @@ impl World {
     }
 
     /// Asks and their answers leave one stream for another. Where the other one lives the sender does not know for
-    /// sure: all streams live with the owner of their partitions, so it tries at home.
+    /// sure: it tries at home if the stream is owned there, else where the leases say.
     pub(super) fn route_ask(&mut self, from: usize, ask: Ask) {
         self.oracle.ask_leaves(&ask, &self.database);
-        self.send(from, Message::Ask(ask));
+        let to = self.where_lives(from, ask.to);
+        if to != from {
+            self.saw(Situation::AskedAcrossNodes);
+        }
+        self.send(End::Node(from), to, Message::Ask(ask));
     }
 
     pub(super) fn route_answer(
@@ -78,11 +100,20 @@ impl World {
         rests_on: (StreamId, u64),
     ) {
         match self.spokesmen.get(&id.stream).copied() {
-            Some(client) => self.client_asked(client, id, answer, rests_on.1),
+            Some(client) => self.client_asked(from, client, id, answer, rests_on.1),
             None => {
                 self.oracle.answer_leaves(id, &answer, rests_on, &self.database);
-                self.send(from, Message::AskAnswer(id, answer, rests_on));
+                let to = self.where_lives(from, id.stream);
+                self.send(End::Node(from), to, Message::AskAnswer(id, answer, rests_on));
             }
         }
+    }
+
+    /// The node that owns a stream, as far as this one knows.
+    fn where_lives(&self, home: usize, stream: StreamId) -> usize {
+        if self.serves(home, stream) {
+            return home;
+        }
+        self.database.owner(stream.partition()).map_or(home, |owner| owner.node)
     }
 }

@@ -5,11 +5,12 @@ use std::rc::Rc;
 
 use souk_core::any::AnyOutcome;
 use souk_core::ask::{Ask, AskAnswer, AskId, AskRequest};
-use souk_core::ids::StreamId;
+use souk_core::ids::{SkuId, StreamId};
 use souk_core::inventory::{self, Command, Rejection};
 use souk_core::machine::{CommandId, CommandKey};
 
 use super::bus::Message;
+use super::cuts::End;
 use super::{Happening, World};
 use crate::kind::{AnyCommand, AnyState, CallId};
 use crate::oracle::{Call, Wish};
@@ -49,6 +50,8 @@ pub(crate) struct Client {
     /// The first try of each ask.
     asks: BTreeMap<AskId, CallId>,
     content: bool,
+    /// Looks again when something is sold.
+    idle: bool,
 }
 
 impl Client {
@@ -61,6 +64,7 @@ impl Client {
             waiting: None,
             asks: BTreeMap::new(),
             content: false,
+            idle: false,
         };
         everybody(plan, rng).into_iter().map(client).collect()
     }
@@ -68,6 +72,16 @@ impl Client {
     /// The stream it speaks for.
     pub fn speaks_for(&self) -> Option<StreamId> {
         self.person.speaks_for()
+    }
+
+    /// Whether it waits for a hold of this.
+    pub fn wants(&self, sku: SkuId) -> bool {
+        self.waiting.as_ref().is_some_and(|waiting| waiting.errand.holds() == Some(sku))
+    }
+
+    /// How many errands it has been on.
+    pub fn errands(&self) -> u64 {
+        self.number
     }
 
     /// Whether it has got everything it wanted.
@@ -80,14 +94,21 @@ impl World {
     pub(super) fn client_goes_on(&mut self, client: usize) {
         let now = crate::database::clock(self.now);
         let (open, plan, sold) = (self.open_for_business, &self.plan, &self.sold[..]);
+        let refused = &self.refused[..];
         let who = &mut self.clients[client];
         if who.waiting.is_some() {
             return;
         }
-        let next = who.person.next(&Scene { now, open, plan, sold }, &mut self.rng);
-        who.content = matches!(next, Next::Idle(_) | Next::Content);
+        if self.options.without.errand(client, who.number + 1) {
+            who.content = true;
+            return;
+        }
+        let next = who.person.next(&Scene { now, open, plan, sold, refused }, &mut self.rng);
+        who.content = matches!(next, Next::Idle | Next::Content);
         match next {
-            Next::Rest(pause) | Next::Idle(pause) => {
+            // Until something is sold there is nothing to do.
+            Next::Idle => self.clients[client].idle = true,
+            Next::Rest(pause) => {
                 let pause = if self.healed { pause.min(1_000 * MS) } else { pause };
                 self.schedule.push(self.now + pause.max(1), Happening::Go(client));
             }
@@ -98,6 +119,17 @@ impl World {
                 self.bank.shopper_acts(payment, ok, self.now, &mut self.rng);
                 self.bank_stirs();
                 self.schedule.push(self.now + MS, Happening::Go(client));
+            }
+        }
+    }
+
+    /// Something was sold: whoever waits for that looks soon.
+    pub(super) fn wake_idle_clients(&mut self) {
+        for client in 0..self.clients.len() {
+            if std::mem::take(&mut self.clients[client].idle) {
+                self.clients[client].content = false;
+                let soon = self.within(50 * MS);
+                self.schedule.push(self.now + soon, Happening::Go(client));
             }
         }
     }
@@ -177,21 +209,21 @@ impl World {
         self.trace(|| format!("client {client} sends {id}: {:?}", call.wish));
         self.calls.push(call);
         let node = self.clients[client].node;
-        self.send(node, message);
+        self.send(End::People, node, message);
         // Whoever was told nothing so often waits for longer.
         let patience = (self.within(200 * MS) + 20 * MS) * u64::from(tries.min(10));
         self.schedule.push(self.now + patience, Happening::Timeout(client, id));
     }
 
     pub(super) fn client_waited(&mut self, client: usize, call: CallId) {
-        let who = &mut self.clients[client];
-        let Some(waiting) = &who.waiting else { return };
-        if waiting.call != call {
+        if self.clients[client].waiting.as_ref().is_none_or(|waiting| waiting.call != call) {
             return;
         }
         if self.rng.chance(500) {
-            who.node = 1 - who.node;
+            self.clients[client].node = self.any_node();
         }
+        let who = &mut self.clients[client];
+        let Some(waiting) = &who.waiting else { return };
         if !self.healed && who.person.gives_up(&waiting.errand, &mut self.rng) {
             who.waiting = None;
             self.saw(Situation::GivenUpUnknown);
@@ -224,7 +256,14 @@ impl World {
     }
 
     /// An answer to an ask leaves its host.
-    pub(super) fn client_asked(&mut self, client: usize, id: AskId, answer: AskAnswer, seq: u64) {
+    pub(super) fn client_asked(
+        &mut self,
+        node: usize,
+        client: usize,
+        id: AskId,
+        answer: AskAnswer,
+        seq: u64,
+    ) {
         let Some(call) = self.clients[client].asks.get(&id).copied() else { return };
         self.oracle.ask_answered(&self.calls[call], &answer, seq, &self.database);
         let outcome = match answer {
@@ -236,7 +275,7 @@ impl World {
             }
         };
         let number = self.calls[call].number;
-        self.send_answer(client, number, Said::Told(AnyOutcome::Stock(outcome)), Some(call));
+        self.send_answer(node, client, number, Said::Told(AnyOutcome::Stock(outcome)), Some(call));
     }
 
     fn client_knows(&mut self, client: usize, outcome: Outcome) {

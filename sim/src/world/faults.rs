@@ -1,5 +1,6 @@
 //! What goes wrong with processes and connections, and the end of it.
 
+use souk_core::ids::StreamId;
 use souk_core::journal::{AppendId, Incarnation};
 
 use super::clients::Client;
@@ -7,7 +8,7 @@ use super::node::{Local, Node};
 use super::{Happening, PATIENCE, REST_MAX, World};
 use crate::database::{Process, TransactionId, clock};
 use crate::kind::AnyAction;
-use crate::schedule::MS;
+use crate::schedule::{MS, Micros};
 use crate::stats::Situation;
 use crate::steps::{self, Moment};
 
@@ -24,7 +25,7 @@ impl World {
             let taken = steps::of(append);
             if !taken.is_empty() {
                 self.may_crash_soon();
-                self.nodes[node].steps.insert(append.id, taken);
+                self.nodes[node].steps.insert(append.id, (append.stream, taken));
             }
         }
     }
@@ -32,7 +33,7 @@ impl World {
     /// Steps of sales are rare among all that a node does: now and then its end is near when it takes one.
     fn may_crash_soon(&mut self) {
         let chance = self.plan.shop.as_ref().map_or(0, |shop| shop.crash_at_step);
-        if !self.is_calm() && self.rng.chance(chance) {
+        if self.strikes("crash soon", chance) {
             self.crash_in = Some(self.rng.range(1, 25));
         }
     }
@@ -42,8 +43,7 @@ impl World {
         let durable = AppendId { incarnation, ordinal: 0 }..=AppendId { incarnation, ordinal };
         let chance = self.plan.shop.as_ref().map_or(0, |shop| shop.crash_at_step);
         let ends = self.nodes[node].steps.range(durable).next().is_some()
-            && !self.is_calm()
-            && self.rng.chance(chance);
+            && self.strikes("crash before answer", chance);
         if ends {
             self.crash(node);
         }
@@ -66,18 +66,42 @@ impl World {
         if *steps > 0 {
             return false;
         }
-        self.crash(node);
         self.draw_crash();
-        true
+        let ends = self.strikes_now("crash");
+        if ends {
+            self.crash(node);
+        }
+        ends
+    }
+
+    /// Nothing is under way but what the bank will tell in some days: the shop closes, and opens again by then.
+    pub(super) fn close_until(&mut self, at: Micros) {
+        self.trace(|| "the shop closes for some days".to_owned());
+        for node in 0..self.nodes.len() {
+            self.end_process(node);
+            self.schedule.push(at - self.plan.lease, Happening::Start(node));
+        }
+        self.tired_at += at - self.now;
+        self.schedule.push(at + 1_000 * MS, Happening::End);
     }
 
     fn crash(&mut self, node: usize) {
+        let wanted = self.last_units_wanted(node);
+        if wanted {
+            self.saw(Situation::LastUnitWantedByTwoAsOwnerEnded);
+        }
+        self.end_process(node);
+        let back = self.within(self.plan.lease);
+        self.schedule.push(self.now + back, Happening::Start(node));
+    }
+
+    fn end_process(&mut self, node: usize) {
         self.trace(|| format!("node {node} ends"));
         let process = self.process(node);
         if self.has_unsettled_host(node) {
             self.saw(Situation::CrashBeforeDurable);
         }
-        for (append, steps) in std::mem::take(&mut self.nodes[node].steps) {
+        for (append, (_, steps)) in std::mem::take(&mut self.nodes[node].steps) {
             let durable = self.database.has(append);
             let moment = if durable { Moment::BeforeAnswer } else { Moment::BeforeDurable };
             for step in steps {
@@ -85,13 +109,25 @@ impl World {
                 self.stats.crashes.saw(step, moment);
             }
         }
+        for lot in std::mem::take(&mut self.nodes[node].taking) {
+            self.database.stop_taking_over(process, lot);
+        }
         self.nodes[node] = Node::new(process.life + 1);
-        self.database.stop_taking_over(process);
         if self.leave_transactions(process) {
             self.saw(Situation::CrashInTransaction);
         }
-        let back = self.within(self.plan.lease);
-        self.schedule.push(self.now + back, Happening::Start(node));
+    }
+
+    /// Whether two want the last unit of something that this node owns.
+    fn last_units_wanted(&self, node: usize) -> bool {
+        self.plan.skus.iter().any(|sku| {
+            let own = self.serves(node, StreamId::Stock(sku.shard()));
+            let wanting = || {
+                let direct = self.clients.iter().filter(|client| client.wants(*sku)).count();
+                direct + self.oracle.checkouts_that_hold(*sku)
+            };
+            own && self.oracle.available(*sku) == 1 && wanting() >= 2
+        })
     }
 
     /// The connections of a process are gone; the database finds out in its own time, and what had been sent may
@@ -123,6 +159,9 @@ impl World {
             return;
         }
         let length = self.plan.lease * at_least / 4 + self.within(2 * self.plan.lease);
+        if !self.strikes_now("pause") {
+            return;
+        }
         self.nodes[node].paused_until = self.now + length;
         // A machine that was asleep may wake with another idea of the time.
         let skew = self.plan.skew_max_ms;
@@ -132,6 +171,7 @@ impl World {
             self.saw(Situation::ClockWentBack);
         }
         self.trace(|| format!("node {node} stops for {} ms", length / MS));
+        self.plan_wakes(node);
     }
 
     pub(super) fn idle_transaction(&mut self, id: TransactionId) {
@@ -152,9 +192,23 @@ impl World {
         self.database.end(id);
     }
 
+    /// Whether a fault of this kind happens here, so many times in a thousand.
+    pub(super) fn strikes(&mut self, what: &'static str, per_mille: u64) -> bool {
+        per_mille > 0 && !self.is_calm() && self.rng.chance(per_mille) && self.strikes_now(what)
+    }
+
+    /// A fault is about to happen. Each has a number, and a tape may leave some of them out.
+    pub(super) fn strikes_now(&mut self, what: &'static str) -> bool {
+        self.faults += 1;
+        let (number, happens) = (self.faults, !self.options.without.fault(self.faults));
+        self.trace(|| format!("fault {number}: {what}{}", if happens { "" } else { " (left out)" }));
+        happens
+    }
+
     pub(super) fn heal(&mut self) {
         self.trace(|| "no more faults".to_owned());
         self.healed = true;
+        self.cuts.clear();
         self.crash_in = None;
         for node in 0..self.nodes.len() {
             // Deferred happenings come when they were deferred to; that is soon enough.
@@ -181,9 +235,9 @@ impl World {
 
     /// Whether nothing is due, nobody waits, and the outside has nothing to do or to tell.
     pub(super) fn is_at_rest(&self) -> bool {
-        self.database.first_wake().is_none()
+        self.database.first_wake(|_| true).is_none()
             && self.database.outbox().next().is_none()
-            && self.bank.is_at_rest()
+            && self.bank.is_at_rest(self.now)
             && self.clients.iter().all(Client::is_content)
     }
 }

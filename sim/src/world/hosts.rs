@@ -10,7 +10,6 @@ use souk_core::journal::{Incarnation, Refusal};
 use souk_core::time::Timestamp;
 
 use super::World;
-use super::bus::Message;
 use super::clients::Said;
 use super::node::{Live, Local, Mail, Slot, Stage};
 use super::writer::Item;
@@ -20,41 +19,6 @@ use crate::schedule::MS;
 use crate::stats::Situation;
 
 impl World {
-    pub(super) fn arrive(&mut self, node: usize, message: Message) {
-        let unable = self.nodes[node].term.is_some() && !self.serves(node);
-        if unable {
-            self.saw(Situation::ZombieSilent);
-        }
-        if !self.serves(node) {
-            return;
-        }
-        match message {
-            Message::Request(call) => {
-                if !(self.plan.handler_looks_first && self.answer_from_journal(call)) {
-                    self.put(node, self.calls[call].stream, Mail::Request(call));
-                }
-            }
-            Message::Ask(ask) => self.put(node, ask.to, Mail::Ask(ask)),
-            Message::AskAnswer(id, answer, rests_on) => {
-                self.put(node, id.stream, Mail::AskAnswer(id, answer, rests_on));
-            }
-            Message::Notice(number) => self.notice_arrives(node, number),
-        }
-    }
-
-    /// The handler looks into the stored replies before it asks the host.
-    fn answer_from_journal(&mut self, call: CallId) -> bool {
-        let Wish::Command(_, Some(key)) = &self.calls[call].wish else { return false };
-        let Some(row) = self.database.reply(key.id) else { return false };
-        let same = row.key.fingerprint == key.fingerprint;
-        let answer = if same { AnyAnswer::Repeated(row.outcome.clone()) } else { AnyAnswer::KeyReused };
-        if same {
-            self.saw(Situation::RepeatKnownByJournal);
-        }
-        self.reply(call, answer);
-        true
-    }
-
     /// Puts a message into the stream's mailbox; starts its host if there is none.
     pub(super) fn put(&mut self, node: usize, stream: StreamId, mail: Mail) {
         let process = self.process(node);
@@ -101,7 +65,13 @@ impl World {
         if !matches!(slot.stage, Stage::Reading(reading) if reading == incarnation) {
             return;
         }
+        if !self.reaches_database(node) {
+            return self.later(self.process(node), 10 * MS, Local::Loaded(stream, incarnation));
+        }
         let Some(epoch) = self.nodes[node].writer.sequencer.epoch(stream.partition()) else { return };
+        if self.database.is_damaged(stream) {
+            self.saw(Situation::SnapshotDamaged);
+        }
         let known = self.database.load(stream, self.wall(node));
         if let Some((seq, _)) = &known.snapshot {
             self.saw(Situation::LoadedFromSnapshot);
@@ -138,7 +108,7 @@ impl World {
         };
         let Some(mail) = mailbox.pop_front() else { return };
         // An owner whose time is over stays silent, whatever it still has in its mailboxes.
-        if !self.serves(node) {
+        if !self.serves(node, stream) {
             return self.saw(Situation::ZombieSilent);
         }
         let input = match mail {
@@ -236,7 +206,7 @@ impl World {
             if self.may_crash(node) {
                 return None;
             }
-            if !self.is_calm() && self.rng.chance(self.plan.panic) {
+            if self.strikes("panic", self.plan.panic) {
                 self.saw(Situation::Panicked);
                 self.rebuild(node, stream);
                 return None;
@@ -246,7 +216,7 @@ impl World {
         if let Some(ordinal) = settled {
             self.end_steps(node, incarnation, ordinal);
         }
-        if self.serves(node)
+        if self.serves(node, stream)
             && let Some(live) = self.live(node, stream, incarnation)
             && live.host.is_settled()
             && self.database.seq(stream) == seq
@@ -277,7 +247,7 @@ impl World {
                         self.saw(Situation::HeldBackByGate);
                     }
                 }
-                self.reply(call, answer);
+                self.reply(node, call, answer);
             }
             AnyAction::Show(port, state, seq) => {
                 let Port::Call(call) = port else { return };
@@ -286,7 +256,7 @@ impl World {
                 }
                 self.oracle.shown(&self.calls[call], &state, seq, &self.database);
                 let (client, number) = (self.calls[call].client, self.calls[call].number);
-                self.send_answer(client, number, Said::Shown(Rc::new(state)), Some(call));
+                self.send_answer(node, client, number, Said::Shown(Rc::new(state)), Some(call));
             }
             AnyAction::Ask(ask) => self.route_ask(node, ask),
             AnyAction::AnswerAsk(id, answer, seq) => self.route_answer(node, id, answer, (stream, seq)),
@@ -312,7 +282,8 @@ impl World {
             AnyAction::Passivate => {
                 let Some(slot) = self.nodes[node].slots.get(&stream) else { return };
                 if let Stage::Live(live) = &slot.stage {
-                    self.oracle.sleeps(stream, live.host.is_settled());
+                    let is_newest = live.host.applied_seq() == self.database.seq(stream);
+                    self.oracle.sleeps(stream, live.host.is_settled(), is_newest);
                 }
                 if slot.mailbox.is_empty() {
                     self.saw(Situation::Slept);
@@ -340,7 +311,7 @@ impl World {
         self.later(self.process(node), soon, Local::Rebuild(stream));
     }
 
-    fn reply(&mut self, call: CallId, answer: AnyAnswer) {
+    pub(super) fn reply(&mut self, node: usize, call: CallId, answer: AnyAnswer) {
         self.oracle.answered(&self.calls[call], &answer, &self.database);
         let (client, number) = (self.calls[call].client, self.calls[call].number);
         if answer == AnyAnswer::Fresh(AnyOutcome::Stock(Err(Rejection::Stale))) {
@@ -352,6 +323,6 @@ impl World {
             // Nothing a client could go on with: it asks again.
             AnyAnswer::InFlight => return self.saw(Situation::RequestInFlight),
         };
-        self.send_answer(client, number, said, Some(call));
+        self.send_answer(node, client, number, said, Some(call));
     }
 }

@@ -1,23 +1,27 @@
-//! One virtual world: two nodes, one database, a bus that loses things, and people who want something.
+//! One virtual world: some nodes, one database, a bus that loses things, and people who want something.
 //!
 //! Everything that happens is taken from one schedule and happens at once; whatever takes time is split into
 //! several happenings, and between any two of them a node may stop for a while, end, or lose what it owns.
 
 mod bus;
 mod clients;
+mod cuts;
+mod doors;
+mod durable;
 mod faults;
 mod hosts;
 mod lease;
 mod node;
 mod notes;
 mod outside;
+mod projector;
 mod writer;
 
 use std::collections::BTreeMap;
 
-use souk_core::ids::StreamId;
+use souk_core::ids::{PARTITIONS, StreamId};
 use souk_core::journal::EffectId;
-use souk_core::payment::ProviderCall;
+use souk_core::payment::{ProviderCall, RefundId};
 
 use crate::bank::Bank;
 use crate::database::{Database, Process, TransactionId};
@@ -32,6 +36,7 @@ use crate::stats::{Situation, Stats};
 
 use bus::Message;
 use clients::{Client, Said};
+use cuts::Cut;
 use node::{Local, Node};
 
 /// A history of more happenings than this does not end by itself.
@@ -62,6 +67,8 @@ pub(crate) enum Happening {
     LostTransaction(TransactionId, bool),
     /// A node stops for a while.
     Pause(usize),
+    /// A way is closed for a while.
+    Cut,
     /// A node starts.
     Start(usize),
     /// A call of an outbox row's lane reaches the bank.
@@ -86,6 +93,10 @@ pub(crate) struct World {
     now: Micros,
     schedule: Schedule<Happening>,
     nodes: Vec<Node>,
+    /// Ways that are closed.
+    cuts: Vec<Cut>,
+    /// How many faults there were.
+    faults: u64,
     database: Database,
     oracle: Oracle,
     bank: Bank,
@@ -93,6 +104,8 @@ pub(crate) struct World {
     noticed: usize,
     /// What was sold, oldest first.
     sold: Vec<Sold>,
+    /// Refunds that were refused, oldest first.
+    refused: Vec<RefundId>,
     clients: Vec<Client>,
     calls: Vec<Call>,
     /// Who among the clients speaks for a stream that has no host of its own.
@@ -113,17 +126,20 @@ pub(crate) struct World {
 impl World {
     pub fn new(options: &Options, seed: u64) -> Self {
         let mut rng = Rng::new(seed);
-        let plan = Plan::draw(&mut rng);
+        let plan = Plan::draw(&mut rng).without(&options.without);
         let mut world = World {
             oracle: Oracle::new(&plan.locations()),
             options: options.clone(),
             now: 0,
             schedule: Schedule::default(),
-            nodes: (0..2).map(|_| Node::new(0)).collect(),
-            database: Database::new(),
+            nodes: (0..plan.nodes).map(|_| Node::new(0)).collect(),
+            database: Database::new(plan.lots),
             bank: Bank::default(),
+            cuts: Vec::new(),
+            faults: 0,
             noticed: 0,
             sold: Vec::new(),
+            refused: Vec::new(),
             clients: Client::all(&plan, &mut rng),
             calls: Vec::new(),
             spokesmen: BTreeMap::new(),
@@ -137,6 +153,15 @@ impl World {
             plan,
             rng,
         };
+        for (happens, situation) in [
+            (world.plan.nodes == 1, Situation::OneNodeAlone),
+            (world.plan.nodes == 5, Situation::FiveNodes),
+            (world.plan.lots == PARTITIONS, Situation::SharedOneByOne),
+        ] {
+            if happens {
+                world.saw(situation);
+            }
+        }
         world.bank.late_max = world.plan.shop.as_ref().map_or(MS, |shop| shop.late_max);
         world.begin();
         world
@@ -156,8 +181,12 @@ impl World {
             self.schedule.push(at, Happening::Go(client));
         }
         for _ in 0..self.plan.pauses {
-            let (at, node) = (self.rng.below(self.plan.troubled_until), self.rng.below(2) as usize);
+            let (at, node) = (self.rng.below(self.plan.troubled_until), self.any_node());
             self.schedule.push(at, Happening::Pause(node));
+        }
+        for _ in 0..self.plan.cuts {
+            let at = self.rng.below(self.plan.troubled_until);
+            self.schedule.push(at, Happening::Cut);
         }
         self.draw_crash();
         self.schedule.push(self.plan.troubled_until, Happening::Heal);
@@ -174,6 +203,9 @@ impl World {
             if self.stats.steps > STEPS_MAX {
                 self.oracle.complain(|| "quiet: it never comes to rest".to_owned());
             }
+            if self.options.step {
+                wait_for_enter(at, &what);
+            }
             self.happen(order, what);
         }
         match self.oracle.complaint() {
@@ -181,6 +213,9 @@ impl World {
             Some(complaint) => Err(Box::new(Failure {
                 seed,
                 bug: self.options.bug,
+                without: self.options.without,
+                faults: self.faults,
+                errands: self.clients.iter().map(Client::errands).collect(),
                 at_ms: self.now / MS,
                 complaint: complaint.to_owned(),
                 plan: self.plan,
@@ -217,6 +252,7 @@ impl World {
             Happening::IdleTransaction(id) => self.idle_transaction(id),
             Happening::LostTransaction(id, landed) => self.lost_transaction(id, landed),
             Happening::Pause(node) => self.pause(node, 1),
+            Happening::Cut => self.cut(),
             Happening::Start(node) => self.start(node),
             Happening::Call(process, id, call) => self.bank_hears(process, id, &call),
             Happening::Notice(number, tries) => self.notice(number, tries),
@@ -242,6 +278,10 @@ impl World {
         if self.plan.shop.is_some() && !(rests && self.rested) && self.now < self.tired_at {
             self.rested = rests;
             return self.schedule.push(self.now + REST, Happening::End);
+        }
+        if rests && let Some(at) = self.bank.tells_long_after(self.now) {
+            self.rested = false;
+            return self.close_until(at);
         }
         self.ended = true;
         self.oracle.quiet(crate::database::clock(self.now), &self.database, &self.bank);
@@ -273,4 +313,12 @@ impl World {
             println!("{:>10.3} ms  {}", self.now as f64 / MS as f64, what());
         }
     }
+}
+
+/// The next thing happens when somebody says so; whoever says nothing any more sees everything.
+fn wait_for_enter(at: Micros, what: &Happening) {
+    println!("next at {:.3} ms: {what:?}", at as f64 / MS as f64);
+    let mut line = String::new();
+    // Where there is nobody to press a key, nothing waits.
+    let _ = std::io::stdin().read_line(&mut line);
 }

@@ -3,14 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use souk_core::ask::{Ask, AskAnswer, AskId};
-use souk_core::ids::{PaymentId, SkuId, StreamId};
+use souk_core::ids::{Partition, PaymentId, SkuId, StreamId};
 use souk_core::journal::{AppendId, EffectId, Incarnation, Refusal};
 use souk_core::payment::{self, ProviderFact};
 use souk_core::time::Timestamp;
 
 use super::World;
 use super::writer::Writer;
-use crate::database::{Process, TransactionId, clock};
+use crate::database::{Lot, Process, TransactionId, clock};
 use crate::kind::{AnyHost, CallId, Port};
 use crate::schedule::Micros;
 use crate::steps::Step;
@@ -46,22 +46,26 @@ pub(crate) enum Local {
     Committed(TransactionId),
     /// The connection was lost at COMMIT: its backend is ended before anything else.
     Terminate(TransactionId),
-    /// The lease is renewed.
+    /// The leases are renewed.
     Renew,
-    /// Somebody who owns nothing looks whether the lease has lapsed.
+    /// It looks whether a lease has lapsed.
     Watch,
     /// A take-over goes on; whether it has waited.
-    TakeOver(bool),
-    /// The lease was taken over in this epoch, asked for at that time; the journal's tail has been read.
-    Own(u64, Micros),
-    /// Due wakes are read.
-    Wakes,
-    /// Open rows of the outbox are read.
-    Rows,
+    TakeOver(Lot, bool),
+    /// The lot was taken over in this epoch, asked for at that time; the journal's tail has been read.
+    Own(Lot, u64, Micros),
+    /// Due wakes are read, as was planned for this time.
+    Wakes(Micros),
+    /// Open rows of the outbox are read; whether they are read again and again.
+    Rows(bool),
     /// The lane hears what the bank says to this call, or that no answer came.
     Said(EffectId, PaymentId, String, ProviderFact),
     /// The lane has sent a mail.
     Mailed(EffectId),
+    /// The projector reads what is new.
+    Project,
+    /// It writes a page of this partition, read from behind this position.
+    Projected(Partition, u64),
     /// The lane has waited long enough for the record of this row's outcome.
     PutDown(EffectId),
 }
@@ -106,8 +110,9 @@ pub(crate) struct Live {
 }
 
 /// What an owner knows of its ownership.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Term {
+    pub epoch: u64,
     /// Its own clock says so, earlier than the database would.
     pub good_until: Micros,
 }
@@ -119,7 +124,16 @@ pub(crate) struct Node {
     pub paused_until: Micros,
     /// How far the wall clock is off.
     pub skew_ms: i64,
-    pub term: Option<Term>,
+    /// What it owns, as far as it knows.
+    pub terms: BTreeMap<Lot, Term>,
+    /// What it is taking over.
+    pub taking: BTreeSet<Lot>,
+    pub renews: bool,
+    /// When due wakes are read next.
+    pub wakes_at: Option<Micros>,
+    pub reads_rows: bool,
+    /// Its projector is about to look for what is new.
+    pub projects: bool,
     pub slots: BTreeMap<StreamId, Slot>,
     pub writer: Writer,
     /// What readers on this node see.
@@ -127,7 +141,7 @@ pub(crate) struct Node {
     /// Rows that the lanes have in hand.
     pub in_hand: BTreeSet<EffectId>,
     /// Steps of sales that were applied and have not been answered.
-    pub steps: BTreeMap<AppendId, BTreeSet<Step>>,
+    pub steps: BTreeMap<AppendId, (StreamId, BTreeSet<Step>)>,
 }
 
 impl Node {
@@ -137,7 +151,12 @@ impl Node {
             life,
             paused_until: 0,
             skew_ms: 0,
-            term: None,
+            terms: BTreeMap::new(),
+            taking: BTreeSet::new(),
+            renews: false,
+            wakes_at: None,
+            reads_rows: false,
+            projects: false,
             slots: BTreeMap::new(),
             writer: Writer::default(),
             views: BTreeMap::new(),
@@ -155,11 +174,6 @@ impl World {
     /// The node's wall clock.
     pub(super) fn wall(&self, node: usize) -> Timestamp {
         clock(self.now).plus_millis(self.nodes[node].skew_ms)
-    }
-
-    /// Whether the node may speak for its streams.
-    pub(super) fn serves(&self, node: usize) -> bool {
-        self.nodes[node].term.as_ref().is_some_and(|term| self.now < term.good_until)
     }
 
     pub(super) fn local(&mut self, process: Process, local: Local) {
@@ -186,12 +200,14 @@ impl World {
             Local::Terminate(id) => self.terminate(node, id),
             Local::Renew => self.renew(node),
             Local::Watch => self.watch(node),
-            Local::TakeOver(waited) => self.take_over(node, waited),
-            Local::Own(epoch, asked_at) => self.own(node, epoch, asked_at),
-            Local::Wakes => self.wakes(node),
-            Local::Rows => self.read_rows(node),
+            Local::TakeOver(lot, waited) => self.take_over(node, lot, waited),
+            Local::Own(lot, epoch, asked_at) => self.own(node, lot, epoch, asked_at),
+            Local::Wakes(at) => self.wakes(node, at),
+            Local::Rows(again) => self.read_rows(node, again),
             Local::Said(id, payment, key, fact) => self.said(node, id, payment, key, fact),
             Local::Mailed(id) => self.mailed(node, id),
+            Local::Project => self.project(node),
+            Local::Projected(partition, from) => self.projected(node, partition, from),
             Local::PutDown(id) => {
                 self.nodes[node].in_hand.remove(&id);
             }

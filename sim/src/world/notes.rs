@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use souk_core::any::AnyEvent;
 use souk_core::checkout::{self, AttemptEnded};
 use souk_core::ids::{StreamId, VendorId};
+use souk_core::journal::Recorded;
 use souk_core::{inventory, order, payment, product, vendor};
 
 use super::World;
@@ -30,14 +31,48 @@ impl World {
                         self.saw(Situation::AssistedInParts);
                     }
                 }
+                let shards: BTreeSet<_> = placed.lines.iter().map(|line| line.sku.shard()).collect();
+                if shards.len() > 1 {
+                    self.saw(Situation::OrderOfSeveralShards);
+                }
                 if lines.len() > 1 {
                     self.saw(Situation::OrderOfTwoVendors);
                 }
                 self.sold.push(Sold { order, vendor_orders: lines.into_iter().collect() });
+                self.wake_idle_clients();
             }
+            self.note_refund(&event.event);
+            self.note_photo_finish(event);
             if let Some(situation) = situation(&event.event) {
                 self.saw(situation);
             }
+        }
+    }
+}
+
+impl World {
+    /// Refused refunds are shown to the operator, who has them tried again.
+    fn note_refund(&mut self, event: &AnyEvent) {
+        match event {
+            AnyEvent::Order(order::Event::RefundRefused { refund, .. }) => {
+                self.refused.push(*refund);
+                self.wake_idle_clients();
+            }
+            AnyEvent::Order(order::Event::RefundRetried { .. }) => {
+                self.saw(Situation::RefundRetriedByOperator)
+            }
+            _ => {}
+        }
+    }
+
+    /// Money that came in the tick in which its attempt ran out.
+    fn note_photo_finish(&mut self, recorded: &Recorded) {
+        if let (AnyEvent::Payment(payment::Event::Captured), StreamId::Payment(id)) =
+            (&recorded.event, recorded.stream)
+            && let Some(until) = self.oracle.attempt_until(id)
+            && recorded.at.millis_since(until).abs() <= 1
+        {
+            self.saw(Situation::CapturedAsAttemptRanOut);
         }
     }
 }

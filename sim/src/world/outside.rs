@@ -10,9 +10,10 @@ use souk_core::journal::EffectId;
 use souk_core::payment::{Command, ProviderCall, ProviderFact};
 
 use super::bus::Message;
+use super::cuts::End;
 use super::node::{Local, Mail};
 use super::{Happening, World};
-use crate::database::Process;
+use crate::database::{Process, when};
 use crate::kind::{AnyAnswer, Port};
 use crate::schedule::MS;
 use crate::stats::Situation;
@@ -21,14 +22,16 @@ impl World {
     /// The row of this effect is durable: the lane takes it up, unless it has it in hand.
     pub(super) fn effect(&mut self, node: usize, id: EffectId, effect: &Effect) {
         self.oracle.effect_leaves(id, effect, &self.database);
-        if !self.serves(node) || !self.nodes[node].in_hand.insert(id) {
+        if !self.serves(node, id.stream) || !self.nodes[node].in_hand.insert(id) {
             return;
         }
         let process = self.process(node);
         let way = self.within(self.plan.delay_max);
         match effect {
             Effect::Mail(_) => self.later(process, way, Local::Mailed(id)),
-            Effect::Payment(call) if self.is_lost() => self.unheard(process, id, call),
+            Effect::Payment(call) if self.is_cut(End::Node(node), End::Bank) || self.is_lost() => {
+                self.unheard(process, id, call)
+            }
             Effect::Payment(call) => {
                 self.schedule.push(self.now + way, Happening::Call(process, id, call.clone()));
             }
@@ -36,18 +39,21 @@ impl World {
     }
 
     /// Rows that are open: whoever owned them before may have come to an end over them.
-    pub(super) fn read_rows(&mut self, node: usize) {
-        if self.nodes[node].term.is_none() {
+    pub(super) fn read_rows(&mut self, node: usize, again: bool) {
+        if self.nodes[node].terms.is_empty() {
+            self.nodes[node].reads_rows &= !again;
             return;
         }
-        let every = self.plan.shop.as_ref().map_or(1_000 * MS, |shop| shop.rows_every);
-        self.later(self.process(node), every, Local::Rows);
-        if !self.serves(node) {
+        if again {
+            let every = self.plan.shop.as_ref().map_or(1_000 * MS, |shop| shop.rows_every);
+            self.later(self.process(node), every, Local::Rows(true));
+        }
+        if !self.reaches_database(node) {
             return;
         }
         let open: Vec<_> = self.database.outbox().map(|(id, effect)| (*id, effect.clone())).collect();
         for (id, effect) in open {
-            if !self.nodes[node].in_hand.contains(&id) {
+            if self.serves(node, id.stream) && !self.nodes[node].in_hand.contains(&id) {
                 self.saw(Situation::RowReadAgain);
                 self.effect(node, id, &effect);
             }
@@ -67,10 +73,13 @@ impl World {
         if self.bank.knows(&call.key) {
             self.saw(Situation::CalledAgain);
         }
+        if self.bank.keeps_error(&call.key, self.now) {
+            self.saw(Situation::ErrorAnsweredAgain);
+        }
         let fact = self.bank.call(call, self.now, &mut self.rng);
         self.bank_stirs();
         match fact {
-            Some(fact) if !self.is_lost() => {
+            Some(fact) if !self.is_cut(End::Bank, End::Node(process.node)) && !self.is_lost() => {
                 let way = self.within(self.plan.delay_max);
                 self.later(process, way, Local::Said(id, call.payment, call.key.clone(), fact));
             }
@@ -86,9 +95,18 @@ impl World {
         while self.noticed < self.bank.notices() {
             let number = self.noticed;
             self.noticed += 1;
-            if let Some(notice) = self.bank.notice(number) {
-                self.schedule.push(notice.at, Happening::Notice(number, 0));
+            let Some((payment, mut at)) = self.bank.notice(number).map(|notice| (notice.payment, notice.at))
+            else {
+                continue;
+            };
+            let finish = self.plan.shop.as_ref().map_or(0, |shop| shop.photo_finish);
+            if let Some(until) =
+                self.oracle.attempt_until(payment).map(when).filter(|until| *until > self.now)
+                && self.strikes("photo finish", finish)
+            {
+                at = until;
             }
+            self.schedule.push(at, Happening::Notice(number, 0));
         }
         if let Some(at) = self.bank.next_deed() {
             self.schedule.push(at, Happening::Deed);
@@ -105,8 +123,8 @@ impl World {
         if self.bank.notice(number).is_none() {
             return;
         }
-        let node = self.rng.below(2) as usize;
-        self.send(node, Message::Notice(number));
+        let node = self.any_node();
+        self.send(End::Bank, node, Message::Notice(number));
         if tries > 0 {
             self.saw(Situation::NoticeRepeated);
         }
@@ -115,6 +133,9 @@ impl World {
     }
 
     pub(super) fn notice_arrives(&mut self, node: usize, number: usize) {
+        if self.bank.is_days_late(number) {
+            self.saw(Situation::NoticeDaysLate);
+        }
         let Some(notice) = self.bank.notice(number) else { return };
         let (payment, key, fact) = (notice.payment, notice.key.clone(), notice.fact.clone());
         let command = Command::Provider { effect: None, key, fact };
@@ -140,7 +161,7 @@ impl World {
 
     /// Has what came of a row recorded. If it cannot be, the row is read again.
     fn record(&mut self, node: usize, id: EffectId, stream: StreamId, mail: Mail) {
-        if self.serves(node) {
+        if self.serves(node, stream) {
             self.put(node, stream, mail);
         }
         let patience = self.plan.shop.as_ref().map_or(MS, |shop| shop.call_patience);
@@ -158,7 +179,9 @@ impl World {
                 self.nodes[node].in_hand.remove(&id);
             }
             // The bank may not hear that it was heard.
-            Port::Notice(number) if !self.is_lost() => self.bank.acknowledge(number),
+            Port::Notice(number) if !self.is_cut(End::Node(node), End::Bank) && !self.is_lost() => {
+                self.bank.acknowledge(number)
+            }
             Port::Notice(_) | Port::Call(_) => {}
         }
     }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use souk_core::ids::{Partition, StreamId};
 use souk_core::journal::{Append, Epoch, Incarnation, Refusal};
+use souk_core::planted::{self, Bug};
 use souk_core::sequencer::{Group, Sequencer};
 
 use super::node::{Local, Stage};
@@ -26,21 +27,23 @@ pub(crate) enum Item {
 pub(crate) struct Writer {
     pub sequencer: Sequencer,
     queue: VecDeque<Item>,
-    under_way: Option<UnderWay>,
+    pub(super) under_way: Option<UnderWay>,
+    /// It is about to look into its queue.
+    turns: bool,
     /// So many appends are offered one by one, to find the guilty one.
     singly: usize,
 }
 
 #[derive(Debug)]
-struct UnderWay {
-    group: Group<Append>,
+pub(super) struct UnderWay {
+    pub group: Group<Append>,
     /// Snapshots, each behind so many of the group's appends.
     snapshots: Vec<(usize, AnySnapshot)>,
     /// Of the last offer; `None` between two.
     transaction: Option<TransactionId>,
     alone: bool,
     offers: u32,
-    unknown: bool,
+    pub unknown: bool,
 }
 
 impl UnderWay {
@@ -68,14 +71,20 @@ impl Writer {
 
 impl World {
     pub(super) fn queue(&mut self, node: usize, item: Item) {
-        self.nodes[node].writer.queue.push_back(item);
-        self.later(self.process(node), 1, Local::Turn);
+        let writer = &mut self.nodes[node].writer;
+        writer.queue.push_back(item);
+        // Whatever ends the group under way looks into the queue.
+        if writer.under_way.is_none() && !writer.turns {
+            writer.turns = true;
+            self.later(self.process(node), 1, Local::Turn);
+        }
     }
 
     /// What waits becomes a group, if none is under way.
     pub(super) fn turn(&mut self, node: usize) {
         let largest = self.plan.group_max;
         let writer = &mut self.nodes[node].writer;
+        writer.turns = false;
         if writer.under_way.is_some() || writer.queue.is_empty() {
             return;
         }
@@ -111,7 +120,13 @@ impl World {
         self.begin_transaction(node);
     }
 
-    fn refuse(&mut self, node: usize, stream: StreamId, incarnation: Incarnation, refusal: Refusal) {
+    pub(super) fn refuse(
+        &mut self,
+        node: usize,
+        stream: StreamId,
+        incarnation: Incarnation,
+        refusal: Refusal,
+    ) {
         match refusal {
             Refusal::Closed => self.saw(Situation::ClosedIncarnation),
             Refusal::Fenced => self.saw(Situation::ZombieRefused),
@@ -121,10 +136,13 @@ impl World {
     }
 
     /// The group under way is no longer; what waited for it may go on.
-    fn done(&mut self, node: usize) {
+    pub(super) fn done(&mut self, node: usize) {
         self.nodes[node].writer.under_way = None;
         let process = self.process(node);
-        self.later(process, 1, Local::Turn);
+        if !self.nodes[node].writer.queue.is_empty() && !self.nodes[node].writer.turns {
+            self.nodes[node].writer.turns = true;
+            self.later(process, 1, Local::Turn);
+        }
         let waiting = self.nodes[node].slots.iter().filter(|(_, slot)| matches!(slot.stage, Stage::Barrier));
         for stream in waiting.map(|(stream, _)| *stream).collect::<Vec<_>>() {
             self.later(process, 1, Local::Rebuild(stream));
@@ -133,6 +151,12 @@ impl World {
 
     pub(super) fn begin_transaction(&mut self, node: usize) {
         let process = self.process(node);
+        if self.nodes[node].writer.under_way.is_none() {
+            return;
+        }
+        if !self.reaches_database(node) {
+            return self.later(process, 10 * MS, Local::Begin);
+        }
         let Some(under_way) = &mut self.nodes[node].writer.under_way else { return };
         let id = self.database.begin(process, self.now);
         under_way.transaction = Some(id);
@@ -144,27 +168,29 @@ impl World {
     }
 
     /// The group under way, if it is this transaction that carries it.
-    fn carried(&self, node: usize, id: TransactionId) -> Option<&UnderWay> {
+    pub(super) fn carried(&self, node: usize, id: TransactionId) -> Option<&UnderWay> {
         self.nodes[node].writer.under_way.as_ref().filter(|under_way| under_way.transaction == Some(id))
     }
 
     pub(super) fn check(&mut self, node: usize, id: TransactionId) {
         let Some(under_way) = self.carried(node, id) else { return };
+        if !self.reaches_database(node) {
+            return self.connection_lost(node, id);
+        }
         let epochs = under_way.epochs();
         let process = self.process(node);
         match self.database.check(id, &epochs, self.now) {
             Checked::Good => {
-                if !self.is_calm() && self.rng.chance(self.plan.pause_in_commit) {
+                if self.strikes("pause in a commit", self.plan.pause_in_commit) {
                     self.pause(node, 4);
                 }
                 let step = self.within(self.plan.write_max);
                 self.later(process, step, Local::Insert(id));
             }
             Checked::Blocked => self.later(process, MS, Local::Check(id)),
-            Checked::Fenced(_) => {
-                self.trace(|| format!("node {node} is fenced off"));
-                self.saw(Situation::ZombieRefused);
-                self.step_down(node);
+            Checked::Fenced(partitions) => {
+                self.database.end(id);
+                self.fenced(node, &partitions);
             }
             Checked::Gone => self.rolled_back(node),
         }
@@ -173,11 +199,14 @@ impl World {
     pub(super) fn insert(&mut self, node: usize, id: TransactionId) {
         let Some(under_way) = self.carried(node, id) else { return };
         let (rows, unknown, first) = (under_way.rows(), under_way.unknown, under_way.offers == 1);
-        if !self.is_calm() && self.rng.chance(self.plan.roll_back) {
+        if !self.reaches_database(node) {
+            return self.connection_lost(node, id);
+        }
+        if self.strikes("roll back", self.plan.roll_back) {
             self.database.end(id);
             return self.rolled_back(node);
         }
-        if first && !self.is_calm() && self.rng.chance(self.plan.refuse) && !rows.placed.is_empty() {
+        if first && !rows.placed.is_empty() && self.strikes("refusal", self.plan.refuse) {
             let guilty = self.rng.below(rows.placed.len() as u64) as usize;
             self.database.curse(rows.placed[guilty].append.id);
         }
@@ -188,6 +217,9 @@ impl World {
                 }
                 let step = self.within(self.plan.write_max);
                 self.later(self.process(node), step, Local::Commit(id));
+                if planted::is(Bug::AckAtInsert) {
+                    self.tell_hosts_too_early(node);
+                }
             }
             Inserted::LandedBefore => {
                 self.saw(Situation::UnknownHadLanded);
@@ -202,8 +234,57 @@ impl World {
         }
     }
 
+    /// Some partitions have another owner. If the group is not in the journal already, it goes on without theirs.
+    fn fenced(&mut self, node: usize, partitions: &[Partition]) {
+        self.trace(|| format!("node {node} is fenced off from {partitions:?}"));
+        self.saw(Situation::ZombieRefused);
+        let Some(under_way) = self.nodes[node].writer.under_way.take() else { return };
+        let UnderWay { group, snapshots, alone, offers, unknown, .. } = under_way;
+        if unknown && group.placed.iter().all(|placed| self.database.has(placed.append.id)) {
+            self.saw(Situation::UnknownHadLandedFenced);
+            return self.is_durable(node, &group);
+        }
+        for placed in &group.placed {
+            let append = &placed.append;
+            let lot = self.database.lot(append.partition);
+            let own = |term: &super::node::Term| term.epoch == append.epoch.0;
+            if partitions.contains(&append.partition) && self.nodes[node].terms.get(&lot).is_some_and(own) {
+                self.step_down(node, lot);
+            }
+        }
+        let sequencer = &mut self.nodes[node].writer.sequencer;
+        let lost = |partition: Partition| partitions.contains(&partition);
+        // Places stay as they are: they are given back and given out again in the same order.
+        let appends = sequencer.abandon(group);
+        let mut snapshots = VecDeque::from(snapshots);
+        let (mut left, mut left_snapshots) = (Group::default(), Vec::new());
+        for (n, append) in appends.into_iter().enumerate() {
+            while let Some((_, snapshot)) = snapshots.pop_front_if(|(behind, _)| *behind <= n) {
+                left_snapshots.push((left.placed.len(), snapshot));
+            }
+            if !lost(append.partition) {
+                sequencer.place_next(&mut left, append);
+            }
+        }
+        left_snapshots.extend(snapshots.into_iter().map(|(_, snapshot)| (left.placed.len(), snapshot)));
+        left_snapshots.retain(|(_, snapshot)| !lost(snapshot.stream.partition()));
+        for (id, stream, refusal) in std::mem::take(&mut left.refused) {
+            self.refuse(node, stream, id.incarnation, refusal);
+        }
+        if left.placed.is_empty() && left_snapshots.is_empty() {
+            return self.done(node);
+        }
+        if !left.placed.is_empty() {
+            self.saw(Situation::FencedInPart);
+        }
+        let under_way =
+            UnderWay { group: left, snapshots: left_snapshots, transaction: None, alone, offers, unknown };
+        self.nodes[node].writer.under_way = Some(under_way);
+        self.begin_transaction(node);
+    }
+
     /// Before COMMIT, so nothing happened: the same group again, after a while.
-    fn rolled_back(&mut self, node: usize) {
+    pub(super) fn rolled_back(&mut self, node: usize) {
         self.saw(Situation::RolledBack);
         let process = self.process(node);
         let Some(under_way) = &mut self.nodes[node].writer.under_way else { return };
@@ -238,93 +319,6 @@ impl World {
         }
         for (_, snapshot) in snapshots {
             writer.queue.push_front(Item::Snapshot(snapshot));
-        }
-        self.done(node);
-    }
-
-    pub(super) fn commit(&mut self, node: usize, id: TransactionId) {
-        if self.carried(node, id).is_none() {
-            return;
-        }
-        let process = self.process(node);
-        if !self.database.is_open(id) {
-            return self.rolled_back(node);
-        }
-        let answer = self.within(self.plan.write_max);
-        if self.is_calm() || !self.rng.chance(self.plan.unknown) {
-            self.make_durable(id);
-            return self.later(process, answer, Local::Committed(id));
-        }
-        // The connection breaks around the COMMIT: it had arrived; it arrives late; it never does.
-        let fate = self.rng.below(3);
-        self.trace(|| format!("the COMMIT of {id:?} is not answered (fate {fate})"));
-        if fate == 0 {
-            self.make_durable(id);
-        } else {
-            let late = self.within(4 * self.plan.write_max);
-            if fate == 1 {
-                self.saw(Situation::UnknownLandedLater);
-            }
-            self.schedule.push(self.now + late, Happening::LostTransaction(id, fate == 1));
-        }
-        let noticed = answer + self.within(2 * self.plan.write_max);
-        self.later(process, noticed, Local::Terminate(id));
-    }
-
-    /// The same group is offered again only when nothing of the last offer can still move: its backend is ended,
-    /// whatever it had come to.
-    pub(super) fn terminate(&mut self, node: usize, id: TransactionId) {
-        if self.carried(node, id).is_none() {
-            return;
-        }
-        self.database.end(id);
-        if let Some(under_way) = &mut self.nodes[node].writer.under_way {
-            under_way.unknown = true;
-        }
-        self.begin_transaction(node);
-    }
-
-    /// COMMIT has arrived.
-    pub(super) fn make_durable(&mut self, id: TransactionId) {
-        let Some((written, snapshots)) = self.database.commit(id) else { return };
-        for written in &written {
-            let append = &written.append;
-            self.trace(|| format!("durable: {:?} of {} {:?}", append.id, append.stream, append.events));
-            self.stats.events += written.events.len() as u64;
-            self.stats.mix(append.id.incarnation.0);
-            self.stats.mix(append.id.ordinal ^ (self.now << 16) ^ written.events.len() as u64);
-            self.note(written);
-            self.oracle.written(written);
-        }
-        for snapshot in &snapshots {
-            self.oracle.snapshot(snapshot, self.database.events(snapshot.stream));
-        }
-    }
-
-    /// The writer knows that the group is durable, and tells everybody whom it concerns.
-    pub(super) fn committed(&mut self, node: usize, id: TransactionId) {
-        if self.carried(node, id).is_none() {
-            return;
-        }
-        let process = self.process(node);
-        let writer = &mut self.nodes[node].writer;
-        let Some(UnderWay { group, .. }) = writer.under_way.take() else { return };
-        writer.sequencer.commit(&group);
-        let mut settled = BTreeMap::new();
-        for placed in &group.placed {
-            let append = &placed.append;
-            settled.insert(append.stream, (append.id, placed.last_position));
-        }
-        if settled.len() > 1 {
-            self.saw(Situation::GroupOfSeveralStreams);
-        }
-        for (stream, (id, position)) in settled {
-            let told = Local::Settled(stream, id.incarnation, id.ordinal, position);
-            self.later(process, 1, told);
-        }
-        for (stream, incarnation) in group.closed {
-            self.saw(Situation::StartedTooEarly);
-            self.refuse(node, stream, incarnation, Refusal::Closed);
         }
         self.done(node);
     }
