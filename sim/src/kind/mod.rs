@@ -180,6 +180,7 @@ impl<M: Kind> Running<M> {
                 None => None,
             },
             events: loaded.events,
+            has_older_replies: false,
             wake: loaded.wake,
             last: loaded.last,
         };
@@ -212,7 +213,7 @@ impl<M: Kind> AnyHost for Running<M> {
 fn input_of<M: Kind>(input: AnyInput) -> Option<Input<M, Port>> {
     Some(match input {
         AnyInput::Command(command, key, port) => {
-            Input::Command(Request { command: M::command(command)?, key, origin: Origin::default(), port })
+            Input::Command(Request { command: M::command(command)?, key, is_new: true, origin: Origin::default(), port })
         }
         AnyInput::Ask(ask) => {
             let cause = Some((ask.id.stream, ask.id.seq));
@@ -245,6 +246,8 @@ fn action_of<M: Kind>(action: Action<M, Port>) -> Option<AnyAction> {
                 Answer::InFlight => AnyAnswer::InFlight,
             },
         ),
+        // Every command comes after a look, or says so.
+        Action::LookUp { .. } => return None,
         Action::Show { port, state, seq } => AnyAction::Show(port, M::wrap_state(*state), seq),
         Action::Ask { ask, .. } => AnyAction::Ask(ask),
         Action::AnswerAsk { id, answer, seq, .. } => AnyAction::AnswerAsk(id, answer, seq),
