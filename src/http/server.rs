@@ -46,12 +46,15 @@ pub async fn serve(
     listener: TcpListener,
     services: Arc<Services>,
     limits: ServerLimits,
+    opening: &Opening,
     stop: impl Future<Output = ()>,
 ) {
     let app = router(Arc::clone(&services), &limits);
+    opening.serves(Some(app.clone()));
     let connections = take_connections(&listener, app, &limits, Some(&services.rate_limits), stop).await;
     drop(listener);
     drop(services);
+    opening.serves(None);
     if tokio::time::timeout(limits.drain_timeout, connections.shutdown()).await.is_err() {
         tracing::warn!("some requests did not end in time; their clients must ask again");
     }

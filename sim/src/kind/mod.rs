@@ -212,9 +212,13 @@ impl<M: Kind> AnyHost for Running<M> {
 /// `None` for a command of another machine, which the world never sends.
 fn input_of<M: Kind>(input: AnyInput) -> Option<Input<M, Port>> {
     Some(match input {
-        AnyInput::Command(command, key, port) => {
-            Input::Command(Request { command: M::command(command)?, key, is_new: true, origin: Origin::default(), port })
-        }
+        AnyInput::Command(command, key, port) => Input::Command(Request {
+            command: M::command(command)?,
+            key,
+            is_new: true,
+            origin: Origin::default(),
+            port,
+        }),
         AnyInput::Ask(ask) => {
             let cause = Some((ask.id.stream, ask.id.seq));
             Input::Ask(ask, Origin { cause, ..Origin::default() })

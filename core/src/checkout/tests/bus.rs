@@ -105,7 +105,9 @@ fn outs<M: Machine>(actions: Vec<Action<M, Port>>) -> Vec<Out> {
             Action::Timer(at) => Out::Timer(at),
             Action::Passivate => Out::Passivate,
             Action::Fail(refusal) => panic!("nothing is refused here: {refusal:?}"),
-            Action::Show { .. } | Action::LookUp { .. } | Action::Snapshot(_) | Action::Publish(_) => return None,
+            Action::Show { .. } | Action::LookUp { .. } | Action::Snapshot(_) | Action::Publish(_) => {
+                return None;
+            }
         })
     };
     actions.into_iter().filter_map(one).collect()

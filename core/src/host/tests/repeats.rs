@@ -89,6 +89,10 @@ fn what_the_host_cannot_know_is_not_decided_before_the_journal_was_asked() {
     rig.settle();
     assert_eq!(rig.command("c", Some(key(3)), hold(3, DEADLINE)), ["c: again yes Held @5"]);
     rig.restart();
-    assert_eq!(rig.command("a", Some(key(1)), hold(1, DEADLINE)), ["a: look it up"], "also when it comes back");
+    assert_eq!(
+        rig.command("a", Some(key(1)), hold(1, DEADLINE)),
+        ["a: look it up"],
+        "also when it comes back"
+    );
     assert_eq!(rig.command("c", Some(key(3)), hold(3, DEADLINE)), ["c: again yes Held @5"]);
 }
