@@ -5,13 +5,11 @@
 
 mod rig;
 
-use std::path::PathBuf;
-use std::process::Command as Process;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{bail, ensure};
 use souk::app::{Shop, ShopOptions};
 use souk::clock::Clock;
 use souk::journal::Database;
@@ -21,6 +19,7 @@ use souk_core::inventory::{Command, Movement, Request};
 use souk_core::journal::Origin;
 use tokio::time::Instant;
 
+use rig::pgbench::{Pgbench, Reached};
 use rig::{fresh_postgres, numbers, psql, verified};
 
 #[global_allocator]
@@ -28,7 +27,6 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 const SKU: SkuId = SkuId(1);
 const PATIENCE: Duration = Duration::from_secs(30);
-const POOLS: [u32; 5] = [1, 2, 4, 8, 16];
 
 fn main() -> anyhow::Result<()> {
     let [seconds] = numbers([("--seconds", 5)])?;
@@ -61,8 +59,8 @@ async fn run(seconds: u64) -> anyhow::Result<()> {
     let rivals = measure_rivals(rival, seconds)?;
     println!("\nratios on Postgres");
     for (in_flight, souk) in best {
-        for (name, per_second) in &rivals {
-            println!("  {in_flight:>4} in flight / {name:<46} {:>6.1}x", souk / per_second);
+        for Reached { name, per_second } in &rivals {
+            println!("  {in_flight:>4} in flight / {name:<58} {:>6.1}x", souk / per_second);
         }
     }
     Ok(())
@@ -169,12 +167,8 @@ async fn verify(database: &Database, holds: u64) -> anyhow::Result<(u64, u64)> {
     Ok((report.events, bytes))
 }
 
-/// The usual ways, driven by pgbench: a stronger client than any pool in front of them.
-fn measure_rivals(url: &str, seconds: u64) -> anyhow::Result<Vec<(String, f64)>> {
-    let Some(pgbench) = find_pgbench() else {
-        println!("SKIPPED the usual ways: pgbench was not found");
-        return Ok(Vec::new());
-    };
+fn measure_rivals(url: &str, seconds: u64) -> anyhow::Result<Vec<Reached>> {
+    let Some(pgbench) = Pgbench::find(url, seconds)? else { return Ok(Vec::new()) };
     psql(
         url,
         "CREATE TABLE stock (sku BIGINT PRIMARY KEY, available BIGINT NOT NULL CHECK (available >= 0));
@@ -191,63 +185,11 @@ fn measure_rivals(url: &str, seconds: u64) -> anyhow::Result<Vec<(String, f64)>>
         "WITH taken AS (UPDATE stock SET available = available - 1 WHERE sku = 1 AND available >= 1 RETURNING sku) \
          INSERT INTO holds (sku, quantity, body) SELECT sku, 1, '{body}' FROM taken;\n"
     );
-    let scratch = tempfile::tempdir()?;
-    let script = |name: &str, text: &str| -> anyhow::Result<PathBuf> {
-        let path = scratch.path().join(name);
-        std::fs::write(&path, text)?;
-        Ok(path)
-    };
-    let (locked, guarded) = (script("locked.sql", &locked)?, script("guarded.sql", &guarded)?);
-    let mut rivals = Vec::new();
-    let at_64 = run_pgbench(&pgbench, url, &locked, 64, seconds)?;
-    println!("{:<50} {at_64:>9.0} /s", "SELECT … FOR UPDATE, 64 connections");
-    rivals.push(("SELECT … FOR UPDATE, 64 connections".to_owned(), at_64));
-    for (name, path) in [("SELECT … FOR UPDATE", &locked), ("one guarded statement", &guarded)] {
-        let mut best = (0, 0.0);
-        for pool in POOLS {
-            let per_second = run_pgbench(&pgbench, url, path, pool, seconds)?;
-            if per_second > best.1 {
-                best = (pool, per_second);
-            }
-        }
-        let name = format!("{name}, best pool ({} connections)", best.0);
-        println!("{name:<50} {:>9.0} /s", best.1);
-        rivals.push((name, best.1));
+    let mut rivals = vec![pgbench.run("SELECT … FOR UPDATE", &locked, 64)?];
+    rivals.push(pgbench.best("SELECT … FOR UPDATE", &locked)?);
+    rivals.push(pgbench.best("one guarded statement", &guarded)?);
+    for rival in &rivals {
+        println!("{:<58} {:>9.0} /s", rival.name, rival.per_second);
     }
     Ok(rivals)
-}
-
-fn find_pgbench() -> Option<PathBuf> {
-    let debian = std::fs::read_dir("/usr/lib/postgresql").ok().into_iter().flatten();
-    let mut found: Vec<PathBuf> = debian
-        .filter_map(Result::ok)
-        .map(|entry| entry.path().join("bin/pgbench"))
-        .filter(|p| p.exists())
-        .collect();
-    found.sort();
-    let on_path = std::env::var_os("PATH")?;
-    found
-        .pop()
-        .or_else(|| std::env::split_paths(&on_path).map(|dir| dir.join("pgbench")).find(|p| p.exists()))
-}
-
-fn run_pgbench(
-    pgbench: &PathBuf,
-    url: &str,
-    script: &PathBuf,
-    clients: u32,
-    seconds: u64,
-) -> anyhow::Result<f64> {
-    let output = Process::new(pgbench)
-        .args(["-n", "-M", "prepared", "-j", &clients.min(2).to_string(), "-c", &clients.to_string()])
-        .args(["-T", &seconds.to_string()])
-        .arg("-f")
-        .arg(script)
-        .arg(url)
-        .output()?;
-    ensure!(output.status.success(), "pgbench: {}", String::from_utf8_lossy(&output.stderr));
-    let text = String::from_utf8(output.stdout)?;
-    let line = text.lines().find(|line| line.starts_with("tps = ")).context("pgbench printed no tps")?;
-    let tps = line.split_whitespace().nth(2).context("pgbench printed no tps")?;
-    tps.parse().context("pgbench printed an odd tps")
 }

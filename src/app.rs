@@ -4,9 +4,12 @@ mod backup;
 mod doors;
 mod dump;
 mod serve;
+#[cfg(unix)]
+mod succession;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use souk_core::market::MarketId;
@@ -15,8 +18,8 @@ use crate::actors::projectors::Projectors;
 use crate::actors::{Node, NodeOptions, Outside};
 use crate::adapters::mail::{Mailer, OrderLinks};
 use crate::adapters::payments::Provider;
-use crate::adapters::payments::test_bank::{Settings as BankSettings, TestBank};
-use crate::adapters::search::Search;
+use crate::adapters::payments::test_bank::{BankError, Settings as BankSettings, TestBank};
+use crate::adapters::search::{Search, SearchError};
 use crate::clock::Clock;
 use crate::http::Opening;
 use crate::journal::{Database, Journal, Settings};
@@ -26,6 +29,8 @@ use crate::store::vault::{Vault, VaultKeys};
 pub use backup::{Backup, BackupFile, back_up};
 pub use doors::Doors;
 pub use serve::{Preparing, serve, serve_prepared};
+#[cfg(unix)]
+pub use succession::{Predecessor, Succession};
 
 /// The file that opens the vault, in the data directory.
 const VAULT_KEY_FILE: &str = "vault.key";
@@ -33,6 +38,9 @@ const VAULT_KEY_FILE: &str = "vault.key";
 const LETTERS: &str = "outbox";
 /// The folder of the search index, in the data directory.
 pub const SEARCH_INDEX: &str = "search";
+
+/// How often is looked whether something is still in use.
+const LOOK_AGAIN: Duration = Duration::from_millis(5);
 
 /// Connections to the vault's tables.
 const VAULT_CONNECTIONS: u32 = 4;
@@ -121,7 +129,12 @@ impl Shop {
         let keys = VaultKeys::load_or_create(&key_file)?;
         let vault = Arc::new(Vault::open(database, keys, clock.clone(), VAULT_CONNECTIONS).await?);
         let now = clock.clone();
-        let bank = TestBank::open(data_dir, options.bank, Arc::new(move || now.now()))?;
+        let patience = options.journal.lock_patience;
+        let open_bank = || {
+            let clock = now.clone();
+            TestBank::open(data_dir, options.bank.clone(), Arc::new(move || clock.now()))
+        };
+        let bank = patiently(patience, open_bank, BankError::is_in_use).await?;
         let mails = if options.letters { Mailer::Folder(data_dir.join(LETTERS)) } else { Mailer::Discard };
         let outside = Outside {
             payments: Provider::TestBank(bank.clone()),
@@ -131,8 +144,13 @@ impl Shop {
         };
         let models = ReadModels::open(database, READ_CONNECTIONS).await?;
         let search = options.search.filter(|_| options.projectors);
-        let search =
-            search.map(|market| Search::embedded(&data_dir.join(SEARCH_INDEX), &market)).transpose()?;
+        let search = match search {
+            Some(market) => {
+                let open = || Search::embedded(&data_dir.join(SEARCH_INDEX), &market);
+                Some(patiently(patience, open, SearchError::is_in_use).await?)
+            }
+            None => None,
+        };
         let node = Node::start(journal, clock, outside, options.node).await?;
         let projectors = options.projectors.then(|| Projectors::start(&node, &models, search.as_ref()));
         Ok(Shop { node, vault, bank, models, search, projectors })
@@ -147,6 +165,23 @@ impl Shop {
         self.node.shut_down().await;
         self.models.close().await;
         self.vault.close().await;
+    }
+}
+
+/// Opens what the server before this one may still have, for as long as it may be waited for.
+async fn patiently<T, E>(
+    patience: Duration,
+    open: impl Fn() -> Result<T, E>,
+    is_in_use: impl Fn(&E) -> bool,
+) -> Result<T, E> {
+    let deadline = Instant::now() + patience;
+    loop {
+        match open() {
+            Err(error) if is_in_use(&error) && Instant::now() < deadline => {
+                tokio::time::sleep(LOOK_AGAIN).await
+            }
+            opened => return opened,
+        }
     }
 }
 

@@ -3,6 +3,8 @@
 
 #![allow(dead_code, reason = "every bench uses a part of it")]
 
+pub mod pgbench;
+
 use std::collections::BTreeMap;
 use std::process::Command as Process;
 use std::sync::Arc;
@@ -127,11 +129,25 @@ fn text(text: &str) -> LocalizedText {
     LocalizedText::from([("en".to_owned(), text.to_owned())])
 }
 
+/// Stalls that are opened at the same time.
+const FOUNDERS: u128 = 64;
+
 /// A market of so many vendors with one offer each, all for sale.
 pub async fn found(node: &Arc<Node>, vendors: u128, units: u32) -> anyhow::Result<Vec<Offered>> {
+    let mut stalls = tokio::task::JoinSet::new();
+    for founder in 0..FOUNDERS {
+        let node = Arc::clone(node);
+        stalls.spawn(async move {
+            let mut offers = Vec::new();
+            for n in (founder + 1..=vendors).step_by(FOUNDERS as usize) {
+                offers.push(stall(&node, n, units).await?);
+            }
+            anyhow::Ok(offers)
+        });
+    }
     let mut offers = Vec::new();
-    for n in 1..=vendors {
-        offers.push(stall(node, n, units).await?);
+    while let Some(founded) = stalls.join_next().await {
+        offers.extend(founded??);
     }
     let deadline = Instant::now() + PATIENCE;
     while !offers.iter().all(|offer| node.stock_view().is_open(offer.sku) == Some(true)) {

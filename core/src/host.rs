@@ -5,7 +5,8 @@
 //! - **The gate.** Nothing leaves before everything it was computed from is durable: not a yes, not a refusal,
 //!   not a repeated reply, not a read, not a published view, not an ask.
 //! - **Repeats.** A request that was answered in the last ten minutes gets the same answer; one whose answer is
-//!   still to come is told so; the same name on another body is refused.
+//!   still to come is told so; the same name on another body is refused. What may have been answered before that is
+//!   not decided until the journal has been asked.
 //! - **Wakes.** Whatever must happen later has a row in the journal that brings the stream back, early perhaps,
 //!   never late.
 //! - **Asks** are repeated, with growing pauses, until they are answered.
@@ -44,6 +45,8 @@ pub struct Request<M: Machine, P> {
     pub command: M::Command,
     /// Its name, when repeats must be known.
     pub key: Option<CommandKey>,
+    /// Whether the journal is known to hold no reply under this name.
+    pub is_new: bool,
     /// Where it came from.
     pub origin: Origin,
     /// Where the answer goes.
@@ -94,6 +97,12 @@ pub enum Action<M: Machine, P> {
         answer: Answer<M>,
         /// The partition's position at which the answer is true.
         position: u64,
+    },
+    /// This name may have been used longer ago than the host remembers: look whether the journal holds its reply, and
+    /// give the command again if it does not. Nothing was decided.
+    LookUp {
+        /// Where to.
+        port: P,
     },
     /// Show the state.
     Show {
@@ -176,6 +185,8 @@ pub struct Loaded<M: Machine> {
     pub events: Vec<Recorded>,
     /// Requests answered in the last ten minutes.
     pub replies: Vec<KnownReply<M>>,
+    /// Whether others were answered before that.
+    pub has_older_replies: bool,
     /// The stream's row in `wakes`.
     pub wake: Option<Timestamp>,
     /// Position and time of the stream's last event, which a snapshot does not tell: time never goes back within
@@ -185,7 +196,14 @@ pub struct Loaded<M: Machine> {
 
 impl<M: Machine> Default for Loaded<M> {
     fn default() -> Self {
-        Loaded { snapshot: None, events: Vec::new(), replies: Vec::new(), wake: None, last: None }
+        Loaded {
+            snapshot: None,
+            events: Vec::new(),
+            replies: Vec::new(),
+            has_older_replies: false,
+            wake: None,
+            last: None,
+        }
     }
 }
 
@@ -249,6 +267,8 @@ pub struct Host<M: Machine, P> {
     /// On the heap: a leaf of the map has room for eleven, and most hosts know two.
     known: BTreeMap<CommandId, Box<Known<M>>>,
     known_by_age: VecDeque<(Timestamp, CommandId)>,
+    /// Whether there are replies in the journal that are not known here.
+    has_forgotten: bool,
     /// Who waits for a later answer, each since this append.
     parked: BTreeMap<CommandId, Vec<(u64, P)>>,
     retries: BTreeMap<AskId, Retry>,
@@ -300,6 +320,7 @@ impl<M: Machine, P: WayBack> Host<M, P> {
             gate: VecDeque::new(),
             known: BTreeMap::new(),
             known_by_age: VecDeque::new(),
+            has_forgotten: loaded.has_older_replies,
             parked: BTreeMap::new(),
             retries: BTreeMap::new(),
             wake: loaded.wake,
@@ -446,6 +467,11 @@ impl<M: Machine, P: WayBack> Host<M, P> {
             };
             let reply = Action::Reply { port: request.port, answer, position: 0 };
             self.emit(reply, actions);
+            return;
+        }
+        if request.key.is_some() && self.has_forgotten && !request.is_new {
+            // It rests on nothing that this host decided, so it needs not wait for the gate.
+            actions.push(Action::LookUp { port: request.port });
             return;
         }
         let waiting = Waiting::Port(request.port, request.key);
@@ -744,6 +770,7 @@ impl<M: Machine, P: WayBack> Host<M, P> {
             && self.now.millis_since(at) > REPEATS_KEPT_MS
         {
             self.known_by_age.pop_front();
+            self.has_forgotten = true;
             if self.known.get(&id).is_some_and(|known| known.at == at) {
                 self.known.remove(&id);
             }

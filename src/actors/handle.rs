@@ -88,6 +88,22 @@ pub struct Handle<M> {
     machine: PhantomData<fn() -> M>,
 }
 
+/// What a command is called, when it has a name.
+#[derive(Clone, Copy)]
+struct Name {
+    key: Option<CommandKey>,
+    /// Nobody can have used it before.
+    is_new: bool,
+}
+
+impl Name {
+    const NONE: Name = Name { key: None, is_new: true };
+
+    fn asked_before(&self) -> Option<CommandKey> {
+        self.key.filter(|_| !self.is_new)
+    }
+}
+
 impl<M: Hosted> Handle<M> {
     pub(super) fn new(node: Arc<Node>) -> Self {
         Handle { node, machine: PhantomData }
@@ -109,12 +125,7 @@ impl<M: Hosted> Handle<M> {
         origin: Origin,
         patience: Duration,
     ) -> Result<Told<M>, CallError> {
-        if let Some(key) = key
-            && let Some(told) = self.recall(stream, key).await?
-        {
-            return Ok(told);
-        }
-        self.command_of_new_name(stream, command, key, origin, patience).await
+        self.admitted(stream, command, Name { key, is_new: false }, origin, patience).await
     }
 
     /// The same with a name that was made for this very call: nobody can have used it before.
@@ -129,8 +140,26 @@ impl<M: Hosted> Handle<M> {
         origin: Origin,
         patience: Duration,
     ) -> Result<Told<M>, CallError> {
+        self.admitted(stream, command, Name { key, is_new: true }, origin, patience).await
+    }
+
+    async fn admitted(
+        &self,
+        stream: StreamId,
+        command: M::Command,
+        name: Name,
+        origin: Origin,
+        patience: Duration,
+    ) -> Result<Told<M>, CallError> {
         let permit = self.node.admission().admit()?;
-        self.give(stream, command, key, origin, Instant::now() + patience, Some(permit)).await
+        match self.give(stream, command, name, origin, Instant::now() + patience, Some(permit)).await {
+            // What was answered before it failed stays answered.
+            Err(CallError::Quarantined { stream }) if let Some(key) = name.asked_before() => {
+                let told = self.recall(stream, key).await?;
+                told.ok_or(CallError::Quarantined { stream })
+            }
+            told => told,
+        }
     }
 
     /// What a command of this name was answered before, if it was. Its host remembers for minutes, the journal for
@@ -160,7 +189,7 @@ impl<M: Hosted> Handle<M> {
         &self,
         stream: StreamId,
         command: M::Command,
-        key: Option<CommandKey>,
+        mut name: Name,
         origin: Origin,
         deadline: Instant,
         // One for all tries: refused at the second one, nobody could say that nothing was started.
@@ -172,10 +201,19 @@ impl<M: Hosted> Handle<M> {
             let or_unknown = |error| if ended > 0 { CallError::OutcomeUnknown } else { error };
             let (reply, answered) = oneshot::channel();
             let port = Port { reply, permit: permit.clone() };
-            let request = Box::new(Request { command: command.clone(), key, origin, port });
+            let Name { key, is_new } = name;
+            let request = Box::new(Request { command: command.clone(), key, is_new, origin, port });
             self.send(stream, HostMessage::Command { request, deadline }).map_err(or_unknown)?;
             match timeout_at(deadline, answered).await {
                 Ok(Ok(Reply::Answer { answer, position })) => return Ok(Told { answer, position }),
+                Ok(Ok(Reply::LookUp)) => {
+                    if let Some(key) = name.asked_before()
+                        && let Some(told) = self.recall(stream, key).await.map_err(or_unknown)?
+                    {
+                        return Ok(told);
+                    }
+                    name.is_new = true;
+                }
                 Ok(Ok(Reply::State { .. } | Reply::TooLate)) | Err(_) => {
                     return Err(CallError::OutcomeUnknown);
                 }
@@ -200,7 +238,7 @@ impl<M: Hosted> Handle<M> {
         origin: Origin,
         patience: Duration,
     ) -> Result<Told<M>, CallError> {
-        self.give(stream, command, None, origin, Instant::now() + patience, None).await
+        self.give(stream, command, Name::NONE, origin, Instant::now() + patience, None).await
     }
 
     /// The machine's state, durable, and its seq.
@@ -219,7 +257,7 @@ impl<M: Hosted> Handle<M> {
             self.send(stream, HostMessage::Read(Port { reply, permit }))?;
             match timeout_at(deadline, answered).await {
                 Ok(Ok(Reply::State { state, seq })) => return Ok((state, seq)),
-                Ok(Ok(Reply::Answer { .. } | Reply::TooLate)) | Err(_) => {
+                Ok(Ok(Reply::Answer { .. } | Reply::LookUp | Reply::TooLate)) | Err(_) => {
                     return Err(CallError::OutcomeUnknown);
                 }
                 Ok(Err(_)) => self.pause(AGAIN_AFTER, deadline).await?,

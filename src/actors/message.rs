@@ -77,6 +77,8 @@ pub(super) enum Reply<M: Machine> {
         state: Box<M::State>,
         seq: u64,
     },
+    /// The host does not remember that far back: whether the command is a repeat, only the journal can say.
+    LookUp,
     /// The deadline had passed before the command was started.
     TooLate,
 }

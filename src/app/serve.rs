@@ -82,7 +82,7 @@ pub async fn serve_prepared<T>(
     let Some((doors, prepared)) = prepared else { return Ok(false) };
     opened(prepared);
     let services = std::sync::Arc::clone(&doors.services);
-    http::serve(listener, services, doors.limits, stop).await;
+    http::serve(listener, services, doors.limits, &opening, stop).await;
     tracing::info!("no more connections; finishing what was accepted");
     doors.close().await;
     Ok(true)

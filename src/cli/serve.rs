@@ -1,16 +1,29 @@
 //! `souk serve`: opens the shop and its doors, until it is told to stop.
 
 use std::future::Future;
+use std::path::Path;
 use std::process::ExitCode;
+#[cfg(unix)]
+use std::time::Duration;
 
 use anyhow::Context;
 use tokio::net::TcpListener;
 
+#[cfg(unix)]
+use crate::app::{Predecessor, Succession};
 use crate::app::{ShopOptions, serve};
 use crate::clock::Clock;
-use crate::config::Flag;
+use crate::config::{Config, Flag};
+#[cfg(unix)]
+use crate::http::Opening;
 
 use super::settings::{Manner, Settings, SettingsArgument};
+
+/// The file with the server's process number, in the data directory.
+const PID_FILE: &str = "souk.pid";
+/// What the server before this one may take after its requests have been drained: actors, journal, index.
+#[cfg(unix)]
+const AFTER_THE_DRAIN: Duration = Duration::from_secs(20);
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
@@ -26,16 +39,57 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let sources = arguments.settings.sources(Manner::Server, addr.into_iter().collect());
     let settings = Settings::of(sources)?;
     let config = &settings.config;
-    // Before anything is opened: a port that is taken is told at once.
-    let addr = config.server.addr;
-    let listener = TcpListener::bind(addr).await.with_context(|| {
-        format!("cannot listen on {addr}: stop what uses the port, or choose another with --addr")
-    })?;
-    let stop = told_to_stop()?;
+    let mut options = ShopOptions::of(config);
+    let listener = listener(config, &mut options).await?;
+    let stop = stops(&listener)?;
     let listens = format!("souk listens on http://{}", listener.local_addr()?);
-    let opened = || println!("{listens}");
-    serve(config, Clock::system(), ShopOptions::of(config), listener, opened, stop).await?;
+    let opened = || {
+        say_number(&config.database.data_dir);
+        println!("{listens}");
+    };
+    serve(config, Clock::system(), options, listener, opened, stop).await?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Leaves this process's number where whoever tells it something finds it; a successor replaces it.
+fn say_number(data_dir: &Path) {
+    let path = data_dir.join(PID_FILE);
+    if let Err(error) = std::fs::write(&path, format!("{}\n", std::process::id())) {
+        tracing::warn!(%error, path = %path.display(), "the number of this process could not be written");
+    }
+}
+
+/// Listens, before anything is opened: a port that is taken is told at once. A successor takes the socket of the server
+/// before it, and tells that one to end.
+async fn listener(config: &Config, options: &mut ShopOptions) -> anyhow::Result<TcpListener> {
+    #[cfg(unix)]
+    if let Some((predecessor, listener)) = Predecessor::find()? {
+        options.opening = Opening::of_successor();
+        options.journal.lock_patience = config.server.drain_timeout_ms.duration() + AFTER_THE_DRAIN;
+        let listener = TcpListener::from_std(listener).context("cannot take over the listening socket")?;
+        predecessor.may_end()?;
+        return Ok(listener);
+    }
+    let addr = config.server.addr;
+    TcpListener::bind(addr).await.with_context(|| {
+        format!("cannot listen on {addr}: stop what uses the port, or choose another with --addr")
+    })
+}
+
+/// When the server is to end; until then it may be succeeded.
+#[cfg(unix)]
+fn stops(listener: &TcpListener) -> anyhow::Result<impl Future<Output = ()> + use<>> {
+    let (stop, succession) = (told_to_stop()?, Succession::on_signal(listener)?);
+    Ok(async move {
+        stop.await;
+        succession.is_over();
+    })
+}
+
+/// When the server is to end.
+#[cfg(not(unix))]
+fn stops(_: &TcpListener) -> anyhow::Result<impl Future<Output = ()> + use<>> {
+    told_to_stop()
 }
 
 /// SIGTERM, as process managers send it, or Ctrl-C.

@@ -9,6 +9,7 @@
 mod auth;
 mod body;
 mod caching;
+mod connections;
 pub mod error;
 mod idempotency;
 mod lists;

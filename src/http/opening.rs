@@ -1,32 +1,65 @@
 //! Before there is a shop to serve: a server that has bound its port and still opens its shop, or stands by until
-//! another server gives up its leases. Whoever asks is told so, instead of waiting at a closed door.
+//! another server gives up its leases. Whoever asks is told so, instead of waiting at a closed door. A server that
+//! succeeds another knows that it takes a moment only: it keeps requests waiting, so many and so long.
 
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::{Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router, middleware};
+use hyper::service::Service as _;
+use hyper_util::service::TowerToHyperService;
 use serde_json::json;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 use super::error::{ApiError, Code};
 use super::request_id;
 
 /// When to ask again, in milliseconds: a take-over is a matter of seconds.
 const RETRY_AFTER_MS: u64 = 2_000;
+/// Requests that may wait for a successor's shop.
+const PARKED_MAX: usize = 4_096;
+/// How long each may.
+const PARKED_FOR: Duration = Duration::from_secs(2);
 
 /// How far a server is that does not serve yet. Clones speak of the same server.
 #[derive(Clone, Debug)]
 pub struct Opening {
     standby: watch::Sender<bool>,
+    /// The shop's routes, once there are any and while there are.
+    shop: watch::Sender<Option<Router>>,
+    /// For requests that wait for the shop; `None` when they do not.
+    places: Option<Arc<Semaphore>>,
 }
 
 impl Default for Opening {
     fn default() -> Self {
-        Opening { standby: watch::Sender::new(false) }
+        Opening { standby: watch::Sender::new(false), shop: watch::Sender::new(None), places: None }
     }
 }
 
 impl Opening {
+    /// Of a server that takes over from another at once.
+    pub fn of_successor() -> Self {
+        Opening { places: Some(Arc::new(Semaphore::new(PARKED_MAX))), ..Opening::default() }
+    }
+
+    /// There is a shop, or there is none any more.
+    pub(super) fn serves(&self, shop: Option<Router>) {
+        self.shop.send_replace(shop);
+    }
+
+    /// The shop's routes, if they come before a request has waited too long, and not too many wait.
+    async fn parked(&self) -> Option<Router> {
+        let _place = self.places.as_ref()?.try_acquire().ok()?;
+        let mut shop = self.shop.subscribe();
+        let opened = tokio::time::timeout(PARKED_FOR, shop.wait_for(Option::is_some)).await;
+        opened.ok()?.ok()?.clone()
+    }
+
     /// Another server owns the journal: this one waits for its leases.
     pub fn stands_by(&self) {
         self.standby.send_replace(true);
@@ -51,6 +84,7 @@ impl Opening {
 
 /// What is answered until there is a shop.
 pub(super) fn router(opening: Opening) -> Router {
+    let (parks, state) = (opening.places.is_some(), opening.clone());
     let ready = move || async move {
         let standby = opening.is_standby();
         let state = if standby { "standby" } else { "starting" };
@@ -60,11 +94,15 @@ pub(super) fn router(opening: Opening) -> Router {
         response.headers_mut().insert(header::RETRY_AFTER, seconds);
         response
     };
-    Router::new()
-        .route("/livez", get(async || "alive\n"))
-        .route("/readyz", get(ready))
-        .fallback(not_ready)
-        .layer(middleware::from_fn(request_id::assign))
+    let wait = move |State(opening): State<Opening>, request: Request| async move {
+        match opening.parked().await {
+            Some(shop) => TowerToHyperService::new(shop).call(request).await.into_response(),
+            None => not_ready().await,
+        }
+    };
+    let routes = Router::new().route("/livez", get(async || "alive\n"));
+    let routes = if parks { routes } else { routes.route("/readyz", get(ready)) };
+    routes.fallback(wait).with_state(state).layer(middleware::from_fn(request_id::assign))
 }
 
 async fn not_ready() -> Response {

@@ -13,11 +13,12 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
+use tokio::sync::Notify;
 use tokio::time::MissedTickBehavior;
 
+use super::connections::Connections;
 use super::error::{ApiError, Code};
 use super::opening::{self, Opening};
 use super::rate_limits::{self, Peer, RateLimits};
@@ -46,12 +47,15 @@ pub async fn serve(
     listener: TcpListener,
     services: Arc<Services>,
     limits: ServerLimits,
+    opening: &Opening,
     stop: impl Future<Output = ()>,
 ) {
     let app = router(Arc::clone(&services), &limits);
+    opening.serves(Some(app.clone()));
     let connections = take_connections(&listener, app, &limits, Some(&services.rate_limits), stop).await;
     drop(listener);
     drop(services);
+    opening.serves(None);
     if tokio::time::timeout(limits.drain_timeout, connections.shutdown()).await.is_err() {
         tracing::warn!("some requests did not end in time; their clients must ask again");
     }
@@ -82,13 +86,13 @@ async fn take_connections(
     limits: &ServerLimits,
     rates: Option<&RateLimits>,
     stop: impl Future<Output = ()>,
-) -> GracefulShutdown {
+) -> Connections {
     let app = TowerToHyperService::new(app);
     let mut sweep = tokio::time::interval(rate_limits::SWEEP_EVERY);
     sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(limits.header_timeout);
-    let connections = GracefulShutdown::new();
+    let connections = Connections::new();
     tokio::pin!(stop);
     loop {
         let accepted = tokio::select! {
@@ -106,11 +110,15 @@ async fn take_connections(
                 // Answers are small and waited for.
                 let _ = stream.set_nodelay(true);
                 let app = app.clone();
+                let asked = Arc::new(Notify::new());
+                let asks = Arc::clone(&asked);
                 let service = service_fn(move |mut request: hyper::Request<Incoming>| {
+                    asks.notify_one();
                     request.extensions_mut().insert(Peer(peer.ip()));
                     app.call(request)
                 });
-                let connection = connections.watch(http.serve_connection(TokioIo::new(stream), service));
+                let connection = http.serve_connection(TokioIo::new(stream), service);
+                let connection = connections.serve(connection, asked);
                 tokio::spawn(async move {
                     if let Err(error) = connection.await {
                         tracing::debug!(%error, "a connection ended early");

@@ -34,7 +34,7 @@ mod writer;
 use std::fs::File;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use souk_core::host::{Loaded, Snapshot};
 use souk_core::ids::{Partition, StreamId};
@@ -56,7 +56,7 @@ pub use writer::{
 };
 
 use backend::Backend;
-use owner::Keeper;
+use owner::{Keeper, Terms};
 use postgres::PostgresWriter;
 use sqlite::SqliteWriter;
 
@@ -65,6 +65,9 @@ use sqlite::SqliteWriter;
 pub struct Settings {
     /// How long a lease lasts that is not renewed. A standby takes over after that; only on Postgres.
     pub lease: Duration,
+    /// How long a lock or leases that the server before this one is about to give up are looked for anew at once; zero
+    /// for a server that succeeds nobody.
+    pub lock_patience: Duration,
     /// Connections for reading.
     pub read_connections: u32,
     /// Messages that may wait for the writer.
@@ -80,6 +83,7 @@ impl Default for Settings {
     fn default() -> Self {
         Settings {
             lease: Duration::from_secs(10),
+            lock_patience: Duration::ZERO,
             read_connections: 8,
             queue: 4_096,
             group_max: 1_024,
@@ -87,6 +91,9 @@ impl Default for Settings {
         }
     }
 }
+
+/// How often is looked whether a lock was given up.
+const LOOK_AGAIN: Duration = Duration::from_millis(5);
 
 /// An open journal. Close it with [`Journal::close`]; dropping it leaves the leases to lapse.
 #[derive(Debug)]
@@ -123,7 +130,7 @@ impl Journal {
     /// When the database cannot be used, holds a journal of another form, or (SQLite) is in use.
     pub async fn open_with(database: &Database, settings: Settings) -> Result<Journal, JournalError> {
         let lock = match database {
-            Database::Sqlite { dir } => Some(lock(dir)?),
+            Database::Sqlite { dir } => Some(lock_within(dir, settings.lock_patience).await?),
             Database::Postgres { .. } => None,
         };
         migrate::run(database).await?;
@@ -154,7 +161,8 @@ impl Journal {
             }
             Database::Postgres { .. } => {
                 let options = database.postgres_options(Set::Journal)?;
-                Some(Keeper::spawn(options, number, settings.lease, writer.clone(), lease.clone()).await?)
+                let terms = Terms { lasts: settings.lease, is_successor: !settings.lock_patience.is_zero() };
+                Some(Keeper::spawn(options, number, terms, writer.clone(), lease.clone()).await?)
             }
         };
         Ok(Journal { reader, writer, lease, held: Mutex::new(Held { keeper, lock }) })
@@ -265,6 +273,19 @@ impl Journal {
 pub(crate) fn now() -> Timestamp {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Timestamp::from_millis(since.as_millis() as i64)
+}
+
+/// Takes the directory's lock, which its owner may be about to give up.
+async fn lock_within(dir: &Path, patience: Duration) -> Result<File, JournalError> {
+    let deadline = Instant::now() + patience;
+    loop {
+        match lock(dir) {
+            Err(JournalError::InUse { .. }) if Instant::now() < deadline => {
+                tokio::time::sleep(LOOK_AGAIN).await;
+            }
+            locked => return locked,
+        }
+    }
 }
 
 /// Takes the directory's lock. It ends with the process, however that ends.

@@ -119,15 +119,28 @@ pub(super) struct Keeper {
     stop: oneshot::Sender<()>,
 }
 
+/// What leases are kept by.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Terms {
+    /// How long one lasts that is not renewed.
+    pub(super) lasts: Duration,
+    /// Whether the owner is about to give them up to this process.
+    pub(super) is_successor: bool,
+}
+
+/// How often a successor looks for the leases.
+const SUCCESSOR_LOOKS: Duration = Duration::from_millis(25);
+
 impl Keeper {
     /// Tries to take the leases once before it returns, so that a lone server owns them from the start.
     pub(super) async fn spawn(
         options: PgConnectOptions,
         start: u32,
-        lasts: Duration,
+        terms: Terms,
         writer: Writer,
         lease: Lease,
     ) -> Result<Self, JournalError> {
+        let Terms { lasts, is_successor } = terms;
         // A lock this one waits for is held by a commit, and those are cut off earlier than this. And should this
         // process be frozen while it holds them all, the server lets go of them.
         let lasting = lasts.as_millis();
@@ -136,7 +149,7 @@ impl Keeper {
             ("tcp_user_timeout", lasting),
             ("idle_in_transaction_session_timeout", lasting),
         ]);
-        let mut keeping = Keeping { options, connection: None, start, lasts, writer, lease };
+        let mut keeping = Keeping { options, connection: None, start, lasts, is_successor, writer, lease };
         keeping.turn().await.map_err(JournalError::database("take the leases"))?;
         let (stop, stopped) = oneshot::channel();
         let task = tokio::spawn(keeping.run(stopped));
@@ -155,6 +168,7 @@ struct Keeping {
     connection: Option<PgConnection>,
     start: u32,
     lasts: Duration,
+    is_successor: bool,
     writer: Writer,
     lease: Lease,
 }
@@ -165,7 +179,7 @@ impl Keeping {
         let close = loop {
             tokio::select! {
                 told = &mut stopped => break told.is_ok(),
-                () = tokio::time::sleep(self.lasts / 5) => {}
+                () = tokio::time::sleep(self.pause()) => {}
             }
             if self.writer.is_gone() {
                 // Nothing can be written here any more; the leases are for somebody else.
@@ -203,6 +217,11 @@ impl Keeping {
 
     async fn turn(&mut self) -> Result<(), sqlx::Error> {
         if self.owns_any() { self.renew().await } else { self.take_over().await }
+    }
+
+    /// Until the next turn. A successor knows that the leases are about to be given up, and has requests waiting.
+    fn pause(&self) -> Duration {
+        if self.is_successor && !self.owns_any() { SUCCESSOR_LOOKS } else { self.lasts / 5 }
     }
 
     /// By its own account, whether or not its clock has run out.

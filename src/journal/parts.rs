@@ -1,5 +1,5 @@
 //! What a sleeping stream left behind, read by one statement: its snapshot, the events since, the replies that
-//! may be asked for again, its wake.
+//! may be asked for again and whether there are older ones, its wake.
 
 use souk_core::time::Timestamp;
 use sqlx::{ColumnIndex, Database, Decode, FromRow, Row, Type};
@@ -11,6 +11,7 @@ const SNAPSHOT: i64 = 0;
 const EVENT: i64 = 1;
 const REPLY: i64 = 2;
 const WAKE: i64 = 3;
+const OLDER_REPLIES: i64 = 4;
 
 /// Every part in the columns of an event, behind a number that says which part it is. The event that the snapshot
 /// ends with is read too: it knows position and time.
@@ -23,6 +24,8 @@ pub(super) const PARTS: &str = "SELECT CAST(1 AS BIGINT) AS part, partition, pos
      outcome, fingerprint, fingerprint FROM replies WHERE stream = $1 AND recorded_at > $2 \
      UNION ALL SELECT 3, partition, 0, stream, 0, 0, '', 0, '', '', NULL, NULL, NULL, due_at, '', '', '' \
      FROM wakes WHERE stream = $1 \
+     UNION ALL SELECT 4, 0, 0, $1, 0, 0, '', 0, '', '', NULL, NULL, NULL, 0, '', '', '' \
+     WHERE EXISTS (SELECT 1 FROM replies WHERE stream = $1 AND recorded_at <= $2) \
      ORDER BY part, seq, recorded_at";
 
 /// A row of [`PARTS`].
@@ -64,6 +67,7 @@ pub(super) struct Parts {
     pub(super) events: Vec<StoredEvent>,
     /// In the order in which they were given.
     pub(super) replies: Vec<ReplyColumns>,
+    pub(super) has_older_replies: bool,
     pub(super) wake: Option<Timestamp>,
 }
 
@@ -90,6 +94,7 @@ impl Parts {
                         row.payload,
                     ));
                 }
+                OLDER_REPLIES => parts.has_older_replies = true,
                 WAKE => parts.wake = Some(Timestamp::from_millis(row.recorded_at)),
                 other => {
                     let value = other.to_string();

@@ -90,7 +90,7 @@ impl Reader {
     }
 
     /// Everything a host needs to come back: the newest usable snapshot, the events after it, the replies of the
-    /// last ten minutes, the wake. Call it after [`super::Writer::start`] has answered.
+    /// last ten minutes and whether there are older ones, the wake. Call it after [`super::Writer::start`] has answered.
     ///
     /// # Errors
     /// When the database does not answer or a row was damaged.
@@ -118,7 +118,8 @@ impl Reader {
             Ok(KnownReply { key: reply.key, at: reply.at, outcome })
         });
         let replies = replies.collect::<Result<_, JournalError>>()?;
-        Ok(Loaded { snapshot, events, replies, wake: found.wake, last })
+        let has_older_replies = found.has_older_replies;
+        Ok(Loaded { snapshot, events, replies, has_older_replies, wake: found.wake, last })
     }
 
     /// One statement, so that the parts are of one moment and a sleeping host costs one round trip.

@@ -27,5 +27,7 @@ mod served;
 mod servers;
 #[cfg(unix)]
 mod shopper;
+#[cfg(unix)]
+mod successions;
 mod traces;
 mod vault;

@@ -12,7 +12,7 @@ use souk::adapters::search::{Change, Document, Search, Stand};
 use souk::app::{Doors, SEARCH_INDEX};
 use souk::clock::Clock;
 use souk::config::{Config, Flag, Sources};
-use souk::http::serve;
+use souk::http::{Opening, serve};
 use souk_core::ids::{LocationId, MovementId, ProductId, SkuId, StreamId, VariantId, VendorId};
 use souk_core::inventory::{self, Inventory, Movement};
 use souk_core::market::{LocalizedText, MarketId};
@@ -57,7 +57,7 @@ impl Server {
         let (stop, stopped) = oneshot::channel::<()>();
         let served = tokio::spawn(async move {
             let stopped = async { drop(stopped.await) };
-            serve(listener, doors.services.clone(), doors.limits, stopped).await;
+            serve(listener, doors.services.clone(), doors.limits, &Opening::default(), stopped).await;
             doors.close().await;
         });
         Server { addr, node, stop, served }

@@ -33,11 +33,17 @@ pub struct Served {
 impl Served {
     /// Starts it and waits until it serves; `None` when it ended before.
     pub async fn start(dir: &Path, environment: &[(&str, String)]) -> Option<Self> {
+        Self::start_with(dir, environment, &[]).await
+    }
+
+    /// The same with more arguments.
+    pub async fn start_with(dir: &Path, environment: &[(&str, String)], arguments: &[&str]) -> Option<Self> {
         let log = File::options().create(true).append(true).open(dir.join(LOG)).expect("a log");
         let mut command = Command::new(SOUK);
         command
             .args(["serve", "--addr", "127.0.0.1:0", "--data"])
             .arg(dir)
+            .args(arguments)
             .env("NO_COLOR", "1")
             .envs(environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())

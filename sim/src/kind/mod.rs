@@ -180,6 +180,7 @@ impl<M: Kind> Running<M> {
                 None => None,
             },
             events: loaded.events,
+            has_older_replies: false,
             wake: loaded.wake,
             last: loaded.last,
         };
@@ -211,9 +212,13 @@ impl<M: Kind> AnyHost for Running<M> {
 /// `None` for a command of another machine, which the world never sends.
 fn input_of<M: Kind>(input: AnyInput) -> Option<Input<M, Port>> {
     Some(match input {
-        AnyInput::Command(command, key, port) => {
-            Input::Command(Request { command: M::command(command)?, key, origin: Origin::default(), port })
-        }
+        AnyInput::Command(command, key, port) => Input::Command(Request {
+            command: M::command(command)?,
+            key,
+            is_new: true,
+            origin: Origin::default(),
+            port,
+        }),
         AnyInput::Ask(ask) => {
             let cause = Some((ask.id.stream, ask.id.seq));
             Input::Ask(ask, Origin { cause, ..Origin::default() })
@@ -245,6 +250,8 @@ fn action_of<M: Kind>(action: Action<M, Port>) -> Option<AnyAction> {
                 Answer::InFlight => AnyAnswer::InFlight,
             },
         ),
+        // Every command comes after a look, or says so.
+        Action::LookUp { .. } => return None,
         Action::Show { port, state, seq } => AnyAction::Show(port, M::wrap_state(*state), seq),
         Action::Ask { ask, .. } => AnyAction::Ask(ask),
         Action::AnswerAsk { id, answer, seq, .. } => AnyAction::AnswerAsk(id, answer, seq),

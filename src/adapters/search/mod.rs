@@ -163,6 +163,13 @@ pub enum SearchError {
     },
 }
 
+impl SearchError {
+    /// Whether another process writes the index.
+    pub fn is_in_use(&self) -> bool {
+        matches!(self, SearchError::InUse { .. })
+    }
+}
+
 /// A search engine; clones are the same one.
 #[derive(Clone, Debug)]
 pub enum Search {

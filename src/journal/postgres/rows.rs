@@ -1,4 +1,4 @@
-//! A group as Postgres statements: one per table, whatever the number of rows.
+//! A group as Postgres statements: one for everything, whatever the number of rows, and one per snapshot.
 
 use souk_core::ids::Partition;
 use sqlx::Arguments as _;
@@ -13,24 +13,28 @@ pub(super) const LEASES: &str =
     "SELECT partition, epoch FROM leases WHERE partition = ANY($1) ORDER BY partition FOR SHARE";
 pub(super) const CONFIRMED: &str = "SELECT COUNT(*) FROM UNNEST($1::text[], $2::bigint[]) AS s(stream, seq) \
      JOIN events e ON e.stream = s.stream AND e.seq = s.seq";
-const EVENTS: &str = "INSERT INTO events (partition, position, stream, seq, epoch, kind, version, append_id, \
+/// Everything of a group but its snapshots, in one round trip. Its parts see the database as it was before, so none may
+/// rest on another: a wake is set or goes, never both (`Offer::build`), and an effect is closed only after the group that
+/// ordered it was durable.
+const GROUP: &str = "WITH \
+     new_replies AS (INSERT INTO replies (command_id, partition, stream, append_id, fingerprint, outcome, recorded_at) \
+     SELECT * FROM UNNEST($17::bytea[], $18::bigint[], $19::text[], $20::bytea[], $21::bytea[], $22::text[], \
+     $23::bigint[])), \
+     wakes_set AS (INSERT INTO wakes (stream, partition, due_at) \
+     SELECT * FROM UNNEST($24::text[], $25::bigint[], $26::bigint[]) \
+     ON CONFLICT (stream) DO UPDATE SET due_at = excluded.due_at), \
+     wakes_gone AS (DELETE FROM wakes WHERE stream = ANY($27::text[])), \
+     ordered AS (INSERT INTO outbox (stream, seq, n, partition, append_id, lane, kind, version, payload, \
+     next_try_at, created_at, attempts, dead) \
+     SELECT u.*, 0, 0 FROM UNNEST($28::text[], $29::bigint[], $30::bigint[], $31::bigint[], $32::bytea[], \
+     $33::text[], $34::text[], $35::bigint[], $36::text[], $37::bigint[], $38::bigint[]) AS u), \
+     closed AS (DELETE FROM outbox o USING UNNEST($39::text[], $40::bigint[], $41::bigint[]) \
+     AS c(stream, seq, n) WHERE o.stream = c.stream AND o.seq = c.seq AND o.n = c.n) \
+     INSERT INTO events (partition, position, stream, seq, epoch, kind, version, append_id, \
      principal, cause_stream, cause_seq, trace, recorded_at, payload, checksum, chain) \
      SELECT * FROM UNNEST($1::bigint[], $2::bigint[], $3::text[], $4::bigint[], $5::bigint[], $6::text[], \
      $7::bigint[], $8::bytea[], $9::text[], $10::text[], $11::bigint[], $12::bytea[], $13::bigint[], \
      $14::text[], $15::bytea[], $16::bytea[])";
-const REPLIES: &str = "INSERT INTO replies (command_id, partition, stream, append_id, fingerprint, outcome, \
-     recorded_at) SELECT * FROM UNNEST($1::bytea[], $2::bigint[], $3::text[], $4::bytea[], $5::bytea[], \
-     $6::text[], $7::bigint[])";
-const WAKES: &str = "INSERT INTO wakes (stream, partition, due_at) \
-     SELECT * FROM UNNEST($1::text[], $2::bigint[], $3::bigint[]) \
-     ON CONFLICT (stream) DO UPDATE SET due_at = excluded.due_at";
-const WAKES_GONE: &str = "DELETE FROM wakes WHERE stream = ANY($1)";
-const OUTBOX: &str = "INSERT INTO outbox (stream, seq, n, partition, append_id, lane, kind, version, payload, \
-     next_try_at, created_at, attempts, dead) \
-     SELECT u.*, 0, 0 FROM UNNEST($1::text[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bytea[], \
-     $6::text[], $7::text[], $8::bigint[], $9::text[], $10::bigint[], $11::bigint[]) AS u";
-const CLOSES: &str = "DELETE FROM outbox o USING UNNEST($1::text[], $2::bigint[], $3::bigint[]) \
-     AS c(stream, seq, n) WHERE o.stream = c.stream AND o.seq = c.seq AND o.n = c.n";
 
 /// A statement with its arguments.
 pub(super) type Statement = (&'static str, PgArguments);
@@ -79,63 +83,12 @@ impl Checks {
     }
 }
 
-/// Everything that is to be written, one statement per table.
+/// Everything that is to be written.
 pub(super) fn statements(offer: &Offer) -> Result<Vec<Statement>, BoxDynError> {
     let mut statements = Vec::new();
-    if offer.events().len() > 0 {
-        statements.push((EVENTS, event_arguments(offer)?));
-    }
-    let replies = || offer.appends().flat_map(|append| append.replies.iter().map(move |row| (append, row)));
-    if replies().next().is_some() {
-        let arguments = arguments!(
-            replies().map(|(_, reply)| reply.command_id).bind_iter(),
-            replies().map(|(append, _)| i64::from(append.partition.0)).bind_iter(),
-            replies().map(|(append, _)| &*append.stream_text).bind_iter(),
-            replies().map(|(append, _)| append.append_id).bind_iter(),
-            replies().map(|(_, reply)| reply.fingerprint).bind_iter(),
-            replies().map(|(_, reply)| &*reply.outcome).bind_iter(),
-            replies().map(|(append, _)| append.at.as_millis()).bind_iter(),
-        );
-        statements.push((REPLIES, arguments));
-    }
-    let set = || offer.wakes.iter().filter_map(|wake| wake.due_at.map(|due_at| (wake, due_at)));
-    if set().next().is_some() {
-        let arguments = arguments!(
-            set().map(|(wake, _)| &*wake.stream).bind_iter(),
-            set().map(|(wake, _)| i64::from(wake.partition.0)).bind_iter(),
-            set().map(|(_, due_at)| due_at.as_millis()).bind_iter(),
-        );
-        statements.push((WAKES, arguments));
-    }
-    let gone = || offer.wakes.iter().filter(|wake| wake.due_at.is_none());
-    if gone().next().is_some() {
-        statements.push((WAKES_GONE, arguments!(gone().map(|wake| &*wake.stream).bind_iter())));
-    }
-    let effects = || offer.appends().flat_map(|append| append.outbox.iter().map(move |row| (append, row)));
-    if effects().next().is_some() {
-        let arguments = arguments!(
-            effects().map(|(_, row)| &*row.stream).bind_iter(),
-            effects().map(|(_, row)| row.id.seq as i64).bind_iter(),
-            effects().map(|(_, row)| i64::from(row.id.n)).bind_iter(),
-            effects().map(|(append, _)| i64::from(append.partition.0)).bind_iter(),
-            effects().map(|(append, _)| append.append_id).bind_iter(),
-            effects().map(|(_, row)| &*row.effect.lane).bind_iter(),
-            effects().map(|(_, row)| &*row.effect.kind).bind_iter(),
-            effects().map(|(_, row)| i64::from(row.effect.version)).bind_iter(),
-            effects().map(|(_, row)| &*row.effect.payload).bind_iter(),
-            effects().map(|(append, _)| append.at.as_millis()).bind_iter(),
-            effects().map(|(append, _)| append.at.as_millis()).bind_iter(),
-        );
-        statements.push((OUTBOX, arguments));
-    }
-    let closes = || offer.appends().flat_map(|append| &append.closes);
-    if closes().next().is_some() {
-        let arguments = arguments!(
-            closes().map(|(stream, _)| &**stream).bind_iter(),
-            closes().map(|(_, id)| id.seq as i64).bind_iter(),
-            closes().map(|(_, id)| i64::from(id.n)).bind_iter(),
-        );
-        statements.push((CLOSES, arguments));
+    // A group of snapshots alone has nothing else.
+    if !offer.group.placed.is_empty() {
+        statements.push((GROUP, group_arguments(offer)?));
     }
     for snapshot in &offer.snapshots {
         let arguments = arguments!(
@@ -151,8 +104,14 @@ pub(super) fn statements(offer: &Offer) -> Result<Vec<Statement>, BoxDynError> {
     Ok(statements)
 }
 
-fn event_arguments(offer: &Offer) -> Result<PgArguments, BoxDynError> {
+/// In the order of the numbers in [`GROUP`].
+fn group_arguments(offer: &Offer) -> Result<PgArguments, BoxDynError> {
     let rows = || offer.events();
+    let replies = || offer.appends().flat_map(|append| append.replies.iter().map(move |row| (append, row)));
+    let set = || offer.wakes.iter().filter_map(|wake| wake.due_at.map(|due_at| (wake, due_at)));
+    let gone = || offer.wakes.iter().filter(|wake| wake.due_at.is_none());
+    let effects = || offer.appends().flat_map(|append| append.outbox.iter().map(move |row| (append, row)));
+    let closes = || offer.appends().flat_map(|append| &append.closes);
     Ok(arguments!(
         rows().map(|row| i64::from(row.append.partition.0)).bind_iter(),
         rows().map(|row| row.position as i64).bind_iter(),
@@ -170,5 +129,30 @@ fn event_arguments(offer: &Offer) -> Result<PgArguments, BoxDynError> {
         rows().map(|row| &*row.event.payload).bind_iter(),
         rows().map(|row| row.event.checksum).bind_iter(),
         rows().map(|row| *row.chain).bind_iter(),
+        replies().map(|(_, reply)| reply.command_id).bind_iter(),
+        replies().map(|(append, _)| i64::from(append.partition.0)).bind_iter(),
+        replies().map(|(append, _)| &*append.stream_text).bind_iter(),
+        replies().map(|(append, _)| append.append_id).bind_iter(),
+        replies().map(|(_, reply)| reply.fingerprint).bind_iter(),
+        replies().map(|(_, reply)| &*reply.outcome).bind_iter(),
+        replies().map(|(append, _)| append.at.as_millis()).bind_iter(),
+        set().map(|(wake, _)| &*wake.stream).bind_iter(),
+        set().map(|(wake, _)| i64::from(wake.partition.0)).bind_iter(),
+        set().map(|(_, due_at)| due_at.as_millis()).bind_iter(),
+        gone().map(|wake| &*wake.stream).bind_iter(),
+        effects().map(|(_, row)| &*row.stream).bind_iter(),
+        effects().map(|(_, row)| row.id.seq as i64).bind_iter(),
+        effects().map(|(_, row)| i64::from(row.id.n)).bind_iter(),
+        effects().map(|(append, _)| i64::from(append.partition.0)).bind_iter(),
+        effects().map(|(append, _)| append.append_id).bind_iter(),
+        effects().map(|(_, row)| &*row.effect.lane).bind_iter(),
+        effects().map(|(_, row)| &*row.effect.kind).bind_iter(),
+        effects().map(|(_, row)| i64::from(row.effect.version)).bind_iter(),
+        effects().map(|(_, row)| &*row.effect.payload).bind_iter(),
+        effects().map(|(append, _)| append.at.as_millis()).bind_iter(),
+        effects().map(|(append, _)| append.at.as_millis()).bind_iter(),
+        closes().map(|(stream, _)| &**stream).bind_iter(),
+        closes().map(|(_, id)| id.seq as i64).bind_iter(),
+        closes().map(|(_, id)| i64::from(id.n)).bind_iter(),
     ))
 }

@@ -1,4 +1,6 @@
-//! A group as SQLite statements: multi-row inserts in a few fixed sizes, so that each is prepared once.
+//! A group as SQLite statements: multi-row statements in a few fixed sizes, so that each is prepared once. What a size
+//! has too many of is filled up with empty rows that nothing comes of: another statement would cost more, because each is
+//! handed to the connection's thread and back.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -77,53 +79,62 @@ fn add_event(arguments: &mut SqliteArguments, row: &FullRow<'_>) -> Result<(), F
     Ok(())
 }
 
-/// The largest power of two that is neither more than is left nor more than a statement takes: few statements,
-/// and always the same ones.
-fn chunk_of(left: usize) -> usize {
-    1 << left.clamp(1, CHUNK_MAX).ilog2()
+/// The smallest power of two that takes what is left, or as much of it as a statement takes.
+fn size_for(left: usize) -> usize {
+    left.clamp(1, CHUNK_MAX).next_power_of_two()
 }
 
-/// One statement per chunk of rows.
+/// One statement per [`CHUNK_MAX`] rows of so many columns.
 fn each_chunk<T>(
     statements: &mut Vec<Statement>,
     sizes: &Sizes,
     rows: impl Iterator<Item = T>,
     mut add: impl FnMut(&mut SqliteArguments, T) -> Result<(), Fault>,
 ) -> Result<(), Fault> {
-    let mut rows: std::collections::VecDeque<T> = rows.collect();
-    while !rows.is_empty() {
-        let chunk = chunk_of(rows.len());
+    let rows: Vec<T> = rows.collect();
+    let mut left = rows.len();
+    let mut rows = rows.into_iter();
+    while left > 0 {
+        let size = size_for(left);
         let mut arguments = SqliteArguments::default();
-        for row in rows.drain(..chunk) {
+        arguments.reserve(size * sizes.columns, 0);
+        for row in rows.by_ref().take(size) {
             add(&mut arguments, row)?;
         }
-        statements.push((sizes.of(chunk), arguments));
+        for _ in 0..size.saturating_sub(left) * sizes.columns {
+            add_all!(arguments, None::<i64>);
+        }
+        left = left.saturating_sub(size);
+        statements.push((sizes.of(size), arguments));
     }
     Ok(())
 }
 
 /// The same statement for 1, 2, 4 … rows.
 #[derive(Debug)]
-struct Sizes(Vec<SqlStr>);
+struct Sizes {
+    columns: usize,
+    texts: Vec<SqlStr>,
+}
 
 impl Sizes {
     fn new(head: &str, row: &str, tail: &str) -> Self {
-        let sizes = (0..=CHUNK_MAX.ilog2()).map(|power| {
-            let mut text = format!("{head} {row}");
-            for _ in 1..1usize << power {
-                text.push(',');
-                text.push_str(row);
-            }
-            text.push(' ');
-            text.push_str(tail);
+        let texts = (0..=CHUNK_MAX.ilog2()).map(|power| {
+            let rows = vec![row; 1usize << power].join(",");
             // Made of constants only; shared, so that no offer copies it.
-            AssertSqlSafe(Arc::<str>::from(text)).into_sql_str()
+            AssertSqlSafe(Arc::<str>::from(format!("{head} {rows} {tail}"))).into_sql_str()
         });
-        Sizes(sizes.collect())
+        Sizes { columns: row.matches('?').count(), texts: texts.collect() }
+    }
+
+    /// Inserts rows; the empty ones are left out.
+    fn inserting(into: &str, row: &str, tail: &str) -> Self {
+        let tail = format!(") WHERE column1 IS NOT NULL {tail}");
+        Sizes::new(&format!("INSERT INTO {into} SELECT * FROM (VALUES"), row, &tail)
     }
 
     fn of(&self, rows: usize) -> SqlStr {
-        self.0[rows.ilog2() as usize].clone()
+        self.texts[rows.ilog2() as usize].clone()
     }
 }
 
@@ -140,26 +151,25 @@ pub(super) struct Texts {
 impl Texts {
     pub(super) fn new() -> Self {
         Texts {
-            events: Sizes::new(
-                &format!("INSERT INTO events ({}) VALUES", sql::EVENT_COLUMNS),
+            events: Sizes::inserting(
+                &format!("events ({})", sql::EVENT_COLUMNS),
                 "(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
                 "",
             ),
-            replies: Sizes::new(
-                "INSERT INTO replies (command_id, partition, stream, append_id, fingerprint, outcome, \
-                 recorded_at) VALUES",
+            replies: Sizes::inserting(
+                "replies (command_id, partition, stream, append_id, fingerprint, outcome, recorded_at)",
                 "(?,?,?,?,?,?,?)",
                 "",
             ),
-            wakes: Sizes::new(
-                "INSERT INTO wakes (stream, partition, due_at) VALUES",
+            wakes: Sizes::inserting(
+                "wakes (stream, partition, due_at)",
                 "(?,?,?)",
                 "ON CONFLICT (stream) DO UPDATE SET due_at = excluded.due_at",
             ),
             wakes_gone: Sizes::new("DELETE FROM wakes WHERE stream IN (", "?", ")"),
-            outbox: Sizes::new(
-                "INSERT INTO outbox (stream, seq, n, partition, append_id, lane, kind, version, payload, \
-                 next_try_at, created_at, attempts, dead) VALUES",
+            outbox: Sizes::inserting(
+                "outbox (stream, seq, n, partition, append_id, lane, kind, version, payload, next_try_at, created_at, \
+                 attempts, dead)",
                 "(?,?,?,?,?,?,?,?,?,?,?,0,0)",
                 "",
             ),
@@ -170,16 +180,9 @@ impl Texts {
     /// Everything that is to be written.
     pub(super) fn of(&self, offer: &Offer) -> Result<Vec<Statement>, Fault> {
         let mut statements = Vec::new();
-        let mut rows = offer.events();
-        while rows.len() > 0 {
-            let chunk = chunk_of(rows.len());
-            let mut arguments = SqliteArguments::default();
-            arguments.reserve(chunk * 16, 0);
-            for row in rows.by_ref().take(chunk) {
-                add_event(&mut arguments, &row)?;
-            }
-            statements.push((self.events.of(chunk), arguments));
-        }
+        each_chunk(&mut statements, &self.events, offer.events(), |arguments, row| {
+            add_event(arguments, &row)
+        })?;
         let replies = offer.appends().flat_map(|append| append.replies.iter().map(move |row| (append, row)));
         each_chunk(&mut statements, &self.replies, replies, |arguments, (append, reply)| {
             add_all!(
@@ -249,13 +252,28 @@ mod tests {
     use super::*;
 
     #[test]
-    fn chunks_are_powers_of_two_and_leave_nothing_out() {
-        let mut left = 300;
-        let mut sizes = Vec::new();
-        while left > 0 {
-            sizes.push(chunk_of(left));
-            left -= chunk_of(left);
+    fn every_row_is_in_one_statement_and_the_rest_of_it_is_empty() {
+        let sizes = Sizes::inserting("t (a, b)", "(?,?,0)", "");
+        for (rows, expected) in
+            [(0, vec![]), (1, vec![1]), (3, vec![4]), (39, vec![64]), (300, vec![128, 128, 64])]
+        {
+            let mut statements = Vec::new();
+            let mut added = 0;
+            let add = |arguments: &mut SqliteArguments, row: i64| {
+                added += 1;
+                add_all!(arguments, row, row);
+                Ok(())
+            };
+            each_chunk(&mut statements, &sizes, 0..rows, add).unwrap();
+            let found: Vec<usize> = statements
+                .iter()
+                .map(|(text, arguments)| {
+                    let holes = text.as_str().matches('?').count();
+                    assert_eq!(arguments.len(), holes);
+                    holes / 2
+                })
+                .collect();
+            assert_eq!((found, added), (expected, rows));
         }
-        assert_eq!(sizes, [128, 128, 32, 8, 4]);
     }
 }

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use souk::app::{Doors, ShopOptions};
 use souk::clock::Clock;
 use souk::config::{Config, Flag, Sources};
-use souk::http::{Services, serve};
+use souk::http::{Opening, Services, serve};
 use souk::journal::Database;
 use souk::store::keys;
 use souk::tenants::keys::issue;
@@ -85,7 +85,7 @@ impl Server {
         let (stop, stopped) = oneshot::channel::<()>();
         let served = tokio::spawn(async move {
             let stopped = async { drop(stopped.await) };
-            serve(listener, doors.services.clone(), doors.limits, stopped).await;
+            serve(listener, doors.services.clone(), doors.limits, &Opening::default(), stopped).await;
             doors.close().await;
         });
         Server { backend, settings, addr, services, stop: Some(stop), served }

@@ -191,7 +191,7 @@ async fn commit_under_way(place: Place) {
     door.execute("LOCK TABLE events IN SHARE MODE").await;
     host.send(&journal, 1).await;
     let stopped = "SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() \
-         AND wait_event_type = 'Lock' AND query LIKE 'INSERT INTO events%'";
+         AND wait_event_type = 'Lock' AND query LIKE '%INSERT INTO events%'";
     until("the insert waits", async || place.number(stopped).await == 1).await;
     let free = "SELECT COUNT(*) FROM (SELECT 1 FROM leases WHERE partition = 1 FOR UPDATE SKIP LOCKED) free";
     assert_eq!(place.number(free).await, 0, "the lease cannot be taken");

@@ -105,7 +105,9 @@ fn outs<M: Machine>(actions: Vec<Action<M, Port>>) -> Vec<Out> {
             Action::Timer(at) => Out::Timer(at),
             Action::Passivate => Out::Passivate,
             Action::Fail(refusal) => panic!("nothing is refused here: {refusal:?}"),
-            Action::Show { .. } | Action::Snapshot(_) | Action::Publish(_) => return None,
+            Action::Show { .. } | Action::LookUp { .. } | Action::Snapshot(_) | Action::Publish(_) => {
+                return None;
+            }
         })
     };
     actions.into_iter().filter_map(one).collect()
@@ -130,7 +132,7 @@ fn one_step<M: Machine>(host: &mut Host<M, Port>, now: Timestamp, input: Input<M
 }
 
 fn request<M: Machine>(command: M::Command, key: Option<CommandKey>, port: Port) -> Input<M, Port> {
-    Input::Command(Request { command, key, origin: Origin::default(), port })
+    Input::Command(Request { command, key, is_new: true, origin: Origin::default(), port })
 }
 
 impl Bus {

@@ -44,7 +44,7 @@ impl Log {
         let replies = self.stored.get(&stream).map(|stored| stored.iter().filter_map(known).collect());
         let last = events.last().map(|recorded| (recorded.position, recorded.at));
         let wake = self.wakes.get(&stream).copied();
-        Loaded { snapshot: None, events, replies: replies.unwrap_or_default(), wake, last }
+        Loaded { events, replies: replies.unwrap_or_default(), wake, last, ..Loaded::default() }
     }
 
     /// Writes one append: all of it.

@@ -70,6 +70,29 @@ fn the_host_remembers_ten_minutes() {
         "each by its own age"
     );
     rig.clock(REPEATS_KEPT_MS + MINUTE + 1);
-    let lines = rig.command("b", Some(key(3)), hold(2, DEADLINE));
+    let lines = rig.new_command("b", key(3), hold(2, DEADLINE));
     assert_eq!(lines, ["append 4+0 reply"]);
+}
+
+#[test]
+fn what_the_host_cannot_know_is_not_decided_before_the_journal_was_asked() {
+    let mut rig = Rig::with_units(5);
+    rig.command("a", Some(key(1)), hold(1, DEADLINE));
+    rig.settle();
+    // Everything there is to know is known: nobody needs to look.
+    assert_eq!(rig.command("b", Some(key(2)), hold(2, DEADLINE)), ["append 3+1 reply"]);
+    rig.settle();
+    rig.clock(REPEATS_KEPT_MS + MINUTE);
+    assert_eq!(rig.command("a", Some(key(1)), hold(1, DEADLINE)), ["a: look it up"]);
+    assert_eq!(rig.command("c", Some(key(3)), hold(3, DEADLINE)), ["c: look it up"], "it may be old as well");
+    assert_eq!(rig.new_command("c", key(3), hold(3, DEADLINE)), ["append 4+1 reply"]);
+    rig.settle();
+    assert_eq!(rig.command("c", Some(key(3)), hold(3, DEADLINE)), ["c: again yes Held @5"]);
+    rig.restart();
+    assert_eq!(
+        rig.command("a", Some(key(1)), hold(1, DEADLINE)),
+        ["a: look it up"],
+        "also when it comes back"
+    );
+    assert_eq!(rig.command("c", Some(key(3)), hold(3, DEADLINE)), ["c: again yes Held @5"]);
 }

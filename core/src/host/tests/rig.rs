@@ -127,7 +127,13 @@ impl<M: Machine> Rig<M> {
         key: Option<CommandKey>,
         command: M::Command,
     ) -> Vec<String> {
-        self.step(Input::Command(Request { command, key, origin: Origin::default(), port }))
+        self.step(Input::Command(Request { command, key, is_new: false, origin: Origin::default(), port }))
+    }
+
+    /// The same, when the journal was asked for the name and does not know it.
+    pub fn new_command(&mut self, port: &'static str, key: CommandKey, command: M::Command) -> Vec<String> {
+        let key = Some(key);
+        self.step(Input::Command(Request { command, key, is_new: true, origin: Origin::default(), port }))
     }
 
     pub fn tick(&mut self) -> Vec<String> {
@@ -228,6 +234,7 @@ impl<M: Machine> Rig<M> {
                     KnownReply { key: *key, at: *at, outcome }
                 })
                 .collect(),
+            has_older_replies: self.durable.replies.values().any(|(_, at, _)| !recent(at)),
             wake: self.durable.wake,
             last: self.durable.events.last().map(|last| (last.position, last.at)),
         }
@@ -266,6 +273,7 @@ fn line<M: Machine>(action: &Action<M, &'static str>) -> String {
         }
         Action::Snapshot(snapshot) => format!("snapshot {}", snapshot.seq),
         Action::Reply { port, answer, position } => format!("{port}: {} @{position}", said(answer)),
+        Action::LookUp { port } => format!("{port}: look it up"),
         Action::Show { port, seq, .. } => format!("{port}: state at {seq}"),
         Action::Ask { ask, .. } => format!("ask {}.{}", ask.id.seq, ask.id.n),
         Action::AnswerAsk { id, answer, seq, .. } => format!("answer {}: {} @{seq}", id.seq, short(answer)),

@@ -41,6 +41,11 @@ pub enum BankError {
 }
 
 impl BankError {
+    /// Whether another process has the log.
+    pub fn is_in_use(&self) -> bool {
+        matches!(self, BankError::InUse { .. })
+    }
+
     pub(super) fn file(
         doing: &'static str,
         path: &std::path::Path,
