@@ -23,6 +23,17 @@ pub struct Shopper {
     quote: Option<Value>,
     /// The final answer to the pay request.
     paid: Option<Told>,
+    /// Every yes on the way, as it was told.
+    pub yeses: Vec<Yes>,
+}
+
+/// A named request that was answered with a yes.
+#[derive(Clone, Debug)]
+pub struct Yes {
+    pub method: &'static str,
+    pub rest: String,
+    pub body: Value,
+    pub told: Told,
 }
 
 impl Shopper {
@@ -35,6 +46,7 @@ impl Shopper {
             is_filled: false,
             quote: None,
             paid: None,
+            yeses: Vec::new(),
         }
     }
 
@@ -51,6 +63,9 @@ impl Shopper {
     pub async fn go_on(&mut self, addr: &str) -> Result<(), Gone> {
         if self.cart.is_empty() {
             let made = ask(addr, "POST", "/v1/store/carts", &[], "").await?;
+            if is_passing(&made) {
+                return Err(Gone);
+            }
             assert_eq!(made.status, 201, "{made:?}");
             self.cart = format!("/v1/store/carts/{}", made.text("id"));
             self.bearer = format!("Bearer {}", made.text("token"));
@@ -61,7 +76,8 @@ impl Shopper {
                 let rest = format!("lines/{}", sku(n));
                 self.yes(addr, "PUT", &rest, &line).await?;
             }
-            self.yes(addr, "PUT", "address", &self.address).await?;
+            let address = self.address.clone();
+            self.yes(addr, "PUT", "address", &address).await?;
             self.yes(addr, "PUT", "shipping", &json!({ "method": "standard" })).await?;
             self.is_filled = true;
         }
@@ -106,22 +122,62 @@ impl Shopper {
         };
         let page = format!("/test-bank/{}?result=pass", paid.text("payment"));
         let passed = ask(addr, "POST", &page, &[], "").await?;
+        if is_passing(&passed) {
+            return Err(Gone);
+        }
         // Passed before, or given up meanwhile.
         assert!(matches!(passed.status, 200 | 409), "{passed:?}");
         Ok(())
     }
 
-    async fn yes(&self, addr: &str, method: &str, rest: &str, body: &Value) -> Result<Told, Gone> {
+    async fn yes(
+        &mut self,
+        addr: &str,
+        method: &'static str,
+        rest: &str,
+        body: &Value,
+    ) -> Result<Told, Gone> {
         let deadline = Instant::now() + PATIENCE;
         loop {
             let told = self.send(addr, method, rest, body).await?;
             if (200..300).contains(&told.status) {
+                let (rest, body, told) = (rest.to_owned(), body.clone(), told);
+                self.yeses.push(Yes { method, rest, body, told: told.clone() });
                 return Ok(told);
             }
             let goes_on = matches!(told.status, 409 | 429 | 503 | 504);
             assert!(goes_on && Instant::now() < deadline, "{method} {rest}: {told:?}");
             tokio::time::sleep(PAUSE).await;
         }
+    }
+
+    /// Everything that was answered with a yes is asked again: the answer must be the same, and known as a repeat.
+    pub async fn ask_again(&self, addr: &str) -> Result<(), Gone> {
+        for yes in &self.yeses {
+            let told = self.send(addr, yes.method, &yes.rest, &yes.body).await?;
+            if is_passing(&told) {
+                return Err(Gone);
+            }
+            let same = (yes.told.status, &yes.told.body) == (told.status, &told.body);
+            assert!(same && told.head.contains("idempotent-replayed: true"), "{yes:?}, and again {told:?}");
+        }
+        Ok(())
+    }
+
+    /// Cancels the order that this shopper was told of; `false` when there is nothing to cancel.
+    pub async fn cancel(&mut self, addr: &str) -> Result<bool, Gone> {
+        let Some(order) = self.order() else { return Ok(false) };
+        let headers = [
+            ("content-type", "application/json"),
+            ("authorization", self.bearer.as_str()),
+            ("idempotency-key", "cancel"),
+        ];
+        let told = ask(addr, "POST", &format!("/v1/store/orders/{order}/cancel"), &headers, "{}").await?;
+        if is_passing(&told) {
+            return Err(Gone);
+        }
+        assert_eq!(told.status, 200, "{order} was to be cancelled: {told:?}");
+        Ok(true)
     }
 
     /// Sends a request about the cart.
@@ -134,6 +190,11 @@ impl Shopper {
         let path = format!("{}/{rest}", self.cart);
         ask(addr, method, &path, &headers, &body.to_string()).await
     }
+}
+
+/// Whether the server can do nothing at the moment, or does not know yet: to be sent again, here or elsewhere.
+pub fn is_passing(told: &Told) -> bool {
+    matches!(told.status, 429 | 503 | 504) || told.text("code") == "request_in_flight"
 }
 
 /// Whether a repeat is told the same for ever. Still under way, in flight and overloaded are not.

@@ -1,0 +1,12 @@
+//! Real servers that are sold from while something goes wrong: killed, frozen, cut off from their database, out of disk.
+//! Afterwards every acknowledged word must be in the journal, every invariant must hold, and the bank must have moved
+//! money once per key.
+//!
+//! `cargo test` runs a few cycles of each scenario; `cargo xtask chaos` asks for more and prints a table.
+
+mod deeds;
+mod judgement;
+mod kill;
+mod load;
+mod market;
+mod scenario;
