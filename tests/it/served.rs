@@ -112,10 +112,15 @@ impl Served {
     }
 
     /// As a process manager does; it ends in order.
-    pub async fn stop(mut self) {
+    pub async fn stop(self) {
+        assert!(self.ends_in_order().await, "it did not end in order, or not in time");
+    }
+
+    /// The same; `false` when it does not end in order, or not in time.
+    pub async fn ends_in_order(mut self) -> bool {
         self.signal("TERM").await;
-        let ended = timeout(STARTS_WITHIN, self.process.wait()).await.expect("it ends in time");
-        assert!(ended.expect("can be waited for").success());
+        let ended = timeout(STARTS_WITHIN, self.process.wait()).await;
+        ended.is_ok_and(|ended| ended.expect("can be waited for").success())
     }
 
     /// As `kill -9` does.

@@ -41,14 +41,19 @@ impl Backend {
 
     /// A fresh database on the Postgres of this run; `None`, and said so, when there is none.
     pub fn postgres(suite: &str) -> Option<Self> {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
         let Ok(server) = std::env::var(POSTGRES_URL) else {
             skipped(suite, &format!("{POSTGRES_URL} is not set"));
             return None;
         };
+        Some(Self::on_postgres(&server))
+    }
+
+    /// A fresh database on the Postgres that this address names, with any database of it.
+    pub fn on_postgres(server: &str) -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
         let name = format!("it_{}_{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         let create = async {
-            let mut connection = sqlx::PgConnection::connect(&server).await?;
+            let mut connection = sqlx::PgConnection::connect(server).await?;
             connection.execute(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"))).await?;
             connection.close().await
         };
@@ -62,7 +67,7 @@ impl Backend {
         });
         let (host, _) = server.rsplit_once('/').expect("the address names a database");
         let dir = tempfile::tempdir().expect("a directory for the test");
-        Some(Backend { url: format!("{host}/{name}"), dir })
+        Backend { url: format!("{host}/{name}"), dir }
     }
 
     /// For keys, letters and the test bank's log.

@@ -21,6 +21,8 @@ pub struct Shopper {
     bearer: String,
     is_filled: bool,
     quote: Option<Value>,
+    /// How often a quote was asked for and could not be had: whoever asks again must do so under another name.
+    unquoted: u32,
     /// The final answer to the pay request.
     paid: Option<Told>,
     /// Every yes on the way, as it was told.
@@ -32,6 +34,7 @@ pub struct Shopper {
 pub struct Yes {
     pub method: &'static str,
     pub rest: String,
+    pub key: String,
     pub body: Value,
     pub told: Told,
 }
@@ -45,6 +48,7 @@ impl Shopper {
             bearer: String::new(),
             is_filled: false,
             quote: None,
+            unquoted: 0,
             paid: None,
             yeses: Vec::new(),
         }
@@ -74,15 +78,20 @@ impl Shopper {
             for n in VENDORS {
                 let line = json!({ "product": ProductId(10 + n).to_string(), "quantity": 1 });
                 let rest = format!("lines/{}", sku(n));
-                self.yes(addr, "PUT", &rest, &line).await?;
+                self.yes(addr, "PUT", &rest, &rest, &line).await?;
             }
             let address = self.address.clone();
-            self.yes(addr, "PUT", "address", &address).await?;
-            self.yes(addr, "PUT", "shipping", &json!({ "method": "standard" })).await?;
+            self.yes(addr, "PUT", "address", "address", &address).await?;
+            let standard = json!({ "method": "standard" });
+            self.yes(addr, "PUT", "shipping", "shipping", &standard).await?;
             self.is_filled = true;
         }
         if self.quote.is_none() {
-            self.quote = Some(self.yes(addr, "POST", "quote", &json!({})).await?.json());
+            let key = match self.unquoted {
+                0 => "quote".to_owned(),
+                n => format!("quote-{n}"),
+            };
+            self.quote = Some(self.yes(addr, "POST", "quote", &key, &json!({})).await?.json());
         }
         self.pay(addr).await?;
         self.pass_3ds(addr).await
@@ -135,15 +144,20 @@ impl Shopper {
         addr: &str,
         method: &'static str,
         rest: &str,
+        key: &str,
         body: &Value,
     ) -> Result<Told, Gone> {
         let deadline = Instant::now() + PATIENCE;
         loop {
-            let told = self.send(addr, method, rest, body).await?;
+            let told = self.send_as(addr, method, rest, key, body).await?;
             if (200..300).contains(&told.status) {
-                let (rest, body, told) = (rest.to_owned(), body.clone(), told);
-                self.yeses.push(Yes { method, rest, body, told: told.clone() });
+                let (rest, key, body) = (rest.to_owned(), key.to_owned(), body.clone());
+                self.yeses.push(Yes { method, rest, key, body, told: told.clone() });
                 return Ok(told);
+            }
+            if told.text("code") == "no_answer" {
+                self.unquoted += 1;
+                return Err(Gone);
             }
             let goes_on = matches!(told.status, 409 | 429 | 503 | 504);
             assert!(goes_on && Instant::now() < deadline, "{method} {rest}: {told:?}");
@@ -154,7 +168,7 @@ impl Shopper {
     /// Everything that was answered with a yes is asked again: the answer must be the same, and known as a repeat.
     pub async fn ask_again(&self, addr: &str) -> Result<(), Gone> {
         for yes in &self.yeses {
-            let told = self.send(addr, yes.method, &yes.rest, &yes.body).await?;
+            let told = self.send_as(addr, yes.method, &yes.rest, &yes.key, &yes.body).await?;
             if is_passing(&told) {
                 return Err(Gone);
             }
@@ -182,10 +196,22 @@ impl Shopper {
 
     /// Sends a request about the cart.
     pub async fn send(&self, addr: &str, method: &str, rest: &str, body: &Value) -> Result<Told, Gone> {
+        self.send_as(addr, method, rest, rest, body).await
+    }
+
+    /// The same under this name.
+    async fn send_as(
+        &self,
+        addr: &str,
+        method: &str,
+        rest: &str,
+        key: &str,
+        body: &Value,
+    ) -> Result<Told, Gone> {
         let headers = [
             ("content-type", "application/json"),
             ("authorization", self.bearer.as_str()),
-            ("idempotency-key", rest),
+            ("idempotency-key", key),
         ];
         let path = format!("{}/{rest}", self.cart);
         ask(addr, method, &path, &headers, &body.to_string()).await

@@ -3,6 +3,7 @@
 //! Only the standard library and anyhow, so that a fresh clone builds it in seconds.
 
 mod bench;
+mod chaos;
 mod k6;
 mod kill;
 mod load;
@@ -28,6 +29,9 @@ Tasks:
   kill [--all | CARD PLACE]           sells with the test bank's cards and kills the server at the steps of a sale:
                                       each place and each card once, as `test` does; all of them with all; or
                                       one pair, as in `kill card_3ds before:payment.captured`
+  chaos [--backend sqlite|postgres|both] [--scenario NAME] [--cycles N] [--short]
+                                      real servers under load while something goes wrong, and a table of how it
+                                      went; N times instead of each scenario's own number, --short as `test` does
   postgres [-- COMMAND ARGS…]         a private Postgres until Ctrl-C, or while COMMAND runs with
                                       SOUK_TEST_POSTGRES_URL set
   help                                this text
@@ -67,9 +71,10 @@ fn main() -> ExitCode {
         "bench" => bench::run(rest),
         "load" => load::run(rest),
         "kill" => kill::run(rest),
+        "chaos" => chaos::run(rest),
         "postgres" => postgres::run(rest),
         "help" | "--help" | "-h" => {
-            print!("{HELP}");
+            print!("{HELP}\n{}", chaos::HELP);
             Ok(ExitCode::SUCCESS)
         }
         other => Ok(wrong_usage(&format!("there is no task `{other}`"))),

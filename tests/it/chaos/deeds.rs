@@ -26,6 +26,10 @@ pub struct Deeds {
     path: PathBuf,
     file: Mutex<File>,
     count: AtomicU64,
+    /// Sales with a good card that ended without an order.
+    unsold: AtomicU64,
+    /// Requests that their client did not wait for.
+    hung_up: AtomicU64,
 }
 
 impl Deeds {
@@ -33,7 +37,14 @@ impl Deeds {
         let acks = AckLog::open(&dir.join("acks")).expect("a log");
         let path = dir.join("deeds");
         let file = File::options().create(true).append(true).open(&path).expect("a log");
-        Deeds { acks, path, file: Mutex::new(file), count: AtomicU64::new(0) }
+        Deeds {
+            acks,
+            path,
+            file: Mutex::new(file),
+            count: AtomicU64::new(0),
+            unsold: AtomicU64::new(0),
+            hung_up: AtomicU64::new(0),
+        }
     }
 
     pub fn acks(&self) -> &Path {
@@ -43,6 +54,22 @@ impl Deeds {
     /// Facts so far.
     pub fn count(&self) -> u64 {
         self.count.load(Ordering::Relaxed)
+    }
+
+    pub fn hung_up(&self) -> u64 {
+        self.hung_up.load(Ordering::Relaxed)
+    }
+
+    pub fn hangs_up(&self) {
+        self.hung_up.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub fn unsold(&self) -> u64 {
+        self.unsold.load(Ordering::Relaxed)
+    }
+
+    pub fn not_sold(&self) {
+        self.unsold.fetch_add(1, Ordering::Relaxed);
     }
 
     pub fn placed(&self, order: &str) {

@@ -25,7 +25,7 @@ fn killed(on: On) {
     let Some(backend) = on.open("kill") else { return };
     run("kill", "kill -9 at random moments under load", on, || async move {
         let market = Market::found(backend).await;
-        let (mut load, mut dice, cycles) = (market.load(CLIENTS), Dice::thrown(), cycles(3));
+        let (mut load, mut dice, cycles) = (market.load(CLIENTS), Dice::thrown(), cycles(3, 200));
         for cycle in 1..=cycles {
             let served = market.serve().await;
             let before = market.deeds.count();

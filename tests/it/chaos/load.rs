@@ -19,6 +19,8 @@ use crate::shopper::{Shopper, is_passing};
 const SETTLES_WITHIN: Duration = Duration::from_secs(180);
 /// The pause of a client whose server is not there.
 const PAUSE: Duration = Duration::from_millis(50);
+/// The longest that an impatient client waits: about as long as a whole sale takes.
+const HANGS_UP_WITHIN_US: u64 = 600_000;
 /// Sales whose answers each client asks for again after a restart.
 const REMEMBERED: usize = 3;
 /// Units that a vendor brings at a time.
@@ -47,6 +49,7 @@ const TOKENS: [&str; 16] = [
 pub struct Load {
     at: watch::Sender<String>,
     over: watch::Sender<bool>,
+    hangs_up: watch::Sender<bool>,
     clients: JoinSet<()>,
 }
 
@@ -64,6 +67,7 @@ impl Load {
         tokens: &'static [&'static str],
     ) -> Self {
         let (at, over) = (watch::Sender::new(String::new()), watch::Sender::new(false));
+        let hangs_up = watch::Sender::new(false);
         let mut running = JoinSet::new();
         for number in 0..clients {
             let client = Client {
@@ -71,13 +75,14 @@ impl Load {
                 dice: Dice::of(number),
                 at: at.subscribe(),
                 over: over.subscribe(),
+                hangs_up: hangs_up.subscribe(),
                 deeds: Arc::clone(deeds),
                 vendor_keys: vendor_keys.clone(),
                 tokens,
             };
             running.spawn_local(client.live());
         }
-        Load { at, over, clients: running }
+        Load { at, over, hangs_up, clients: running }
     }
 
     /// From now on the server is there; what is asked of another one is given up.
@@ -85,9 +90,15 @@ impl Load {
         self.at.send_replace(addr.to_owned());
     }
 
+    /// From now on clients hang up in the middle, again and again, until everything is to settle.
+    pub fn hangs_up(&self) {
+        self.hangs_up.send_replace(true);
+    }
+
     /// Nothing new is begun; waits until everything that was has come to its end on the server of now.
     pub async fn settle(mut self) {
         self.over.send_replace(true);
+        self.hangs_up.send_replace(false);
         let all = async {
             while let Some(ended) = self.clients.join_next().await {
                 if let Err(error) = ended {
@@ -113,6 +124,7 @@ struct Client {
     dice: Dice,
     at: watch::Receiver<String>,
     over: watch::Receiver<bool>,
+    hangs_up: watch::Receiver<bool>,
     deeds: Arc<Deeds>,
     vendor_keys: [String; 2],
     tokens: &'static [&'static str],
@@ -126,7 +138,8 @@ impl Client {
             if *self.over.borrow() {
                 break;
             }
-            let mut shopper = Shopper::with(self.tokens[self.dice.below(self.tokens.len() as u64) as usize]);
+            let token = self.tokens[self.dice.below(self.tokens.len() as u64) as usize];
+            let mut shopper = Shopper::with(token);
             let mut noted = 0;
             let deeds = Arc::clone(&self.deeds);
             self.insist(async |addr| {
@@ -144,6 +157,8 @@ impl Client {
                     self.insist(async |addr| shopper.cancel(addr).await.map(drop)).await;
                     self.deeds.cancelled(&order);
                 }
+            } else if token == "card_success" {
+                self.deeds.not_sold();
             }
             if self.dice.below(3) == 0 {
                 self.bring(visit).await;
@@ -197,8 +212,18 @@ impl Client {
     async fn insist(&mut self, mut step: impl AsyncFnMut(&str) -> Result<(), Gone>) {
         loop {
             let addr = self.at.borrow_and_update().clone();
+            let hang_up_after = match *self.hangs_up.borrow() {
+                true => Duration::from_micros(self.dice.below(HANGS_UP_WITHIN_US)),
+                false => SETTLES_WITHIN,
+            };
             let tried = tokio::select! {
-                tried = step(&addr), if !addr.is_empty() => tried,
+                tried = timeout(hang_up_after, step(&addr)), if !addr.is_empty() => match tried {
+                    Ok(tried) => tried,
+                    Err(_) => {
+                        self.deeds.hangs_up();
+                        continue;
+                    }
+                },
                 // Elsewhere by now: what was asked for here is given up in the middle.
                 _ = self.at.changed() => continue,
             };

@@ -1,6 +1,6 @@
 //! A founded market on a database of its own, the servers that serve it, and the judgement at the end.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -48,6 +48,8 @@ pub struct Market {
     vendor_keys: [String; 2],
     /// The logs of the banks that were called, in this order.
     pub banks: Vec<PathBuf>,
+    /// The database's address for those who only read it.
+    pub database: String,
 }
 
 impl Market {
@@ -73,7 +75,13 @@ impl Market {
         environment.push(("SOUK_DATABASE__URL", backend.url().to_owned()));
         environment.push(("SOUK_DATABASE__LEASE_MS", "2000".to_owned()));
         let (deeds, banks) = (Arc::new(Deeds::open(dir)), vec![dir.join(LOG_FILE)]);
-        Market { backend, environment, deeds, vendor_keys, banks }
+        let database = backend.url().to_owned();
+        Market { backend, environment, deeds, vendor_keys, banks, database }
+    }
+
+    /// A server of another directory on the same database, with the same keys, at this address. It may stand by.
+    pub fn another(&self, dir: &Path, addr: &str) -> Served {
+        Served::spawn(&[], dir, addr, &self.environment)
     }
 
     pub fn dir(&self) -> PathBuf {
@@ -117,7 +125,7 @@ impl Market {
     pub async fn end(&self, served: Served, load: Load) -> u64 {
         load.serve_at(&served.addr);
         load.settle().await;
-        let (database, acknowledged) = (self.url().parse().expect("an address"), self.deeds.read());
+        let (database, acknowledged) = (self.database.parse().expect("an address"), self.deeds.read());
         let deadline = Instant::now() + RESTS_WITHIN;
         loop {
             let judgement = Judgement::read(&database, &self.banks).await;
@@ -129,7 +137,7 @@ impl Market {
             assert!(Instant::now() < deadline, "it never came to rest: {why}\n{}", self.log());
             tokio::time::sleep(LOOK_AGAIN).await;
         }
-        served.stop().await;
+        assert!(served.ends_in_order().await, "it does not end in order, or not in time\n{}", self.log());
         self.verify().await;
         self.deeds.count()
     }
@@ -137,12 +145,35 @@ impl Market {
     /// As an operator does, with everything that clients were told.
     pub async fn verify(&self) {
         let mut verify = Command::new(program());
-        verify.args(["verify", "--database", self.url(), "--acks"]).arg(self.deeds.acks());
+        verify.args(["verify", "--database", &self.database, "--acks"]).arg(self.deeds.acks());
         let output = verify.kill_on_drop(true).output().await.expect("souk can be started");
         let (text, errors) =
             (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         assert!(output.status.success(), "not verified:\n{text}\n{errors}\n{}", self.log());
         assert!(self.deeds.read().placed.is_empty() || text.contains("ok     I8"), "{text}");
+    }
+
+    /// Waits until clients have hung up so often, and some were told something all the same.
+    pub async fn times_hung_up(&self, wanted: u64) {
+        let deadline = Instant::now() + 5 * RESTS_WITHIN;
+        while self.deeds.hung_up() < wanted || self.deeds.count() == 0 {
+            assert!(Instant::now() < deadline, "hung up {} times\n{}", self.deeds.hung_up(), self.log());
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Waits until a server has logged this.
+    pub async fn until_it_logs(&self, what: &str) {
+        let deadline = Instant::now() + RESTS_WITHIN;
+        while !self.log().contains(what) {
+            assert!(Instant::now() < deadline, "it never logs {what:?}\n{}", self.log());
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// What was logged is not looked at any more.
+    pub fn forget_the_log(&self) {
+        std::fs::write(self.backend.data_dir().join(LOG), "").expect("the log");
     }
 
     /// The last lines of what its servers have logged.

@@ -4,9 +4,18 @@
 //!
 //! `cargo test` runs a few cycles of each scenario; `cargo xtask chaos` asks for more and prints a table.
 
+mod clients;
+mod connection;
 mod deeds;
+mod disk_errors;
+mod disk_full;
 mod judgement;
 mod kill;
 mod load;
 mod market;
+mod own_postgres;
+mod postgres_stop;
 mod scenario;
+mod second_server;
+mod standby;
+mod tracer;

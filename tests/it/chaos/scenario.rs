@@ -8,15 +8,28 @@ use tokio::task::LocalSet;
 
 use crate::servers::{Backend, skipped};
 
-/// How many cycles, for those that are not content with a few.
+/// How many cycles, for those that are not content with the usual number.
 const CYCLES: &str = "SOUK_TEST_CHAOS_CYCLES";
+/// `long` for a run that has its time.
+const LENGTH: &str = "SOUK_TEST_CHAOS_LENGTH";
+/// `sqlite` or `postgres`, to leave the other one out.
+const BACKEND: &str = "SOUK_TEST_CHAOS_BACKEND";
 /// The file to which each scenario appends its line.
 const TABLE: &str = "SOUK_TEST_CHAOS_TABLE";
 
-/// How often the fault is injected: `short` times unless the environment wants another number.
-pub fn cycles(short: u32) -> u32 {
-    let Ok(text) = std::env::var(CYCLES) else { return short };
-    text.parse().unwrap_or_else(|_| panic!("{CYCLES}={text:?} is no number"))
+/// How often the fault is injected: `short` times in every test run, `long` times where there is time, or as often as
+/// somebody wants.
+pub fn cycles(short: u32, long: u32) -> u32 {
+    match std::env::var(CYCLES) {
+        Ok(text) => text.parse().unwrap_or_else(|_| panic!("{CYCLES}={text:?} is no number")),
+        Err(_) if is_long() => long,
+        Err(_) => short,
+    }
+}
+
+/// Whether the run has its time.
+pub fn is_long() -> bool {
+    std::env::var(LENGTH).is_ok_and(|length| length == "long")
 }
 
 /// What a scenario has come to.
@@ -46,9 +59,15 @@ impl fmt::Display for On {
 }
 
 impl On {
-    /// A database of its own; `None`, and said so, when there is no such server.
+    /// Whether this run is about it.
+    pub fn is_wanted(self) -> bool {
+        std::env::var(BACKEND).map_or(true, |wanted| wanted == self.to_string())
+    }
+
+    /// A database of its own; `None` when this run is not about it or, and said so, when there is no such server.
     pub fn open(self, name: &str) -> Option<Backend> {
         match self {
+            _ if !self.is_wanted() => None,
             On::Sqlite => Some(Backend::sqlite()),
             On::Postgres => Backend::postgres(&format!("chaos {name} on Postgres")),
         }
@@ -86,7 +105,7 @@ pub fn leave_out(name: &str, fault: &str, on: On, reason: &str) {
     note(&format!("{name}\t{fault}\t{on}\t\t\tskipped\t0\t{reason}\n"));
 }
 
-fn note(line: &str) {
+pub fn note(line: &str) {
     match std::env::var_os(TABLE) {
         Some(path) => {
             let file = std::fs::File::options().create(true).append(true).open(path);
