@@ -30,6 +30,8 @@ pub struct Deeds {
     unsold: AtomicU64,
     /// Requests that their client did not wait for.
     hung_up: AtomicU64,
+    /// Each has a number of its own, and with it names for what it asks.
+    clients: AtomicU64,
 }
 
 impl Deeds {
@@ -44,6 +46,7 @@ impl Deeds {
             count: AtomicU64::new(0),
             unsold: AtomicU64::new(0),
             hung_up: AtomicU64::new(0),
+            clients: AtomicU64::new(0),
         }
     }
 
@@ -54,6 +57,10 @@ impl Deeds {
     /// Facts so far.
     pub fn count(&self) -> u64 {
         self.count.load(Ordering::Relaxed)
+    }
+
+    pub fn next_client(&self) -> u64 {
+        self.clients.fetch_add(1, Ordering::Relaxed)
     }
 
     pub fn hung_up(&self) -> u64 {

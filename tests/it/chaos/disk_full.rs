@@ -40,9 +40,8 @@ fn a_disk_that_runs_full_shuts_the_door_until_there_is_space_again_on_sqlite() {
     }
     let Some(backend) = On::Sqlite.open(name) else { return };
     run(name, what, On::Sqlite, || async move {
-        let mut market = Market::found(backend).await;
+        let market = Market::found(backend).await;
         let disk = Disk::under(&market.dir().join("data")).await;
-        market.database = format!("sqlite:{}", disk.seen_from_outside().display());
         let cycles = cycles(1, 20);
         let mut load = market.load(CLIENTS);
         let served = Served::start_by(&disk.by(), &market.dir(), &market.environment).await;
@@ -71,8 +70,11 @@ fn a_disk_that_runs_full_shuts_the_door_until_there_is_space_again_on_sqlite() {
             assert!(!served.has_ended(), "it ended\n{}", market.log());
             load.is_content();
         }
+        // What is on it goes back to the large disk, to be read and judged.
+        served.kill().await;
+        disk.bring_back();
+        let served = market.serve().await;
         let facts = market.end(served, load).await;
-        drop(disk);
         Done { cycles, facts, remark: String::new() }
     });
 }
@@ -134,6 +136,17 @@ impl Disk {
         let mut file = std::fs::File::create(self.filler()).expect("a file");
         for size in [65_536, 4_096, 1] {
             while file.write_all(&vec![0; size]).is_ok() {}
+        }
+    }
+
+    /// Everything on it takes the place of what was there before, for those who do not see it.
+    fn bring_back(self) {
+        for old in std::fs::read_dir(&self.at).expect("a directory") {
+            std::fs::remove_file(old.expect("an entry").path()).expect("removed");
+        }
+        for new in std::fs::read_dir(self.seen_from_outside()).expect("a directory") {
+            let new = new.expect("an entry");
+            std::fs::copy(new.path(), self.at.join(new.file_name())).expect("copied");
         }
     }
 

@@ -69,7 +69,8 @@ impl Load {
         let (at, over) = (watch::Sender::new(String::new()), watch::Sender::new(false));
         let hangs_up = watch::Sender::new(false);
         let mut running = JoinSet::new();
-        for number in 0..clients {
+        for _ in 0..clients {
+            let number = deeds.next_client();
             let client = Client {
                 number,
                 dice: Dice::of(number),

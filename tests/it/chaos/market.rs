@@ -48,8 +48,6 @@ pub struct Market {
     vendor_keys: [String; 2],
     /// The logs of the banks that were called, in this order.
     pub banks: Vec<PathBuf>,
-    /// The database's address for those who only read it.
-    pub database: String,
 }
 
 impl Market {
@@ -75,8 +73,7 @@ impl Market {
         environment.push(("SOUK_DATABASE__URL", backend.url().to_owned()));
         environment.push(("SOUK_DATABASE__LEASE_MS", "2000".to_owned()));
         let (deeds, banks) = (Arc::new(Deeds::open(dir)), vec![dir.join(LOG_FILE)]);
-        let database = backend.url().to_owned();
-        Market { backend, environment, deeds, vendor_keys, banks, database }
+        Market { backend, environment, deeds, vendor_keys, banks }
     }
 
     /// A server of another directory on the same database, with the same keys, at this address. It may stand by.
@@ -125,7 +122,7 @@ impl Market {
     pub async fn end(&self, served: Served, load: Load) -> u64 {
         load.serve_at(&served.addr);
         load.settle().await;
-        let (database, acknowledged) = (self.database.parse().expect("an address"), self.deeds.read());
+        let (database, acknowledged) = (self.url().parse().expect("an address"), self.deeds.read());
         let deadline = Instant::now() + RESTS_WITHIN;
         loop {
             let judgement = Judgement::read(&database, &self.banks).await;
@@ -145,7 +142,7 @@ impl Market {
     /// As an operator does, with everything that clients were told.
     pub async fn verify(&self) {
         let mut verify = Command::new(program());
-        verify.args(["verify", "--database", &self.database, "--acks"]).arg(self.deeds.acks());
+        verify.args(["verify", "--database", self.url(), "--acks"]).arg(self.deeds.acks());
         let output = verify.kill_on_drop(true).output().await.expect("souk can be started");
         let (text, errors) =
             (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));

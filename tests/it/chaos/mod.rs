@@ -15,7 +15,7 @@ mod load;
 mod market;
 mod own_postgres;
 mod postgres_stop;
-mod scenario;
+pub mod scenario;
 mod second_server;
 mod standby;
 mod tracer;
