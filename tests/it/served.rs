@@ -30,6 +30,11 @@ pub fn program() -> String {
     std::env::var(PROGRAM).ok().filter(|given| !given.is_empty()).unwrap_or_else(|| SOUK.to_owned())
 }
 
+/// Whether that program has what only a debug build has: places to be killed at, a clock that jumps.
+pub fn is_debug_build() -> bool {
+    cfg!(debug_assertions) && program() == SOUK
+}
+
 /// A server; killed when it is dropped.
 pub struct Served {
     process: Child,

@@ -63,8 +63,13 @@ impl Shopper {
         self.paid.as_ref().map(|told| told.text("order")).filter(|order| !order.is_empty())
     }
 
-    /// Buys, from wherever it was cut off. What was answered before is asked once more: the answer must be the same.
-    pub async fn go_on(&mut self, addr: &str) -> Result<(), Gone> {
+    /// The checkout's id, once there is one.
+    pub fn checkout(&self) -> Option<&str> {
+        self.cart.rsplit_once('/').map(|(_, id)| id)
+    }
+
+    /// Takes a cart, unless it has one.
+    pub async fn enter(&mut self, addr: &str) -> Result<(), Gone> {
         if self.cart.is_empty() {
             let made = ask(addr, "POST", "/v1/store/carts", &[], "").await?;
             if is_passing(&made) {
@@ -74,6 +79,12 @@ impl Shopper {
             self.cart = format!("/v1/store/carts/{}", made.text("id"));
             self.bearer = format!("Bearer {}", made.text("token"));
         }
+        Ok(())
+    }
+
+    /// Buys, from wherever it was cut off. What was answered before is asked once more: the answer must be the same.
+    pub async fn go_on(&mut self, addr: &str) -> Result<(), Gone> {
+        self.enter(addr).await?;
         if !self.is_filled {
             for n in VENDORS {
                 let line = json!({ "product": ProductId(10 + n).to_string(), "quantity": 1 });

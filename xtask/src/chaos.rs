@@ -154,7 +154,7 @@ pub fn run(args: &[String]) -> Result<ExitCode> {
         println!("failed; to repeat it: {}", row.repeat(&wanted));
     }
     if rows.is_empty() {
-        println!("nothing was run: this scenario has no such backend");
+        println!("nothing was run: the scenario has no such backend, or is left out of a short run");
     }
     let good = status.success() && !rows.iter().any(Row::failed) && !rows.is_empty();
     if !good && !rows.iter().any(Row::failed) {

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use souk::replay::AckLog;
-use souk_core::ids::{OrderId, SkuId};
+use souk_core::ids::{CheckoutId, OrderId, SkuId};
 use souk_core::verify::Told;
 
 /// What the journal must bear out, beside what `souk verify --acks` checks.
@@ -30,6 +30,8 @@ pub struct Deeds {
     unsold: AtomicU64,
     /// Requests that their client did not wait for.
     hung_up: AtomicU64,
+    /// Checkouts that were begun since somebody looked.
+    entered: Mutex<Vec<CheckoutId>>,
     /// Each has a number of its own, and with it names for what it asks.
     clients: AtomicU64,
 }
@@ -46,6 +48,7 @@ impl Deeds {
             count: AtomicU64::new(0),
             unsold: AtomicU64::new(0),
             hung_up: AtomicU64::new(0),
+            entered: Mutex::default(),
             clients: AtomicU64::new(0),
         }
     }
@@ -57,6 +60,16 @@ impl Deeds {
     /// Facts so far.
     pub fn count(&self) -> u64 {
         self.count.load(Ordering::Relaxed)
+    }
+
+    pub fn entered(&self, checkout: &str) {
+        let checkout = checkout.parse().expect("a checkout's id");
+        self.entered.lock().unwrap_or_else(PoisonError::into_inner).push(checkout);
+    }
+
+    /// Checkouts that were begun since this was last asked.
+    pub fn take_entered(&self) -> Vec<CheckoutId> {
+        std::mem::take(&mut *self.entered.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     pub fn next_client(&self) -> u64 {

@@ -141,6 +141,8 @@ impl Client {
             }
             let token = self.tokens[self.dice.below(self.tokens.len() as u64) as usize];
             let mut shopper = Shopper::with(token);
+            self.insist(async |addr| shopper.enter(addr).await).await;
+            self.deeds.entered(shopper.checkout().expect("a cart"));
             let mut noted = 0;
             let deeds = Arc::clone(&self.deeds);
             self.insist(async |addr| {

@@ -14,6 +14,8 @@ mod kill;
 mod load;
 mod market;
 mod own_postgres;
+#[cfg(debug_assertions)]
+mod panics;
 mod postgres_stop;
 pub mod scenario;
 mod second_server;
