@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 
+use crate::packages;
 use crate::postgres::Postgres;
 use crate::workspace::{POSTGRES_URL, SKIPS, cargo, target_dir};
 use crate::wrong_usage;
@@ -118,6 +119,7 @@ pub fn run(args: &[String]) -> Result<ExitCode> {
     for path in [&table, &skips] {
         fs::write(path, "").with_context(|| format!("cannot write {}", path.display()))?;
     }
+    packages::try_to_have_strace();
     let postgres = match wanted.backend.as_deref() {
         Some("sqlite") => None,
         _ => Some(Postgres::of_environment()?),

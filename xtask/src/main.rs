@@ -7,6 +7,7 @@ mod chaos;
 mod k6;
 mod kill;
 mod load;
+mod packages;
 mod parts;
 mod postgres;
 mod scratch;
@@ -54,7 +55,7 @@ Environment:
   CARGO_TARGET_DIR          where builds and private servers live (default: target)
 
 A private Postgres uses the installed server binaries. Where there are none, root on Debian gets
-them from apt; everybody else is told what to install. It listens on 127.0.0.1 only, and it and its
+them from apt, as it gets strace; everybody else is told what to install. It listens on 127.0.0.1 only, and it and its
 directory are gone when the task ends, however it ends.
 
 Exit codes: 0 all good, 1 something failed, 2 wrong usage; `postgres -- COMMAND` ends as COMMAND does.
