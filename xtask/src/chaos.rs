@@ -18,7 +18,7 @@ const BACKEND: &str = "SOUK_TEST_CHAOS_BACKEND";
 const TABLE: &str = "SOUK_TEST_CHAOS_TABLE";
 
 /// A scenario, and the tests it is made of.
-const SCENARIOS: [(&str, &str); 17] = [
+const SCENARIOS: [(&str, &str); 18] = [
     ("kill", "chaos::kill::"),
     ("kill_points", "kill_points::"),
     ("standby", "chaos::standby::"),
@@ -26,7 +26,8 @@ const SCENARIOS: [(&str, &str); 17] = [
     ("connection", "a_connection_that_is_lost"),
     ("blackhole", "a_database_that_falls_silent"),
     ("second_server", "chaos::second_server::"),
-    ("sync_fails", "a_disk_that_cannot_force"),
+    ("sync_fails", "a_disk_that_cannot_force_to_disk"),
+    ("all_syncs_fail", "a_disk_that_cannot_force_anything"),
     ("write_fails", "a_disk_that_cannot_write"),
     ("no_space", "a_disk_that_is_full_for_a_few"),
     ("disk_full", "chaos::disk_full::"),
@@ -48,7 +49,7 @@ Scenarios of `chaos`:
     blackhole      the database falls silent           slow_disk      every fsync takes 50 ms to 2 s
     hang_up        clients hang up at any moment       clock          the server's clock jumps to and fro
     bank           the bank does not answer            panics         every kind of actor panics
-    full           admission is full
+    full           admission is full                   all_syncs_fail fsync of any file fails with EIO
 ";
 
 #[derive(Default)]

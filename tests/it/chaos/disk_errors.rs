@@ -1,5 +1,6 @@
 //! The disk under SQLite fails: a call that forces to disk, a write, for good or for a while; or it is only slow.
 
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tokio::time::timeout;
@@ -19,21 +20,25 @@ const AMONG: u64 = 120;
 
 #[test]
 fn a_disk_that_cannot_force_to_disk_ends_the_server_and_no_more_on_sqlite() {
-    ends_it(
-        "sync_fails",
-        "fsync fails with EIO at the n-th call of the journal",
-        "fsync,fdatasync:error=EIO",
-    );
+    let what = "fsync fails with EIO at the n-th call of the journal";
+    ends_it("sync_fails", what, "fsync,fdatasync:error=EIO", journal_files);
 }
 
 #[test]
 fn a_disk_that_cannot_write_ends_the_server_and_no_more_on_sqlite() {
-    ends_it("write_fails", "a write fails with EIO at the n-th call of the journal", "pwrite64:error=EIO");
+    let what = "a write fails with EIO at the n-th call of the journal";
+    ends_it("write_fails", what, "pwrite64:error=EIO", journal_files);
 }
 
-fn ends_it(name: &str, what: &str, fault: &'static str) {
-    // In every test run one of the two.
-    if !On::Sqlite.is_wanted() || (name == "write_fails" && !is_long()) {
+#[test]
+fn a_disk_that_cannot_force_anything_to_disk_ends_the_server_and_no_more_on_sqlite() {
+    let what = "fsync fails with EIO at the n-th call of every thread, whatever the file";
+    ends_it("all_syncs_fail", what, "fsync,fdatasync:error=EIO", |_| Vec::new());
+}
+
+fn ends_it(name: &str, what: &str, fault: &'static str, files: fn(&Path) -> Vec<PathBuf>) {
+    // In every test run one of the three.
+    if !On::Sqlite.is_wanted() || (name != "sync_fails" && !is_long()) {
         return;
     }
     if let Some(reason) = is_missing() {
@@ -47,7 +52,7 @@ fn ends_it(name: &str, what: &str, fault: &'static str) {
         for cycle in 1..=cycles {
             // The first calls one after the other, since a start has few; then any.
             let n = if cycle % 2 == 1 { u64::from(cycle).div_ceil(2) } else { 1 + dice.below(AMONG) };
-            let tracer = Tracer::of(&format!("{fault}:when={n}+"), &journal_files(&market.dir()));
+            let tracer = Tracer::of(&format!("{fault}:when={n}+"), &files(&market.dir()));
             let Some(mut served) = Served::start_by(&tracer.by, &market.dir(), &market.environment).await
             else {
                 // Before it served anybody.

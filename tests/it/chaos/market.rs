@@ -120,6 +120,14 @@ impl Market {
     /// Everything that was begun is finished on this server and comes to rest; then everything must hold. Returns the
     /// number of facts that were found again.
     pub async fn end(&self, served: Served, load: Load) -> u64 {
+        self.comes_to_rest(&served, load).await;
+        self.stop(served).await;
+        self.verify().await;
+        self.deeds.count()
+    }
+
+    /// The same while the server goes on.
+    pub async fn comes_to_rest(&self, served: &Served, load: Load) {
         load.serve_at(&served.addr);
         load.settle().await;
         let (database, acknowledged) = (self.url().parse().expect("an address"), self.deeds.read());
@@ -134,9 +142,11 @@ impl Market {
             assert!(Instant::now() < deadline, "it never came to rest: {why}\n{}", self.log());
             tokio::time::sleep(LOOK_AGAIN).await;
         }
+    }
+
+    /// Ends a server in order.
+    pub async fn stop(&self, served: Served) {
         assert!(served.ends_in_order().await, "it does not end in order, or not in time\n{}", self.log());
-        self.verify().await;
-        self.deeds.count()
     }
 
     /// As an operator does, with everything that clients were told.

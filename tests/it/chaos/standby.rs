@@ -33,8 +33,12 @@ fn an_owner_that_was_frozen_past_its_lease_says_and_does_nothing_any_more_on_pos
         owner.until_it_serves().await;
         market.banks.push(owner.dir.path().join(LOG_FILE));
         let mut refused = 0;
-        let mut members: Vec<TempDir> = Vec::new();
+        let (mut lost, mut members): (Option<Member>, Vec<TempDir>) = (None, Vec::new());
         for _ in 0..cycles {
+            if let Some(Member { served, dir }) = lost.take() {
+                served.kill().await;
+                members.push(dir);
+            }
             let mut standby = Member::start(&market);
             standby.until_it_stands_by().await;
             load.serve_at(&owner.served.addr);
@@ -64,13 +68,19 @@ fn an_owner_that_was_frozen_past_its_lease_says_and_does_nothing_any_more_on_pos
             market.told_more(market.deeds.count(), 5).await;
             owner.does_nothing_since(continued);
             load.is_content();
-            owner.served.kill().await;
-            members.push(owner.dir);
-            owner = standby;
+            lost = Some(std::mem::replace(&mut owner, standby));
         }
-        let Member { served, dir } = owner;
-        let facts = market.end(served, load).await;
-        drop((dir, members));
+        // The winner goes, and the one that had lost owns everything again: it must know what happened meanwhile.
+        let mut again = lost.expect("somebody has lost");
+        market.comes_to_rest(&owner.served, load).await;
+        market.stop(owner.served).await;
+        again.until_it_is_ready().await;
+        assert!(!again.served.has_ended(), "{}", log(again.dir.path()));
+        let load = market.load(CLIENTS);
+        load.serve_at(&again.served.addr);
+        market.told_more(market.deeds.count(), 20).await;
+        let facts = market.end(again.served, load).await;
+        drop((owner.dir, again.dir, members));
         Done { cycles, facts, remark: format!("{refused} requests refused by the one that lost") }
     });
 }
@@ -95,13 +105,21 @@ impl Member {
     }
 
     async fn until_it_stands_by(&self) {
+        self.until("stands by", |told| told.body.contains("\"standby\":true")).await;
+    }
+
+    async fn until_it_is_ready(&self) {
+        self.until("is ready", |told| told.status == 200).await;
+    }
+
+    async fn until(&self, what: &str, is_so: impl Fn(&Told) -> bool) {
         let deadline = Instant::now() + PATIENCE;
         loop {
             let told = ask(&self.served.addr, "GET", "/readyz", &[], "").await;
-            if told.is_ok_and(|told| told.body.contains("\"standby\":true")) {
+            if told.as_ref().is_ok_and(&is_so) {
                 return;
             }
-            assert!(Instant::now() < deadline, "it never stands by\n{}", log(self.dir.path()));
+            assert!(Instant::now() < deadline, "it never {what}: {told:?}\n{}", log(self.dir.path()));
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }

@@ -40,7 +40,7 @@ pub fn is_missing() -> Option<String> {
 }
 
 /// The journal's file and the log in front of it.
-pub fn journal_files(dir: &Path) -> [PathBuf; 2] {
+pub fn journal_files(dir: &Path) -> Vec<PathBuf> {
     let dir = dir.join("data");
-    [dir.join("journal.db"), dir.join("journal.db-wal")]
+    vec![dir.join("journal.db"), dir.join("journal.db-wal")]
 }
