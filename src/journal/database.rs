@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
-use sqlx::ConnectOptions;
 use sqlx::pool::PoolOptions;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
+use sqlx::{ConnectOptions, Connection as _};
 
 use super::error::JournalError;
 
@@ -20,6 +20,28 @@ use super::error::JournalError;
 /// found out when it is taken.
 pub fn pool_options<DB: sqlx::Database>(connections: u32) -> PoolOptions<DB> {
     PoolOptions::new().max_connections(connections).idle_timeout(None).max_lifetime(None)
+}
+
+/// The same for connections over a network, which may fall silent without an end. Of a query that was given up by then,
+/// the pool would wait for the answer for ever before it took the connection back, and its place would be lost.
+pub fn network_pool_options<DB: sqlx::Database>(connections: u32) -> PoolOptions<DB> {
+    pool_options(connections)
+        .test_before_acquire(false)
+        .before_acquire(|connection, _| Box::pin(answers::<DB>(connection)))
+        .after_release(|connection, _| Box::pin(answers::<DB>(connection)))
+}
+
+/// How long a connection may take to say that it is there.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(5);
+/// How long the end of connections is waited for; the database finds out by itself that nobody is there any more.
+const ENDS_WITHIN: Duration = Duration::from_secs(10);
+
+/// Whether it is there; a connection that is not is closed without a word.
+async fn answers<DB: sqlx::Database>(connection: &mut DB::Connection) -> Result<bool, sqlx::Error> {
+    match tokio::time::timeout(ANSWERS_WITHIN, connection.ping()).await {
+        Ok(answered) => answered.map(|()| true),
+        Err(_) => Err(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into())),
+    }
 }
 
 /// A set of tables. No transaction spans two of them.
@@ -123,9 +145,12 @@ macro_rules! on_pool {
 pub(super) use on_pool;
 
 impl Pool {
-    /// Waits for its connections to end.
+    /// Waits for its connections to end, but not for ever for one that has fallen silent.
     pub async fn close(&self) {
-        on_pool!(self, pool => pool.close().await);
+        let closed = async { on_pool!(self, pool => pool.close().await) };
+        if tokio::time::timeout(ENDS_WITHIN, closed).await.is_err() {
+            tracing::warn!("connections to the database do not answer and are left to end by themselves");
+        }
     }
 }
 
@@ -178,7 +203,7 @@ impl Database {
                 let options = self
                     .postgres_options(set)?
                     .options([("default_transaction_read_only", "on"), ("statement_timeout", "60s")]);
-                let pool = pool_options(connections).connect_with(options).await;
+                let pool = network_pool_options(connections).connect_with(options).await;
                 pool.map(Pool::Postgres).map_err(connect)
             }
         }

@@ -42,7 +42,7 @@ use souk_core::journal::{Append, Incarnation};
 use souk_core::machine::Machine;
 use souk_core::time::Timestamp;
 
-pub use database::{Database, Pool, Set, pool_options};
+pub use database::{Database, Pool, Set, network_pool_options, pool_options};
 pub use encode::{EncodedAppend, EventRow, OutboxRow, ReplyRow};
 pub use error::JournalError;
 pub use lease::Lease;

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use souk_core::ids::VendorId;
 use souk_core::time::Timestamp;
 
-use crate::journal::{Database, JournalError, Pool, Set, pool_options};
+use crate::journal::{Database, JournalError, Pool, Set, network_pool_options, pool_options};
 use crate::tenants::keys::SecretHash;
 use crate::tenants::{KeyId, KeyRecord, OperatorScope, Role};
 
@@ -65,7 +65,7 @@ pub async fn open(database: &Database) -> Result<Pool, JournalError> {
         }
         Database::Postgres { .. } => {
             let options = database.postgres_options(Set::Plain)?;
-            let pool = pool_options(CONNECTIONS).connect_with(options);
+            let pool = network_pool_options(CONNECTIONS).connect_with(options);
             pool.await.map(Pool::Postgres).map_err(failed("open the table of API keys"))
         }
     }

@@ -5,6 +5,8 @@
 mod actors;
 mod architecture;
 mod backup;
+#[cfg(unix)]
+mod chaos;
 mod cli;
 mod cli_replay;
 mod cli_serve;

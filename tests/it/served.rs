@@ -13,8 +13,11 @@ use tokio::time::timeout;
 use crate::http::rig::request;
 
 const SOUK: &str = env!("CARGO_BIN_EXE_souk");
+/// Another build of the program, to be tried instead of this one: a release.
+const PROGRAM: &str = "SOUK_TEST_PROGRAM";
 const STARTS_WITHIN: Duration = Duration::from_secs(60);
 const ANSWERS_WITHIN: Duration = Duration::from_secs(30);
+const ANY_PORT: &str = "127.0.0.1:0";
 /// Where the servers of a directory write what they log.
 pub const LOG: &str = "server.log";
 
@@ -22,28 +25,51 @@ pub const LOG: &str = "server.log";
 #[derive(Debug)]
 pub struct Gone;
 
+/// The program under test.
+pub fn program() -> String {
+    std::env::var(PROGRAM).ok().filter(|given| !given.is_empty()).unwrap_or_else(|| SOUK.to_owned())
+}
+
+/// Whether that program has what only a debug build has: places to be killed at, a clock that jumps.
+pub fn is_debug_build() -> bool {
+    cfg!(debug_assertions) && program() == SOUK
+}
+
 /// A server; killed when it is dropped.
 pub struct Served {
     process: Child,
     /// Kept open: a server that cannot print ends.
-    _stdout: Lines<BufReader<ChildStdout>>,
+    stdout: Lines<BufReader<ChildStdout>>,
     pub addr: String,
 }
 
 impl Served {
     /// Starts it and waits until it serves; `None` when it ended before.
     pub async fn start(dir: &Path, environment: &[(&str, String)]) -> Option<Self> {
-        Self::start_with(dir, environment, &[]).await
+        Self::start_by(&[], dir, environment).await
     }
 
-    /// The same with more arguments.
-    pub async fn start_with(dir: &Path, environment: &[(&str, String)], arguments: &[&str]) -> Option<Self> {
+    /// The same by another program that runs the one behind its own arguments: a tracer, say.
+    pub async fn start_by(by: &[String], dir: &Path, environment: &[(&str, String)]) -> Option<Self> {
+        let mut served = Self::spawn(by, dir, ANY_PORT, environment);
+        served.until_it_serves().await.then_some(served)
+    }
+
+    /// The same at this address and without waiting: a standby listens, and does not serve yet.
+    pub fn spawn(by: &[String], dir: &Path, addr: &str, environment: &[(&str, String)]) -> Self {
         let log = File::options().create(true).append(true).open(dir.join(LOG)).expect("a log");
-        let mut command = Command::new(SOUK);
+        let program = program();
+        let mut command = match by.split_first() {
+            None => Command::new(&program),
+            Some((by, arguments)) => {
+                let mut command = Command::new(by);
+                command.args(arguments).arg(&program);
+                command
+            }
+        };
         command
-            .args(["serve", "--addr", "127.0.0.1:0", "--data"])
+            .args(["serve", "--addr", addr, "--data"])
             .arg(dir)
-            .args(arguments)
             .env("NO_COLOR", "1")
             .envs(environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
@@ -51,17 +77,38 @@ impl Served {
             .stderr(log)
             .kill_on_drop(true);
         let mut process = command.spawn().expect("souk can be started");
-        let mut lines = BufReader::new(process.stdout.take().expect("piped")).lines();
+        let stdout = BufReader::new(process.stdout.take().expect("piped")).lines();
+        Served { process, stdout, addr: addr.to_owned() }
+    }
+
+    /// Waits until it says where it listens; `false` when it ended before.
+    pub async fn until_it_serves(&mut self) -> bool {
         let addr = timeout(STARTS_WITHIN, async {
-            while let Some(line) = lines.next_line().await.expect("text") {
+            while let Some(line) = self.stdout.next_line().await.expect("text") {
                 if let Some((_, addr)) = line.split_once("souk listens on http://") {
                     return Some(addr.trim().to_owned());
                 }
             }
             None
         });
-        let addr = addr.await.expect("it serves in time")?;
-        Some(Served { process, _stdout: lines, addr })
+        let addr = addr.await.expect("it serves in time");
+        let Some(addr) = addr else { return false };
+        self.addr = addr;
+        true
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.process.id().expect("it runs")
+    }
+
+    pub fn has_ended(&mut self) -> bool {
+        self.process.try_wait().expect("can be waited for").is_some()
+    }
+
+    /// Sends a signal, as `kill` names it.
+    pub async fn signal(&self, name: &str) {
+        let told = Command::new("kill").args(["-s", name, &self.pid().to_string()]).status().await;
+        assert!(told.expect("kill can be run").success());
     }
 
     /// Waits until it has ended.
@@ -70,12 +117,15 @@ impl Served {
     }
 
     /// As a process manager does; it ends in order.
-    pub async fn stop(mut self) {
-        let pid = self.process.id().expect("it runs").to_string();
-        let told = Command::new("kill").args(["-TERM", &pid]).status().await.expect("kill can be run");
-        assert!(told.success());
-        let ended = timeout(STARTS_WITHIN, self.process.wait()).await.expect("it ends in time");
-        assert!(ended.expect("can be waited for").success());
+    pub async fn stop(self) {
+        assert!(self.ends_in_order().await, "it did not end in order, or not in time");
+    }
+
+    /// The same; `false` when it does not end in order, or not in time.
+    pub async fn ends_in_order(mut self) -> bool {
+        self.signal("TERM").await;
+        let ended = timeout(STARTS_WITHIN, self.process.wait()).await;
+        ended.is_ok_and(|ended| ended.expect("can be waited for").success())
     }
 
     /// As `kill -9` does.

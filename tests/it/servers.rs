@@ -41,15 +41,38 @@ impl Backend {
 
     /// A fresh database on the Postgres of this run; `None`, and said so, when there is none.
     pub fn postgres(suite: &str) -> Option<Self> {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
         let Ok(server) = std::env::var(POSTGRES_URL) else {
             skipped(suite, &format!("{POSTGRES_URL} is not set"));
             return None;
         };
+        Some(Self::on_postgres(&server))
+    }
+
+    /// A fresh database on the Postgres that this address names, with any database of it.
+    pub fn on_postgres(server: &str) -> Self {
+        Self::like(server, "template1")
+    }
+
+    /// Another one with the same in it. Nobody may use this one meanwhile.
+    pub fn copy(&self) -> Self {
+        let copy = match self.url.split_once("://") {
+            None => Self::sqlite(),
+            Some((server, name)) => {
+                let (host, name) = name.rsplit_once('/').expect("the address names a database");
+                Self::like(&format!("{server}://{host}/postgres"), name)
+            }
+        };
+        copy_files(self.dir.path(), copy.dir.path());
+        copy
+    }
+
+    fn like(server: &str, template: &str) -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
         let name = format!("it_{}_{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         let create = async {
-            let mut connection = sqlx::PgConnection::connect(&server).await?;
-            connection.execute(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"))).await?;
+            let mut connection = sqlx::PgConnection::connect(server).await?;
+            let create = format!("CREATE DATABASE {name} TEMPLATE {template}");
+            connection.execute(sqlx::AssertSqlSafe(create)).await?;
             connection.close().await
         };
         // Also called from within a runtime, so on a thread of its own.
@@ -62,7 +85,7 @@ impl Backend {
         });
         let (host, _) = server.rsplit_once('/').expect("the address names a database");
         let dir = tempfile::tempdir().expect("a directory for the test");
-        Some(Backend { url: format!("{host}/{name}"), dir })
+        Backend { url: format!("{host}/{name}"), dir }
     }
 
     /// For keys, letters and the test bank's log.
@@ -73,5 +96,18 @@ impl Backend {
     /// The address, as `--database` takes it.
     pub fn url(&self) -> &str {
         &self.url
+    }
+}
+
+fn copy_files(from: &Path, to: &Path) {
+    for entry in std::fs::read_dir(from).expect("a directory") {
+        let entry = entry.expect("an entry");
+        let place = to.join(entry.file_name());
+        if entry.file_type().expect("a kind").is_dir() {
+            std::fs::create_dir_all(&place).expect("a directory");
+            copy_files(&entry.path(), &place);
+        } else {
+            std::fs::copy(entry.path(), place).expect("copied");
+        }
     }
 }

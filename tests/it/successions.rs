@@ -158,7 +158,9 @@ async fn a_successor_that_cannot_start_changes_nothing() {
     let file = dir.join("souk.toml");
     std::fs::write(&file, "[server]\n").expect("written");
     let environment = [("SOUK_DATABASE__URL", backend.url().to_owned())];
-    let server = Served::start_with(dir, &environment, &["--config", &file.display().to_string()]).await;
+    let with_file = format!("exec \"$@\" --config {}", file.display());
+    let by = ["sh", "-c", &with_file, "sh"].map(str::to_owned);
+    let server = Served::start_by(&by, dir, &environment).await;
     let server = server.expect("it serves");
     let current = Current(dir.join("souk.pid"));
     let before = current.pid().expect("it said its number");

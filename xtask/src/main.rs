@@ -3,9 +3,11 @@
 //! Only the standard library and anyhow, so that a fresh clone builds it in seconds.
 
 mod bench;
+mod chaos;
 mod k6;
 mod kill;
 mod load;
+mod packages;
 mod parts;
 mod postgres;
 mod scratch;
@@ -29,6 +31,9 @@ Tasks:
   kill [--all | CARD PLACE]           sells with the test bank's cards and kills the server at the steps of a sale:
                                       each place and each card once, as `test` does; all of them with all; or
                                       one pair, as in `kill card_3ds before:payment.captured`
+  chaos [--backend sqlite|postgres|both] [--scenario NAME] [--cycles N] [--short]
+                                      real servers under load while something goes wrong, and a table of how it
+                                      went; N times instead of each scenario's own number, --short as `test` does
   sim --seeds N [--from A]            simulated histories in a release build, on all cores; ends at the first that
                                       breaks a promise with the command that replays it
   postgres [-- COMMAND ARGS…]         a private Postgres until Ctrl-C, or while COMMAND runs with
@@ -53,7 +58,7 @@ Environment:
   CARGO_TARGET_DIR          where builds and private servers live (default: target)
 
 A private Postgres uses the installed server binaries. Where there are none, root on Debian gets
-them from apt; everybody else is told what to install. It listens on 127.0.0.1 only, and it and its
+them from apt, as it gets strace; everybody else is told what to install. It listens on 127.0.0.1 only, and it and its
 directory are gone when the task ends, however it ends.
 
 Exit codes: 0 all good, 1 something failed, 2 wrong usage; `postgres -- COMMAND` ends as COMMAND does.
@@ -70,10 +75,11 @@ fn main() -> ExitCode {
         "bench" => bench::run(rest),
         "load" => load::run(rest),
         "kill" => kill::run(rest),
+        "chaos" => chaos::run(rest),
         "sim" => sim::run(rest),
         "postgres" => postgres::run(rest),
         "help" | "--help" | "-h" => {
-            print!("{HELP}");
+            print!("{HELP}\n{}", chaos::HELP);
             Ok(ExitCode::SUCCESS)
         }
         other => Ok(wrong_usage(&format!("there is no task `{other}`"))),

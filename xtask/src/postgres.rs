@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 
+use crate::packages::{self, is_root};
 use crate::scratch::{Scratch, Stop, logged, tail, wait_until};
 use crate::workspace::{POSTGRES_URL, output_of, outside_of_cargo, succeed, target_dir};
 use crate::wrong_usage;
@@ -174,17 +175,11 @@ fn binaries_or_install() -> Result<PathBuf> {
         return Ok(found);
     }
     let fix = format!("install the Postgres {OLDEST} server, set {POSTGRES_URL}, or pass --embedded");
-    if !(is_root() && Path::new("/etc/debian_version").exists()) {
+    if !packages::can_be_installed() {
         bail!("no Postgres server is installed\nfix: {fix}");
     }
     println!("No Postgres server is installed; installing it with apt-get.");
-    for args in [&["update"][..], &["install", "-y", "--no-install-recommends", "postgresql"]] {
-        let mut apt = Command::new("apt-get");
-        apt.args(args).env("DEBIAN_FRONTEND", "noninteractive").stdin(Stdio::null());
-        if let Err(error) = succeed(&mut apt) {
-            bail!("`apt-get {}` failed: {error:#}\nfix: {fix}", args.join(" "));
-        }
-    }
+    packages::install("postgresql").with_context(|| format!("fix: {fix}"))?;
     binaries().with_context(|| format!("the package `postgresql` brought no server\nfix: {fix}"))
 }
 
@@ -262,10 +257,6 @@ fn scratch_for(user: &ServerUser) -> Result<Scratch> {
         "the user that runs Postgres can write neither under target/ nor under {}",
         std::env::temp_dir().display()
     )
-}
-
-fn is_root() -> bool {
-    output_of(Command::new("id").arg("-u")).as_deref() == Some("0")
 }
 
 #[cfg(test)]

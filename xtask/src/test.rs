@@ -6,6 +6,7 @@ use std::process::{Command, ExitCode, Stdio};
 
 use anyhow::{Context, Result, bail};
 
+use crate::packages;
 use crate::parts::Parts;
 use crate::postgres::Postgres;
 use crate::workspace::{POSTGRES_URL, SKIPS, cargo, succeed, target_dir};
@@ -35,6 +36,7 @@ pub fn run(args: &[String]) -> Result<ExitCode> {
             Ok(postgres.insert(started).version.clone())
         });
     }
+    packages::try_to_have_strace();
     parts.run("format", || plain(&["fmt", "--all", "--check"]));
     parts.run("lints", || {
         plain(&["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"])

@@ -107,7 +107,7 @@ impl Projector {
         Ok(more)
     }
 
-    fn forget(&mut self) {
+    pub(super) fn forget(&mut self) {
         self.cursors = None;
         match &mut self.folds {
             Folds::Vendors(states) => states.clear(),

@@ -45,6 +45,12 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// The first pause after an error, and the longest.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(10));
 
+/// How long a step may take before it is given up and begun anew: a database over a network may fall silent without an
+/// end. Far longer than a step over the slowest disk.
+const STEP_WITHIN: Duration = Duration::from_secs(120);
+/// How long the last step may take once everything ends.
+const LAST_STEP_WITHIN: Duration = Duration::from_secs(10);
+
 /// The positions a projection has reached, by partition.
 type Reached = watch::Receiver<Vec<u64>>;
 
@@ -139,6 +145,8 @@ trait Follower: Send {
     fn name(&self) -> &'static str;
     fn next(&mut self) -> impl Future<Output = Result<bool, Self::Error>> + Send;
     fn positions(&self) -> Option<&[u64]>;
+    /// Drops what it remembers: a step was given up in the middle.
+    fn start_over(&mut self);
 }
 
 impl Follower for Projector {
@@ -155,6 +163,10 @@ impl Follower for Projector {
 
     fn positions(&self) -> Option<&[u64]> {
         self.reached()
+    }
+
+    fn start_over(&mut self) {
+        self.forget();
     }
 }
 
@@ -173,6 +185,10 @@ impl Follower for Indexer {
     fn positions(&self) -> Option<&[u64]> {
         self.reached()
     }
+
+    fn start_over(&mut self) {
+        self.forget();
+    }
 }
 
 impl Follower for Walker {
@@ -190,6 +206,10 @@ impl Follower for Walker {
     fn positions(&self) -> Option<&[u64]> {
         self.reached()
     }
+
+    fn start_over(&mut self) {
+        self.forget();
+    }
 }
 
 /// Follows until it is told to stop, or nobody is left to tell.
@@ -202,7 +222,26 @@ async fn run<F: Follower>(
     let mut pause = PAUSES.0;
     loop {
         grown.mark_unchanged();
-        let wait = match follower.next().await {
+        let mut stopping = stop.clone();
+        let too_long = async {
+            let _ = stopping.wait_for(|stop| *stop).await;
+            tokio::time::sleep(LAST_STEP_WITHIN).await;
+        };
+        let stepped = tokio::select! {
+            stepped = tokio::time::timeout(STEP_WITHIN, follower.next()) => stepped,
+            () = too_long => {
+                tracing::warn!(follower = follower.name(), "its last step does not end; it is done at the next start");
+                return;
+            }
+        };
+        let stepped = match stepped {
+            Ok(stepped) => stepped.map_err(|error| error.to_string()),
+            Err(_) => {
+                follower.start_over();
+                Err("no answer in time".to_owned())
+            }
+        };
+        let wait = match stepped {
             Ok(more) => {
                 pause = PAUSES.0;
                 if let Some(positions) = follower.positions() {

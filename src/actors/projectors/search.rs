@@ -120,7 +120,7 @@ impl Indexer {
         stepped
     }
 
-    fn forget(&mut self) {
+    pub(super) fn forget(&mut self) {
         self.cursors = None;
         self.unwritten = 0;
         self.dirty.clear();

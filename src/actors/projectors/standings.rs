@@ -111,7 +111,7 @@ impl Walker {
         }
     }
 
-    fn forget(&mut self) {
+    pub(super) fn forget(&mut self) {
         self.cursors = None;
         self.walk = Some(Walk::default());
     }

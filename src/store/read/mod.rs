@@ -17,7 +17,9 @@ use std::str::FromStr;
 use souk_core::ids::Partition;
 use sqlx::sqlite::SqliteSynchronous;
 
-use crate::journal::{Database, JournalError, Pool, Set, is_missing_table, pool_options};
+use crate::journal::{
+    Database, JournalError, Pool, Set, is_missing_table, network_pool_options, pool_options,
+};
 
 pub use ledger::{Balance, PostingRow, account_name};
 pub use orders::{LineRow, OrderRow, OrderRows, ParcelRow, VendorOrderRow};
@@ -214,7 +216,7 @@ impl ReadModels {
             }
             Database::Postgres { .. } => {
                 let options = database.postgres_options(Set::Read)?;
-                let pool = pool_options(2).connect_with(options).await;
+                let pool = network_pool_options(2).connect_with(options).await;
                 pool.map(Pool::Postgres).map_err(connect)?
             }
         };

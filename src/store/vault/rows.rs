@@ -3,7 +3,7 @@
 use souk_core::ids::{StreamId, SubjectId};
 use souk_core::time::Timestamp;
 
-use crate::journal::{Database, Pool, Set, pool_options};
+use crate::journal::{Database, Pool, Set, network_pool_options, pool_options};
 
 use super::error::VaultError;
 use super::puts::Puts;
@@ -82,7 +82,7 @@ impl Rows {
             }
             Database::Postgres { .. } => {
                 let options = database.postgres_options(Set::Plain)?;
-                let pool = pool_options(connections).connect_with(options).await;
+                let pool = network_pool_options(connections).connect_with(options).await;
                 Pool::Postgres(pool.map_err(connect)?)
             }
         };

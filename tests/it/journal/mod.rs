@@ -6,7 +6,7 @@ mod golden;
 mod hosts;
 mod ownership;
 mod place;
-mod proxy;
+pub mod proxy;
 mod reading;
 mod tables;
 mod unknown;

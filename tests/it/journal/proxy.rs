@@ -69,6 +69,11 @@ impl Proxy {
     pub fn go_silent(&self) {
         self.shared.dead.store(true, Ordering::SeqCst);
     }
+
+    /// New connections pass again; those that have met the silence stay in it.
+    pub fn come_back(&self) {
+        self.shared.dead.store(false, Ordering::SeqCst);
+    }
 }
 
 /// The cut that a connection has met, for the direction of the answers.

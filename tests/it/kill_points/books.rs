@@ -1,7 +1,6 @@
 //! What the journal says of a directory's only sale, what the bank says, and whether the two agree.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 
 use souk::adapters::payments::test_bank::{self, EffectKind, LOG_FILE, MethodKind, Record, Request, Said};
 use souk::clock::Clock;
@@ -14,6 +13,7 @@ use souk_core::payment::{Payment, Standing};
 use souk_core::verify::{Report, Told, Verifier};
 
 use crate::sales::UNITS;
+use crate::servers::Backend;
 
 pub struct Books {
     report: Report,
@@ -28,13 +28,13 @@ pub struct Books {
 
 impl Books {
     /// Reads both; the server may be running. `acknowledged` is the order that the shopper was told of.
-    pub async fn read(dir: &Path, acknowledged: Option<&str>) -> Self {
+    pub async fn read(backend: &Backend, acknowledged: Option<&str>) -> Self {
         // The bank first: what it tells later, the journal may know already, never the other way round.
-        let bank = test_bank::read(&dir.join(LOG_FILE)).expect("the bank's log");
+        let bank = test_bank::read(&backend.data_dir().join(LOG_FILE)).expect("the bank's log");
         let mut verifier = Verifier::new();
         let (mut kinds, mut orders) = (BTreeSet::new(), 0);
         let (mut stock, mut payments) = (BTreeMap::new(), BTreeMap::new());
-        let database = Database::Sqlite { dir: dir.to_owned() };
+        let database: Database = backend.url().parse().expect("an address");
         let damage = audit::read(&database, |recorded, _| {
             verifier.event(recorded);
             kinds.insert(wire::encode(&recorded.event).expect("an event").kind.to_owned());

@@ -1,14 +1,13 @@
 //! One card and one place to be killed at: sold by a process that ends there, then by one that does not.
 
 use std::os::unix::process::ExitStatusExt as _;
-use std::path::Path;
 use std::time::Duration;
 
-use tempfile::TempDir;
 use tokio::time::{Instant, timeout};
 
 use super::books::Books;
 use crate::served::{LOG, Served};
+use crate::servers::Backend;
 use crate::shopper::Shopper;
 
 /// The longest that anything may take to come to rest.
@@ -31,14 +30,14 @@ pub enum Ended {
 }
 
 /// Seconds instead of minutes and days.
-fn limits(token: &str) -> Vec<(&'static str, String)> {
+fn settings(backend: &Backend, token: &str) -> Vec<(&'static str, String)> {
     // A slip that is never paid, or too late, is given up soon; the bank's notice comes after that.
     let (pay_later, notice) = match token {
         "pay_later_never" => (1_500, 100),
         "pay_later_despite_void" => (1_500, 3_000),
         _ => (8_000, 100),
     };
-    [
+    let limits = [
         ("SOUK_CHECKOUT__HOLD_TTL_MS", 4_000),
         ("SOUK_CHECKOUT__ATTEMPT_CARD_MS", 8_000),
         ("SOUK_CHECKOUT__ATTEMPT_INSTANT_MS", 8_000),
@@ -47,47 +46,38 @@ fn limits(token: &str) -> Vec<(&'static str, String)> {
         ("SOUK_CHECKOUT__PAY_ANSWER_MS", 1_000),
         ("SOUK_PAYMENTS__TEST_BANK_DELAY_MS", 0),
         ("SOUK_PAYMENTS__NOTICE_DELAY_MS", notice),
-    ]
-    .map(|(name, value)| (name, value.to_string()))
-    .into()
-}
-
-/// The directory of a founded shop, to be sold from.
-pub fn copy_of(template: &Path) -> TempDir {
-    let dir = tempfile::tempdir().expect("a directory");
-    for entry in std::fs::read_dir(template).expect("a directory") {
-        let entry = entry.expect("an entry");
-        if entry.file_type().expect("a file").is_file() {
-            std::fs::copy(entry.path(), dir.path().join(entry.file_name())).expect("copied");
-        }
-    }
-    dir
+        // On Postgres, where whoever was killed is waited for, and many servers share the connections.
+        ("SOUK_DATABASE__LEASE_MS", 2_000),
+        ("SOUK_DATABASE__READ_CONNECTIONS", 2),
+    ];
+    let limits = limits.into_iter().map(|(name, value)| (name, value.to_string()));
+    limits.chain([("SOUK_DATABASE__URL", backend.url().to_owned())]).collect()
 }
 
 /// Sells without being killed; what happened says where a process can be killed at all.
-pub async fn undisturbed(template: &Path, token: &'static str) -> Books {
-    let dir = copy_of(template);
-    let served = Served::start(dir.path(), &limits(token)).await.expect("it serves");
+pub async fn undisturbed(template: &Backend, token: &'static str) -> Books {
+    let place = template.copy();
+    let served = Served::start(place.data_dir(), &settings(&place, token)).await.expect("it serves");
     let mut shopper = Shopper::with(token);
     shopper.go_on(&served.addr).await.expect("it answers");
-    let books = rest(dir.path(), &shopper, token).await;
+    let books = rest(&place, &shopper, token).await;
     served.kill().await;
     books
 }
 
 /// Sells with a kill at `point`, which is like `before:checkout.quoted`.
-pub async fn killed_at(template: &Path, token: &'static str, point: &str) -> Ended {
-    let dir = copy_of(template);
+pub async fn killed_at(template: &Backend, token: &'static str, point: &str) -> Ended {
+    let place = template.copy();
     let what = format!("{token} {point}");
     let mut shopper = Shopper::with(token);
 
-    let mut environment = limits(token);
+    let mut environment = settings(&place, token);
     environment.push(("SOUK_KILL_AT", point.to_owned()));
-    let mut served = Served::start(dir.path(), &environment).await.expect("no sale, no kill");
+    let mut served = Served::start(place.data_dir(), &environment).await.expect("no sale, no kill");
     let addr = served.addr.clone();
     let sale = async {
         if shopper.go_on(&addr).await.is_ok() {
-            return Some(rest(dir.path(), &shopper, &what).await);
+            return Some(rest(&place, &shopper, &what).await);
         }
         None
     };
@@ -104,20 +94,20 @@ pub async fn killed_at(template: &Path, token: &'static str, point: &str) -> End
             timeout(ENDS_WITHIN, served.ended()).await.expect("it is ending")
         }
     };
-    assert_eq!(status.signal(), Some(ABORTED), "{what}: ended by itself, {status}\n{}", log(dir.path()));
+    assert_eq!(status.signal(), Some(ABORTED), "{what}: ended by itself, {status}\n{}", log(&place));
 
-    let served = Served::start(dir.path(), &limits(token)).await.expect("it serves again");
-    assert!(shopper.go_on(&served.addr).await.is_ok(), "{what}: no answer\n{}", log(dir.path()));
-    let books = rest(dir.path(), &shopper, &what).await;
+    let served = Served::start(place.data_dir(), &settings(&place, token)).await.expect("it serves again");
+    assert!(shopper.go_on(&served.addr).await.is_ok(), "{what}: no answer\n{}", log(&place));
+    let books = rest(&place, &shopper, &what).await;
     served.kill().await;
     Ended::Killed { is_placed: books.orders == 1 }
 }
 
 /// Waits until nothing is under way any more, then everything must hold.
-async fn rest(dir: &Path, shopper: &Shopper, what: &str) -> Books {
+async fn rest(place: &Backend, shopper: &Shopper, what: &str) -> Books {
     let deadline = Instant::now() + RESTS_WITHIN;
     loop {
-        let books = Books::read(dir, shopper.order().as_deref()).await;
+        let books = Books::read(place, shopper.order().as_deref()).await;
         // The partitions are read one after the other: what a running server does meanwhile may look wrong once.
         let under_way = books.under_way();
         let wrong = books.is_at_rest();
@@ -127,12 +117,12 @@ async fn rest(dir: &Path, shopper: &Shopper, what: &str) -> Books {
         assert!(
             Instant::now() < deadline,
             "{what}: never came to rest\n{under_way:#?}\n{wrong:?}\n{}",
-            log(dir)
+            log(place)
         );
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }
 
-fn log(dir: &Path) -> String {
-    std::fs::read_to_string(dir.join(LOG)).unwrap_or_default()
+fn log(place: &Backend) -> String {
+    std::fs::read_to_string(place.data_dir().join(LOG)).unwrap_or_default()
 }

@@ -10,7 +10,6 @@ mod cell;
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -18,18 +17,21 @@ use souk::adapters::payments::test_bank::{Settings, TOKENS};
 use souk::app::{Shop, ShopOptions};
 use souk::clock::Clock;
 use souk::journal::Database;
-use tempfile::TempDir;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
-use tokio::time::Instant;
 
+use crate::chaos::scenario::{Done, On, is_long, leave_out, run};
 use crate::sales::stock_the_shop;
+use crate::served::is_debug_build;
+use crate::servers::Backend;
 use cell::{Ended, killed_at, undisturbed};
 
 /// `all`, or one cell as a failure prints it: `card_success before:checkout.quoted`.
 const WANTED: &str = "SOUK_TEST_KILL";
 /// Processes at once; most of them wait most of the time.
 const AT_ONCE: usize = 8;
+/// Days that a short run on Postgres takes for all places.
+const PARTS: usize = 8;
 
 /// Kinds of events, step by step. What is written in one append has one place.
 const EVENTS: [&str; 23] = [
@@ -86,26 +88,24 @@ fn can_reach(reached: &Reached, token: &str, point: &str) -> bool {
 }
 
 /// A shop with two offers, closed in order.
-async fn founded() -> TempDir {
-    let temporary = tempfile::tempdir().expect("a directory");
-    let dir = temporary.path();
+async fn found(place: &Backend) {
     let options = ShopOptions { bank: Settings::default(), search: None, ..ShopOptions::default() };
-    let database = Database::Sqlite { dir: dir.to_owned() };
-    let shop = Shop::open(&database, dir, Clock::system(), options).await.expect("the shop opens");
+    let database: Database = place.url().parse().expect("an address");
+    let shop = Shop::open(&database, place.data_dir(), Clock::system(), options).await;
+    let shop = shop.expect("the shop opens");
     stock_the_shop(&shop.node).await;
     shop.close().await;
-    temporary
 }
 
 /// Runs `each` of these, a few at a time, and returns what came of them, in order of their ends. All are run, even when
 /// some fail; which ones is said then.
-async fn side_by_side<T, R, F>(items: Vec<T>, each: impl Fn(T) -> F) -> Vec<R>
+async fn side_by_side<T, R, F>(at_once: usize, items: Vec<T>, each: impl Fn(T) -> F) -> Vec<R>
 where
     T: fmt::Debug + Send + 'static,
     R: Send + 'static,
     F: Future<Output = R> + Send + 'static,
 {
-    let permits = Arc::new(Semaphore::new(AT_ONCE));
+    let permits = Arc::new(Semaphore::new(at_once));
     let mut running = JoinSet::new();
     let mut names = HashMap::new();
     for item in items {
@@ -128,11 +128,10 @@ where
     done
 }
 
-async fn reached(template: &Path) -> Reached {
+async fn reached(at_once: usize, template: &Arc<Backend>) -> Reached {
     let tokens: Vec<&'static str> = TOKENS.iter().map(|token| token.name).collect();
-    let template = template.to_owned();
-    let sold = side_by_side(tokens, |token| {
-        let template = template.clone();
+    let sold = side_by_side(at_once, tokens, |token| {
+        let template = Arc::clone(template);
         async move {
             let books = undisturbed(&template, token).await;
             let calls = books.calls().into_iter().map(str::to_owned);
@@ -142,10 +141,14 @@ async fn reached(template: &Path) -> Reached {
     sold.await.into_iter().collect()
 }
 
+fn today() -> usize {
+    let day = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs() / 86_400;
+    usize::try_from(day).expect("a small number")
+}
+
 /// Every place once, with another card every day, and every card.
 fn todays(reached: &Reached) -> Vec<Cell> {
-    let day = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs() / 86_400;
-    let day = usize::try_from(day).expect("a small number");
+    let day = today();
     let mut cells: Vec<Cell> = Vec::new();
     for (n, point) in points().into_iter().enumerate() {
         let able: Vec<_> = reached.keys().filter(|token| can_reach(reached, token, &point)).collect();
@@ -171,8 +174,19 @@ fn everything() -> Vec<Cell> {
     points().into_iter().flat_map(all).collect()
 }
 
-fn wanted(reached: &Reached) -> Vec<Cell> {
-    let Ok(text) = std::env::var(WANTED) else { return todays(reached) };
+fn wanted(reached: &Reached, on: On) -> Vec<Cell> {
+    let Ok(text) = std::env::var(WANTED) else {
+        let cells = todays(reached);
+        // Where every start waits for the leases of the one that was killed, another part every day.
+        let parts = if on == On::Postgres && !is_long() { PARTS } else { 1 };
+        let part = today() % parts;
+        return cells
+            .into_iter()
+            .enumerate()
+            .filter(|(n, _)| n % parts == part)
+            .map(|(_, cell)| cell)
+            .collect();
+    };
     if text == "all" {
         return everything();
     }
@@ -182,49 +196,61 @@ fn wanted(reached: &Reached) -> Vec<Cell> {
     cells
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_card_comes_to_rest_after_a_kill_at_every_step() {
-    let began = Instant::now();
-    let template = founded().await;
-    let reached = reached(template.path()).await;
-    let cells = wanted(&reached);
-    let (count, dir) = (cells.len(), template.path().to_owned());
-    let dir_again = dir.clone();
-    let ended = side_by_side(cells, |(token, point)| {
-        let dir = dir.clone();
-        async move {
-            let ended = killed_at(&dir, token, &point).await;
-            println!("{token} {point}: {ended:?}");
-            (token, point, ended)
-        }
-    });
-    let mut ended = ended.await;
+#[test]
+fn every_card_comes_to_rest_after_a_kill_at_every_step_on_sqlite() {
+    killed_everywhere(On::Sqlite, AT_ONCE);
+}
 
-    // An undisturbed sale came there, so this one has to; unless the machine was so slow that it ended by its limits,
-    // and another way.
-    let is_missed = |(token, point, ended): &(&'static str, String, Ended)| {
-        *ended == Ended::NotReached && can_reach(&reached, token, point)
-    };
-    for cell in ended.iter_mut().filter(|cell| is_missed(cell)) {
-        for _ in 0..TRIES_MORE {
-            if cell.2 == Ended::NotReached {
-                cell.2 = killed_at(&dir_again, cell.0, &cell.1).await;
-                println!("{} {}, once more: {:?}", cell.0, cell.1, cell.2);
+#[test]
+fn every_card_comes_to_rest_after_a_kill_at_every_step_on_postgres() {
+    killed_everywhere(On::Postgres, AT_ONCE / 2);
+}
+
+fn killed_everywhere(on: On, at_once: usize) {
+    let (name, what) = ("kill_points", "killed at every step of a sale, just before and just after");
+    if on.is_wanted() && !is_debug_build() {
+        return leave_out(name, what, on, "only a debug build has places to be killed at");
+    }
+    let Some(template) = on.open(name) else { return };
+    run(name, what, on, || async move {
+        found(&template).await;
+        let template = Arc::new(template);
+        let reached = reached(at_once, &template).await;
+        let cells = wanted(&reached, on);
+        let count = cells.len();
+        let ended = side_by_side(at_once, cells, |(token, point)| {
+            let template = Arc::clone(&template);
+            async move {
+                let ended = killed_at(&template, token, &point).await;
+                println!("{token} {point}: {ended:?}");
+                (token, point, ended)
+            }
+        });
+        let mut ended = ended.await;
+
+        // An undisturbed sale came there, so this one has to; unless the machine was so slow that it ended by its
+        // limits, and another way.
+        let is_missed = |(token, point, ended): &(&'static str, String, Ended)| {
+            *ended == Ended::NotReached && can_reach(&reached, token, point)
+        };
+        for cell in ended.iter_mut().filter(|cell| is_missed(cell)) {
+            for _ in 0..TRIES_MORE {
+                if cell.2 == Ended::NotReached {
+                    cell.2 = killed_at(&template, cell.0, &cell.1).await;
+                    println!("{} {}, once more: {:?}", cell.0, cell.1, cell.2);
+                }
             }
         }
-    }
-    let missed: Vec<_> = ended.iter().filter(|cell| is_missed(cell)).collect();
-    assert!(missed.is_empty(), "never killed: {missed:?}");
-    let placed = ended.iter().filter(|(.., ended)| *ended == Ended::Killed { is_placed: true }).count();
-    let not_reached = ended.iter().filter(|(.., ended)| *ended == Ended::NotReached).count();
-    println!(
-        "{count} cells in {:.0} s: {} killed and at rest again ({placed} with an order), {not_reached} not reached",
-        began.elapsed().as_secs_f64(),
-        count - not_reached,
-    );
-    // Whoever always gave up would come to rest, too.
-    let hopeful = ended.iter().filter(|(token, _, ended)| {
-        *ended != Ended::NotReached && reached[token].iter().any(|seen| seen == "checkout.placed")
+        let missed: Vec<_> = ended.iter().filter(|cell| is_missed(cell)).collect();
+        assert!(missed.is_empty(), "never killed: {missed:?}");
+        let placed = ended.iter().filter(|(.., ended)| *ended == Ended::Killed { is_placed: true }).count();
+        let not_reached = ended.iter().filter(|(.., ended)| *ended == Ended::NotReached).count();
+        // Whoever always gave up would come to rest, too.
+        let hopeful = ended.iter().filter(|(token, _, ended)| {
+            *ended != Ended::NotReached && reached[token].iter().any(|seen| seen == "checkout.placed")
+        });
+        assert!(placed * 2 >= hopeful.count(), "only {placed} orders");
+        let remark = format!("{} killed and at rest again, {not_reached} not reached", count - not_reached);
+        Done { cycles: (count - not_reached) as u32, facts: placed as u64, remark }
     });
-    assert!(placed * 2 >= hopeful.count(), "only {placed} orders");
 }
