@@ -64,7 +64,7 @@ fn say_number(data_dir: &Path) {
 async fn listener(config: &Config, options: &mut ShopOptions) -> anyhow::Result<TcpListener> {
     #[cfg(unix)]
     if let Some((predecessor, listener)) = Predecessor::find()? {
-        options.opening = Opening::of_successor();
+        options.opening = Opening::of_successor(config.server.park_ms.duration());
         options.journal.lock_patience = config.server.drain_timeout_ms.duration() + AFTER_THE_DRAIN;
         let listener = TcpListener::from_std(listener).context("cannot take over the listening socket")?;
         predecessor.may_end()?;

@@ -74,6 +74,8 @@ section!(
         body_limit_bytes: u32 = form::count(1_024, 64 * 1_024 * 1_024),
         /// How long requests under way are waited for at the end.
         drain_timeout_ms: Millis = form::millis(SECOND, 10 * MINUTE),
+        /// How long a successor keeps a request waiting until its predecessor has ended.
+        park_ms: Millis = form::millis(0, MINUTE),
         /// The signing secret's file, when it is not in the data directory; see
         /// [`Config::server_key_file`](super::Config::server_key_file).
         key_file: Option<PathBuf> = form::optional_path,

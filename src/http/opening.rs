@@ -22,8 +22,13 @@ use super::request_id;
 const RETRY_AFTER_MS: u64 = 2_000;
 /// Requests that may wait for a successor's shop.
 const PARKED_MAX: usize = 4_096;
-/// How long each may.
-const PARKED_FOR: Duration = Duration::from_secs(2);
+
+/// Where requests wait.
+#[derive(Clone, Debug)]
+struct Parking {
+    places: Arc<Semaphore>,
+    longest: Duration,
+}
 
 /// How far a server is that does not serve yet. Clones speak of the same server.
 #[derive(Clone, Debug)]
@@ -32,19 +37,20 @@ pub struct Opening {
     /// The shop's routes, once there are any and while there are.
     shop: watch::Sender<Option<Router>>,
     /// For requests that wait for the shop; `None` when they do not.
-    places: Option<Arc<Semaphore>>,
+    parking: Option<Parking>,
 }
 
 impl Default for Opening {
     fn default() -> Self {
-        Opening { standby: watch::Sender::new(false), shop: watch::Sender::new(None), places: None }
+        Opening { standby: watch::Sender::new(false), shop: watch::Sender::new(None), parking: None }
     }
 }
 
 impl Opening {
-    /// Of a server that takes over from another at once.
-    pub fn of_successor() -> Self {
-        Opening { places: Some(Arc::new(Semaphore::new(PARKED_MAX))), ..Opening::default() }
+    /// Of a server that takes over from another at once: requests wait for it so long.
+    pub fn of_successor(longest: Duration) -> Self {
+        let places = Arc::new(Semaphore::new(PARKED_MAX));
+        Opening { parking: Some(Parking { places, longest }), ..Opening::default() }
     }
 
     /// There is a shop, or there is none any more.
@@ -54,9 +60,10 @@ impl Opening {
 
     /// The shop's routes, if they come before a request has waited too long, and not too many wait.
     async fn parked(&self) -> Option<Router> {
-        let _place = self.places.as_ref()?.try_acquire().ok()?;
+        let parking = self.parking.as_ref()?;
+        let _place = parking.places.try_acquire().ok()?;
         let mut shop = self.shop.subscribe();
-        let opened = tokio::time::timeout(PARKED_FOR, shop.wait_for(Option::is_some)).await;
+        let opened = tokio::time::timeout(parking.longest, shop.wait_for(Option::is_some)).await;
         opened.ok()?.ok()?.clone()
     }
 
@@ -84,7 +91,7 @@ impl Opening {
 
 /// What is answered until there is a shop.
 pub(super) fn router(opening: Opening) -> Router {
-    let (parks, state) = (opening.places.is_some(), opening.clone());
+    let (parks, state) = (opening.parking.is_some(), opening.clone());
     let ready = move || async move {
         let standby = opening.is_standby();
         let state = if standby { "standby" } else { "starting" };

@@ -82,7 +82,9 @@ async fn shop(
 async fn nobody_is_refused(backend: &Backend) {
     let rounds = std::env::var(ROUNDS).ok().and_then(|text| text.parse().ok()).unwrap_or(ROUNDS_BY_DEFAULT);
     let dir: &Path = backend.data_dir();
-    let environment = [("SOUK_DATABASE__URL", backend.url().to_owned())];
+    // On a machine that has much to do a take-over takes longer than anybody should wait.
+    let environment =
+        [("SOUK_DATABASE__URL", backend.url().to_owned()), ("SOUK_SERVER__PARK_MS", "25000".to_owned())];
     let first = Served::start(dir, &environment).await.expect("it serves");
     let current = Current(dir.join("souk.pid"));
     let addr = first.addr.clone();
