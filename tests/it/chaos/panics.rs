@@ -9,7 +9,7 @@ use souk::actors::{Handling, Trap};
 use souk::app::{Doors, ShopOptions};
 use souk::clock::Clock;
 use souk::config::{Config, Flag, Sources};
-use souk::http::serve;
+use souk::http::{Opening, serve};
 use souk_core::ids::{OrderId, PaymentId, ProductId, StreamId, VendorId};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -40,7 +40,7 @@ fn actors_that_panic_while_clients_buy_lose_nothing_on_sqlite() {
         let (stop, stopped) = oneshot::channel::<()>();
         let node = Arc::clone(&services.node);
         let serving = tokio::spawn(async move {
-            serve(listener, services, limits, async { drop(stopped.await) }).await;
+            serve(listener, services, limits, &Opening::default(), async { drop(stopped.await) }).await;
             doors.close().await;
         });
 
