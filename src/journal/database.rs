@@ -33,8 +33,18 @@ pub fn network_pool_options<DB: sqlx::Database>(connections: u32) -> PoolOptions
 
 /// How long a connection may take to say that it is there.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(5);
+/// How long a query of the journal may take; the longest reads a page of it.
+const READ_WITHIN: Duration = Duration::from_secs(15);
 /// How long the end of connections is waited for; the database finds out by itself that nobody is there any more.
 const ENDS_WITHIN: Duration = Duration::from_secs(10);
+
+/// The query's answer, or that there is none.
+pub(super) async fn in_time<T>(
+    query: impl Future<Output = Result<T, sqlx::Error>>,
+) -> Result<T, sqlx::Error> {
+    let answered = tokio::time::timeout(READ_WITHIN, query).await;
+    answered.unwrap_or_else(|_| Err(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into())))
+}
 
 /// Whether it is there; a connection that is not is closed without a word.
 async fn answers<DB: sqlx::Database>(connection: &mut DB::Connection) -> Result<bool, sqlx::Error> {
@@ -133,12 +143,15 @@ pub enum Pool {
     Postgres(sqlx::PgPool),
 }
 
-/// Runs the same text on whichever pool it is.
+/// Runs the same query on whichever pool it is. Over a network it has its time: an actor that reads its stream, or a loop
+/// that reads what is due, must not wait for ever where nothing comes any more.
 macro_rules! on_pool {
     ($pool:expr, $name:ident => $body:expr) => {
         match $pool {
             $crate::journal::database::Pool::Sqlite($name) => $body,
-            $crate::journal::database::Pool::Postgres($name) => $body,
+            $crate::journal::database::Pool::Postgres($name) => {
+                $crate::journal::database::in_time(async { $body }).await
+            }
         }
     };
 }
@@ -147,7 +160,12 @@ pub(super) use on_pool;
 impl Pool {
     /// Waits for its connections to end, but not for ever for one that has fallen silent.
     pub async fn close(&self) {
-        let closed = async { on_pool!(self, pool => pool.close().await) };
+        let closed = async {
+            match self {
+                Pool::Sqlite(pool) => pool.close().await,
+                Pool::Postgres(pool) => pool.close().await,
+            }
+        };
         if tokio::time::timeout(ENDS_WITHIN, closed).await.is_err() {
             tracing::warn!("connections to the database do not answer and are left to end by themselves");
         }

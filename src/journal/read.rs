@@ -6,7 +6,7 @@ use souk_core::journal::Recorded;
 use souk_core::machine::{CommandId, Machine};
 use souk_core::time::Timestamp;
 
-use super::database::{Database, Pool, Set, on_pool};
+use super::database::{Database, Pool, Set, in_time, on_pool};
 use super::error::JournalError;
 use super::meta::Meta;
 use super::parts::{PARTS, PartRow, Parts};
@@ -211,7 +211,8 @@ impl Reader {
             }
             Pool::Postgres(pool) => {
                 let listed = numbers(partitions);
-                sqlx::query_as(DUE_POSTGRES).bind(now).bind(listed).bind(limit).fetch_all(pool).await
+                let query = sqlx::query_as(DUE_POSTGRES).bind(now).bind(listed).bind(limit);
+                in_time(query.fetch_all(pool)).await
             }
         };
         rows.map_err(JournalError::database("read due wakes"))?
@@ -254,7 +255,7 @@ impl Reader {
             }
             Pool::Postgres(pool) => {
                 let query = sqlx::query_as(EFFECTS_POSTGRES).bind(lane).bind(now);
-                query.bind(numbers(partitions)).bind(limit).fetch_all(pool).await
+                in_time(query.bind(numbers(partitions)).bind(limit).fetch_all(pool)).await
             }
         };
         let rows = rows.map_err(JournalError::database("read open effects"))?;
