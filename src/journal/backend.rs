@@ -58,7 +58,7 @@ pub(super) enum Upkeep {
 /// The writing connection.
 #[derive(Debug)]
 pub(super) enum Backend {
-    Sqlite(SqliteWriter),
+    Sqlite(Box<SqliteWriter>),
     Postgres(Box<PostgresWriter>),
 }
 

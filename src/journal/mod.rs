@@ -141,7 +141,7 @@ impl Journal {
                 let mut writer =
                     SqliteWriter::connect(dir.clone(), settings.max_pages).await.map_err(connect)?;
                 let start = owner::begin_start_sqlite(&mut writer).await?;
-                (start, Backend::Sqlite(writer))
+                (start, Backend::Sqlite(Box::new(writer)))
             }
             Database::Postgres { .. } => {
                 let options = database.postgres_options(Set::Journal)?;
