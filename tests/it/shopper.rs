@@ -11,7 +11,7 @@ use crate::sales::{VENDORS, sku};
 use crate::served::{Gone, Told, ask};
 
 /// How long one request is repeated while it is said to be under way.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(90);
 const PAUSE: Duration = Duration::from_millis(50);
 
 pub struct Shopper {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::market::Market;
-use super::scenario::{Done, On, cycles, run};
+use super::scenario::{Done, On, cycles, is_long, run};
 use crate::journal::proxy::{Cut, Proxy};
 use crate::served::ask;
 
@@ -43,6 +43,10 @@ fn a_connection_that_is_lost_at_commit_loses_and_doubles_nothing_on_postgres() {
 
 #[test]
 fn a_database_that_falls_silent_for_longer_than_a_lease_is_gone_back_to_on_postgres() {
+    // It waits for a lease, and for every query that has its time: longer than a test run should take.
+    if !is_long() {
+        return;
+    }
     let Some(backend) = On::Postgres.open("blackhole") else { return };
     run("blackhole", "the database falls silent for longer than the lease", On::Postgres, || async move {
         let mut market = Market::found(backend).await;
