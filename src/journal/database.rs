@@ -32,7 +32,7 @@ pub fn network_pool_options<DB: sqlx::Database>(connections: u32) -> PoolOptions
 }
 
 /// How long a connection may take to say that it is there.
-const ANSWERS_WITHIN: Duration = Duration::from_secs(5);
+const ANSWERS_WITHIN: Duration = Duration::from_secs(2);
 /// How long a query of the journal may take; the longest reads a page of it.
 const READ_WITHIN: Duration = Duration::from_secs(15);
 /// How long the end of connections is waited for; the database finds out by itself that nobody is there any more.
