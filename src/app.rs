@@ -9,7 +9,6 @@ mod succession;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use souk_core::market::MarketId;
@@ -22,6 +21,7 @@ use crate::adapters::payments::test_bank::{BankError, Settings as BankSettings, 
 use crate::adapters::search::{Search, SearchError};
 use crate::clock::Clock;
 use crate::http::Opening;
+use crate::in_use::patiently;
 use crate::journal::{Database, Journal, Settings};
 use crate::store::read::ReadModels;
 use crate::store::vault::{Vault, VaultKeys};
@@ -38,9 +38,6 @@ const VAULT_KEY_FILE: &str = "vault.key";
 const LETTERS: &str = "outbox";
 /// The folder of the search index, in the data directory.
 pub const SEARCH_INDEX: &str = "search";
-
-/// How often is looked whether something is still in use.
-const LOOK_AGAIN: Duration = Duration::from_millis(5);
 
 /// Connections to the vault's tables.
 const VAULT_CONNECTIONS: u32 = 4;
@@ -165,23 +162,6 @@ impl Shop {
         self.node.shut_down().await;
         self.models.close().await;
         self.vault.close().await;
-    }
-}
-
-/// Opens what the server before this one may still have, for as long as it may be waited for.
-async fn patiently<T, E>(
-    patience: Duration,
-    open: impl Fn() -> Result<T, E>,
-    is_in_use: impl Fn(&E) -> bool,
-) -> Result<T, E> {
-    let deadline = Instant::now() + patience;
-    loop {
-        match open() {
-            Err(error) if is_in_use(&error) && Instant::now() < deadline => {
-                tokio::time::sleep(LOOK_AGAIN).await
-            }
-            opened => return opened,
-        }
     }
 }
 

@@ -269,9 +269,9 @@ impl Node {
             options.sweep_every,
             node.stop.subscribe(),
         )));
+        lanes.push(tokio::spawn(wakes::run(Weak::clone(&weak), node.stop.subscribe())));
         node.lanes.lock().unwrap_or_else(PoisonError::into_inner).extend(lanes);
         tokio::spawn(timers::run(Weak::clone(&weak), orders));
-        tokio::spawn(wakes::run(Weak::clone(&weak)));
         tokio::spawn(sweep(Weak::clone(&weak), options.idle));
         tokio::spawn(watch_writer(weak));
         Ok(node)

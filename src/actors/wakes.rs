@@ -7,6 +7,7 @@ use std::sync::Weak;
 use std::time::Duration;
 
 use souk_core::ids::StreamId;
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::node::Node;
@@ -18,13 +19,16 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Rows read at a time.
 const BATCH: u32 = 1_000;
 
-/// Reads until the node is gone.
-pub(super) async fn run(node: Weak<Node>) {
+/// Reads until the node is gone, or told to end: then not on, since the journal is closed next.
+pub(super) async fn run(node: Weak<Node>, mut stop: watch::Receiver<bool>) {
     let mut ticked: HashMap<StreamId, Instant> = HashMap::new();
     let mut round = tokio::time::interval(EVERY);
     round.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
-        round.tick().await;
+        tokio::select! {
+            _ = round.tick() => {}
+            _ = stop.wait_for(|stop| *stop) => return,
+        }
         let Some(node) = node.upgrade() else { return };
         let now = Instant::now();
         ticked.retain(|_, at| now.duration_since(*at) < PATIENCE);
@@ -37,7 +41,10 @@ pub(super) async fn run(node: Weak<Node>) {
                     }
                 }
             }
-            Err(error) => tracing::warn!(%error, "due wakes could not be read; trying again"),
+            Err(error) => tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "due wakes could not be read; trying again"
+            ),
         }
     }
 }

@@ -9,6 +9,7 @@ use crate::app::back_up;
 use crate::config::Config;
 use crate::journal::Database;
 
+use super::output;
 use super::settings::SettingsArgument;
 
 /// Told below `souk backup --help`.
@@ -41,19 +42,20 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let keys = key_files(&settings.config);
     if arguments.json {
         let out = json!({ "dir": backup.dir, "files": backup.files, "keys_not_copied": keys });
-        println!("{out:#}");
+        output::line(format_args!("{out:#}"))?;
     } else {
         for file in &backup.files {
-            println!("{:>14} bytes  {}", file.bytes, backup.dir.join(&file.name).display());
+            let path = backup.dir.join(&file.name);
+            output::line(format_args!("{:>14} bytes  {}", file.bytes, path.display()))?;
         }
         if let Database::Postgres { .. } = database {
-            println!("restore with pg_restore: see souk backup --help");
+            output::line("restore with pg_restore: see souk backup --help")?;
         }
-        println!(
-            "keep a copy of the keys apart from it; without them names and addresses are lost, and tokens:"
-        );
+        output::line(
+            "keep a copy of the keys apart from it; without them names and addresses are lost, and tokens:",
+        )?;
         for key in &keys {
-            println!("  {}", key.display());
+            output::line(format_args!("  {}", key.display()))?;
         }
     }
     Ok(ExitCode::SUCCESS)

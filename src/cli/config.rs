@@ -7,6 +7,7 @@ use serde_json::json;
 
 use crate::config::{Config, Loaded, Origin, Setting};
 
+use super::output;
 use super::settings::{Manner, SettingsArgument};
 
 /// What to do with the settings.
@@ -36,7 +37,7 @@ pub(super) fn run(action: Action) -> anyhow::Result<ExitCode> {
         (Action::Check(_), false) => check(&loaded),
         (Action::Check(_), true) => format!("{}\n", check_json(&loaded)),
     };
-    print!("{text}");
+    output::print(text)?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -17,6 +17,7 @@ use crate::http::Services;
 use crate::store::keys;
 use crate::tenants::{OperatorScope, Role};
 
+use super::output;
 use super::serve::told_to_stop;
 use super::settings::{Manner, Settings, SettingsArgument};
 use super::welcome::{Key, Welcome};
@@ -67,9 +68,8 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             took: started.elapsed(),
             is_terminal,
         };
-        print!("{welcome}");
-        // Whoever closed standard output does not want to read it.
-        let _ = std::io::stdout().flush();
+        // A market that is open is not closed because nobody reads this.
+        let _ = output::print(welcome);
     };
     let options = ShopOptions::of(&config);
     let served = serve_prepared(
@@ -82,7 +82,7 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         stop,
     );
     if !served.await? {
-        eprintln!("stopped before the market was complete; start again to go on");
+        output::note("stopped before the market was complete; start again to go on");
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -148,7 +148,7 @@ impl Line {
 impl Drop for Line {
     fn drop(&mut self) {
         self.0.abort();
-        eprint!("\r\x1b[K");
+        let _ = write!(std::io::stderr(), "\r\x1b[K");
     }
 }
 
@@ -157,7 +157,7 @@ async fn show(progress: Arc<Progress>) {
     loop {
         let (phase, done, total) = progress.now();
         if total > 0 {
-            eprint!("\r\x1b[K  founding the demo market: {phase} {done}/{total}");
+            let _ = write!(std::io::stderr(), "\r\x1b[K  founding the demo market: {phase} {done}/{total}");
         }
         tokio::time::sleep(Duration::from_millis(60)).await;
     }

@@ -20,6 +20,7 @@ use crate::app::ShopOptions;
 use crate::clock::Clock;
 use crate::replay::AckLog;
 
+use super::output;
 use super::settings::SettingsArgument;
 
 #[derive(clap::Args)]
@@ -80,7 +81,7 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         quantity: arguments.units,
     };
     drive.prepare(Command::Receive(movement)).await?;
-    println!("driving {} clients for {} s", arguments.clients, arguments.seconds);
+    output::line(format_args!("driving {} clients for {} s", arguments.clients, arguments.seconds))?;
 
     let until = Instant::now() + Duration::from_secs(arguments.seconds);
     let started = Instant::now();
@@ -95,13 +96,13 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let seconds = started.elapsed().as_secs_f64();
     shop.close().await;
     let answered = drive.answered.load(Ordering::Relaxed);
-    println!(
+    output::line(format_args!(
         "{answered} commands answered ({:.0}/s), {} units sold, {} times out of stock, {} times overloaded",
         answered as f64 / seconds,
         drive.sold.load(Ordering::Relaxed),
         drive.out_of_stock.load(Ordering::Relaxed),
         drive.overloaded.load(Ordering::Relaxed),
-    );
+    ))?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -5,15 +5,18 @@ use std::process::ExitCode;
 
 use crate::config::ConfigErrors;
 use crate::demo::OtherSeed;
+use crate::journal::JournalError;
 use crate::replay::olist::read::ReadError;
 use crate::replay::olist::run::OtherMarket;
+
+use super::output;
 
 /// Told at the end of every `--help`.
 pub(super) const EXIT_CODES: &str = "\
 Exit codes:
   0   done
   1   not as it should be: a violated invariant, a run that failed
-  2   wrong usage: an argument or a setting, or a directory that holds something else
+  2   wrong usage: an argument or a setting, or a directory that holds something else or nothing
   70  the database failed in a way that must not be retried: start again";
 
 /// The exit code of wrong usage, which is clap's, too.
@@ -45,7 +48,7 @@ impl std::error::Error for WrongUsage {}
 
 /// Says what happened, and returns the exit code for it.
 pub(super) fn told(error: &anyhow::Error) -> ExitCode {
-    eprintln!("error: {error:#}");
+    output::note(format_args!("error: {error:#}"));
     if is_wrong_usage(error) { ExitCode::from(USAGE) } else { ExitCode::FAILURE }
 }
 
@@ -56,4 +59,5 @@ fn is_wrong_usage(error: &anyhow::Error) -> bool {
         || error.is::<OtherMarket>()
         || error.is::<OtherSeed>()
         || matches!(error.downcast_ref(), Some(ReadError::Missing { .. }))
+        || matches!(error.downcast_ref(), Some(JournalError::Absent))
 }

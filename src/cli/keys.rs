@@ -13,6 +13,7 @@ use crate::tenants::keys::issue;
 use crate::tenants::{KeyId, KeyRecord, OperatorScope, Role};
 
 use super::WrongUsage;
+use super::output;
 use super::settings::SettingsArgument;
 
 #[derive(clap::Subcommand)]
@@ -99,10 +100,10 @@ async fn create(operator: &OperatorScope, arguments: Create) -> anyhow::Result<E
     pool.close().await;
     stored?;
     if arguments.json {
-        println!("{}", json!({ "id": record.id.to_string(), "key": text.expose() }));
+        output::line(json!({ "id": record.id.to_string(), "key": text.expose() }))?;
     } else {
-        println!("{}", text.expose());
-        eprintln!("{}: keep the key; it is shown this once", record.id);
+        output::line(text.expose())?;
+        output::note(format_args!("{}: keep the key; it is shown this once", record.id));
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -122,11 +123,11 @@ async fn list(operator: &OperatorScope, arguments: List) -> anyhow::Result<ExitC
     pool.close().await;
     if arguments.json {
         let items: Vec<_> = all.iter().map(shown).collect();
-        println!("{}", serde_json::to_string_pretty(&items)?);
+        output::line(serde_json::to_string_pretty(&items)?)?;
     } else {
         for key in &all {
             let state = if key.revoked_at.is_some() { "revoked" } else { "good" };
-            println!("{}  {:<8} {}  {}", key.id, state, whose(key), key.name);
+            output::line(format_args!("{}  {:<8} {}  {}", key.id, state, whose(key), key.name))?;
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -158,9 +159,9 @@ async fn revoke(operator: &OperatorScope, arguments: Revoke) -> anyhow::Result<E
         Revocation::Since(at) => {
             if arguments.json {
                 let id = arguments.id.to_string();
-                println!("{}", json!({ "id": id, "revoked_at_ms": at.as_millis() }));
+                output::line(json!({ "id": id, "revoked_at_ms": at.as_millis() }))?;
             } else {
-                println!("{} is revoked", arguments.id);
+                output::line(format_args!("{} is revoked", arguments.id))?;
             }
             Ok(ExitCode::SUCCESS)
         }

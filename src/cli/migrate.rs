@@ -6,6 +6,7 @@ use serde_json::json;
 
 use crate::journal::migrate;
 
+use super::output;
 use super::settings::SettingsArgument;
 
 #[derive(clap::Args)]
@@ -23,9 +24,9 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     migrate::run(&database).await?;
     let newest = migrate::MIGRATIONS.last().map(|file| file.number);
     if arguments.json {
-        println!("{}", json!({ "database": database.to_string(), "migration": newest }));
+        output::line(json!({ "database": database.to_string(), "migration": newest }))?;
     } else {
-        println!("{database} is up to date");
+        output::line(format_args!("{database} is up to date"))?;
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -1,5 +1,8 @@
 //! The command line: parses, calls, prints. Exit codes stand in `failure.rs` and under every `--help`.
 
+// They panic when the reader has gone: see `output.rs`.
+#![deny(clippy::print_stdout, clippy::print_stderr)]
+
 mod backup;
 mod completions;
 mod config;
@@ -9,6 +12,7 @@ mod failure;
 mod keys;
 mod migrate;
 mod openapi;
+mod output;
 mod progress;
 mod rebuild;
 mod replay;
@@ -19,17 +23,12 @@ mod welcome;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use failure::WrongUsage;
 
 #[derive(Parser)]
-#[command(
-    name = "souk",
-    version,
-    about = "A marketplace server: many vendors, one storefront, one till",
-    after_help = failure::EXIT_CODES
-)]
+#[command(name = "souk", version, about = "A marketplace server: many vendors, one storefront, one till")]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -67,13 +66,23 @@ enum Command {
     Drive(drive::Arguments),
 }
 
+/// The exit codes under the help of a command and of all below it, after what it has to say itself.
+fn with_exit_codes(command: clap::Command) -> clap::Command {
+    let after = match command.get_after_help() {
+        Some(own) => format!("{own}\n\n{}", failure::EXIT_CODES),
+        None => failure::EXIT_CODES.to_owned(),
+    };
+    command.after_help(after).mut_subcommands(with_exit_codes)
+}
+
 /// Runs the program.
 pub fn run() -> ExitCode {
-    let cli = Cli::parse();
+    let given = with_exit_codes(Cli::command()).get_matches();
+    let cli = Cli::from_arg_matches(&given).unwrap_or_else(|error| error.exit());
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            eprintln!("error: cannot start the runtime: {error}");
+            output::note(format_args!("error: cannot start the runtime: {error}"));
             return ExitCode::FAILURE;
         }
     };

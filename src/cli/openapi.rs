@@ -4,7 +4,9 @@ use std::process::ExitCode;
 
 use crate::http;
 
+use super::output;
+
 pub(super) fn run() -> anyhow::Result<ExitCode> {
-    println!("{}", serde_json::to_string_pretty(&http::openapi())?);
+    output::line(format_args!("{:#}", http::openapi()))?;
     Ok(ExitCode::SUCCESS)
 }

@@ -11,8 +11,8 @@ use crate::app::SEARCH_INDEX;
 use crate::journal::{Reader, migrate};
 use crate::store::read::{Projection, ReadModels};
 
-use super::progress;
 use super::settings::SettingsArgument;
+use super::{output, progress};
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
@@ -83,10 +83,10 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         filled.push(Filled { projection: "search", table: "documents", rows: search.count().await? });
     }
     if arguments.json {
-        println!("{}", serde_json::to_string_pretty(&filled)?);
+        output::line(serde_json::to_string_pretty(&filled)?)?;
     } else {
         for Filled { projection, table, rows } in &filled {
-            println!("{projection:<10} {table:<16} {rows:>9} rows");
+            output::line(format_args!("{projection:<10} {table:<16} {rows:>9} rows"))?;
         }
     }
     Ok(ExitCode::SUCCESS)

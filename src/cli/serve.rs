@@ -17,6 +17,7 @@ use crate::config::{Config, Flag};
 #[cfg(unix)]
 use crate::http::Opening;
 
+use super::output;
 use super::settings::{Manner, Settings, SettingsArgument};
 
 /// The file with the server's process number, in the data directory.
@@ -45,7 +46,8 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let listens = format!("souk listens on http://{}", listener.local_addr()?);
     let opened = || {
         say_number(&config.database.data_dir);
-        println!("{listens}");
+        // A shop that is open is not closed because nobody reads this.
+        let _ = output::line(&listens);
     };
     serve(config, Clock::system(), options, listener, opened, stop).await?;
     Ok(ExitCode::SUCCESS)

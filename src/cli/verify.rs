@@ -13,8 +13,8 @@ use crate::journal::{Database, JournalError, Reader};
 use crate::replay::AckLog;
 use crate::store::read;
 
-use super::progress;
 use super::settings::SettingsArgument;
+use super::{output, progress};
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
@@ -67,9 +67,9 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let green = report.is_green(now) && damage.is_empty();
     if arguments.json {
         let out = ReportOut::new(&report, &damage, now, green);
-        println!("{}", serde_json::to_string_pretty(&out)?);
+        output::line(serde_json::to_string_pretty(&out)?)?;
     } else {
-        print(&report, &damage, now, green);
+        output::print(in_words(&report, &damage, now, green))?;
     }
     Ok(if green { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -111,27 +111,27 @@ async fn beside(database: &Database, verifier: &mut Verifier) -> anyhow::Result<
     Ok(damage)
 }
 
-fn print(report: &Report, damage: &[String], now: Timestamp, green: bool) {
-    println!("{} events in {} streams", report.events, report.streams);
+/// The report for people.
+fn in_words(report: &Report, damage: &[String], now: Timestamp, green: bool) -> String {
+    let mut lines = vec![format!("{} events in {} streams", report.events, report.streams)];
     for (invariant, facts) in &report.facts {
         let broken = report.violations.iter().filter(|violation| violation.invariant == *invariant).count();
         let mark = if broken == 0 { "ok    " } else { "BROKEN" };
-        println!("  {mark} {:<4}{facts:>10} facts  {}", invariant.to_string(), invariant.promise());
+        let (name, promise) = (invariant.to_string(), invariant.promise());
+        lines.push(format!("  {mark} {name:<4}{facts:>10} facts  {promise}"));
     }
-    for line in damage {
-        println!("  damaged: {line}");
-    }
+    lines.extend(damage.iter().map(|line| format!("  damaged: {line}")));
     for Violation { invariant, stream, seq, what } in &report.violations {
-        println!("  {invariant} violated in {stream} at seq {seq}: {what}");
+        lines.push(format!("  {invariant} violated in {stream} at seq {seq}: {what}"));
     }
-    let overdue = report.overdue(now).count();
     if !report.pending.is_empty() {
-        println!("  {} under way, {overdue} of them past their deadline", report.pending.len());
+        let (all, overdue) = (report.pending.len(), report.overdue(now).count());
+        lines.push(format!("  {all} under way, {overdue} of them past their deadline"));
     }
-    for line in under_way(report, now) {
-        println!("  {line}");
-    }
-    println!("{}", if green { "verified: everything holds" } else { "NOT verified" });
+    lines.extend(under_way(report, now).iter().map(|line| format!("  {line}")));
+    lines.push(if green { "verified: everything holds" } else { "NOT verified" }.to_owned());
+    lines.push(String::new());
+    lines.join("\n")
 }
 
 /// What is under way, what must end first before the rest: so what is overdue comes first.

@@ -41,12 +41,14 @@ impl Welcome<'_> {
         let (data, took) = (self.data_dir.display(), self.took.as_secs_f64());
         match self.opened {
             Opened::Demo { seed, is_new, counts: [vendors, products, orders], .. } => {
-                let did = if *is_new { "founded" } else { "opened again" };
+                let found = format!("{vendors} vendors, {products} products, {orders} orders");
                 writeln!(f, "\n  {}  {}", self.bold("souk"), self.dim("the demo market"))?;
-                writeln!(
-                    f,
-                    "  {vendors} vendors, {products} products, {orders} orders; {did} in {took:.1} s"
-                )?;
+                if *is_new {
+                    writeln!(f, "  {found}; founded in {took:.1} s")?;
+                } else {
+                    // What has become of it since is the operator's to list.
+                    writeln!(f, "  opened again in {took:.1} s; founded with {found}")?;
+                }
                 writeln!(f, "  {}\n", self.dim(&format!("seed {seed}, data in {data}")))
             }
             Opened::Another => {

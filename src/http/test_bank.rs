@@ -60,11 +60,9 @@ async fn show(State(services): State<Shared>, Ids(payment): Ids<PaymentId>) -> R
         Some(amount) => page(
             StatusCode::OK,
             &format!(
-                "<p>Pay {} {} (minor units)? No money moves.</p>\
+                "<p>Pay {amount}? No money moves.</p>\
                  <form method=\"post\" action=\"/test-bank/{payment}?result=pass\"><button>Confirm</button></form>\
                  <form method=\"post\" action=\"/test-bank/{payment}?result=fail\"><button>Refuse</button></form>",
-                amount.minor,
-                amount.currency.code(),
             ),
         ),
         None => {

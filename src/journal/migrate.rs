@@ -7,6 +7,7 @@ use sqlx::{ConnectOptions, Connection, SqlSafeStr};
 
 use super::database::{Database, Set};
 use super::error::JournalError;
+use super::lock;
 
 /// One migration in both dialects.
 #[derive(Clone, Copy, Debug)]
@@ -52,13 +53,11 @@ pub const MIGRATIONS: &[MigrationFile] = &[
 /// # Errors
 /// When a migration fails, was changed after it was applied, or is unknown to this program.
 pub async fn run(database: &Database) -> Result<(), JournalError> {
-    if let Database::Sqlite { dir } = database {
-        std::fs::create_dir_all(dir).map_err(|source| JournalError::Directory {
-            doing: "create the data directory",
-            path: dir.clone(),
-            source,
-        })?;
-    }
+    // On Postgres the migrator takes a lock of its own.
+    let _lock = match database {
+        Database::Sqlite { dir } => Some(lock::for_migration(dir).await?),
+        Database::Postgres { .. } => None,
+    };
     for set in Set::ALL {
         run_set(database, set).await?;
     }

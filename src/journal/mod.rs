@@ -17,6 +17,7 @@ mod database;
 mod encode;
 mod error;
 mod lease;
+mod lock;
 mod meta;
 pub mod migrate;
 mod offer;
@@ -32,9 +33,8 @@ pub mod wire;
 mod writer;
 
 use std::fs::File;
-use std::path::Path;
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use souk_core::host::{Loaded, Snapshot};
 use souk_core::ids::{Partition, StreamId};
@@ -92,9 +92,6 @@ impl Default for Settings {
     }
 }
 
-/// How often is looked whether a lock was given up.
-const LOOK_AGAIN: Duration = Duration::from_millis(5);
-
 /// An open journal. Close it with [`Journal::close`]; dropping it leaves the leases to lapse.
 #[derive(Debug)]
 pub struct Journal {
@@ -130,7 +127,7 @@ impl Journal {
     /// When the database cannot be used, holds a journal of another form, or (SQLite) is in use.
     pub async fn open_with(database: &Database, settings: Settings) -> Result<Journal, JournalError> {
         let lock = match database {
-            Database::Sqlite { dir } => Some(lock_within(dir, settings.lock_patience).await?),
+            Database::Sqlite { dir } => Some(lock::for_server(dir, settings.lock_patience).await?),
             Database::Postgres { .. } => None,
         };
         migrate::run(database).await?;
@@ -273,38 +270,4 @@ impl Journal {
 pub(crate) fn now() -> Timestamp {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Timestamp::from_millis(since.as_millis() as i64)
-}
-
-/// Takes the directory's lock, which its owner may be about to give up.
-async fn lock_within(dir: &Path, patience: Duration) -> Result<File, JournalError> {
-    let deadline = Instant::now() + patience;
-    loop {
-        match lock(dir) {
-            Err(JournalError::InUse { .. }) if Instant::now() < deadline => {
-                tokio::time::sleep(LOOK_AGAIN).await;
-            }
-            locked => return locked,
-        }
-    }
-}
-
-/// Takes the directory's lock. It ends with the process, however that ends.
-fn lock(dir: &Path) -> Result<File, JournalError> {
-    let failed = |doing, path: &Path| {
-        let path = path.to_owned();
-        move |source| JournalError::Directory { doing, path, source }
-    };
-    std::fs::create_dir_all(dir).map_err(failed("create the data directory", dir))?;
-    let path = dir.join("souk.lock");
-    let file = File::options()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(&path)
-        .map_err(failed("open the lock file", &path))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(std::fs::TryLockError::WouldBlock) => Err(JournalError::InUse { dir: dir.to_owned() }),
-        Err(std::fs::TryLockError::Error(source)) => Err(failed("lock", &path)(source)),
-    }
 }

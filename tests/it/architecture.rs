@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 /// Modules of `src/`, lowest first. Those of one row do not know each other.
 const LAYERS: &[&[&str]] = &[
-    &["clock", "config", "kill_point", "telemetry"],
+    &["clock", "config", "in_use", "kill_point", "telemetry"],
     &["tenants"],
     &["journal", "store", "adapters"],
     &["actors"],

@@ -1,7 +1,7 @@
 //! The program as somebody at a terminal meets it: settings in every command, exit codes, what is printed.
 
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 
@@ -106,8 +106,42 @@ fn a_file_of_settings_names_the_data_for_commands_that_do_one_thing() {
 }
 
 #[test]
+fn a_reader_that_has_read_enough_ends_nothing() {
+    for command in ["openapi", "config show", "completions bash"] {
+        let mut child = Command::new(SOUK)
+            .args(command.split(' '))
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("souk can be started");
+        // Closed before anything is written to it.
+        drop(child.stdout.take());
+        let done = child.wait_with_output().expect("it ends");
+        assert_eq!((done.status.code(), stderr(&done)), (Some(0), String::new()), "{command}");
+    }
+}
+
+#[test]
+fn where_no_journal_is_none_is_read_nor_made() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let data = dir.path().join("nothing");
+    for command in ["verify", "rebuild all"] {
+        let arguments: Vec<&str> = command.split(' ').chain(["--data", text(&data)]).collect();
+        let told = souk(&arguments, &[]);
+        assert_eq!(told.status.code(), Some(2), "{command}: {}", stderr(&told));
+        assert!(stderr(&told).contains("no journal"), "{command}: {}", stderr(&told));
+        assert!(!data.exists(), "{command}");
+    }
+}
+
+#[test]
 fn help_tells_the_exit_codes_and_shells_get_their_completions() {
-    assert!(stdout(&souk(&["--help"], &[])).contains("wrong usage: an argument or a setting"));
+    for command in
+        [&["--help"][..], &["serve", "--help"], &["keys", "create", "--help"], &["backup", "--help"]]
+    {
+        let help = stdout(&souk(command, &[]));
+        assert!(help.contains("wrong usage: an argument or a setting"), "{command:?}: {help}");
+    }
     for shell in ["bash", "zsh", "fish"] {
         let script = stdout(&souk(&["completions", shell], &[]));
         assert!(script.contains("souk") && script.contains("rebuild"), "{shell}: {script}");

@@ -2,10 +2,11 @@
 
 mod letter;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use souk_core::ids::{BuyerId, OrderId};
 use souk_core::journal::EffectId;
+use tokio::io::AsyncWriteExt as _;
 
 use crate::tenants::ServerKey;
 
@@ -61,9 +62,20 @@ impl Mailer {
                 tokio::fs::create_dir_all(folder).await.map_err(failed)?;
                 // Renamed when whole: whoever watches the folder never sees half a letter.
                 let unfinished = path.with_extension("part");
-                tokio::fs::write(&unfinished, letter.to_text()).await.map_err(failed)?;
+                write_private(&unfinished, &letter.to_text()).await.map_err(failed)?;
                 tokio::fs::rename(&unfinished, &path).await.map_err(failed)
             }
         }
     }
+}
+
+/// Writes a file that no other user of the machine may read: it names a person.
+async fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
+    let mut options = tokio::fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    options.mode(0o600);
+    let mut file = options.open(path).await?;
+    file.write_all(text.as_bytes()).await?;
+    file.flush().await
 }

@@ -18,8 +18,8 @@ use crate::replay::olist::scarcity::Scarcity;
 use crate::replay::olist::{CURRENCY, decimal};
 
 use super::WrongUsage;
-use super::progress;
 use super::settings::{Manner, Settings, SettingsArgument};
+use super::{output, progress};
 use destination::Destination;
 
 /// The directory of the replays' data directories.
@@ -121,16 +121,20 @@ pub(super) async fn run(source: Source) -> anyhow::Result<ExitCode> {
     drop(source);
     let acks = arguments.acks.clone().unwrap_or_else(|| settings.data_dir().join(ACKS_FILE));
     let acks = AckLog::open(&acks)?;
-    eprintln!("data in {}, acknowledgements in {}", settings.data_dir().display(), acks.path().display());
+    output::note(format_args!(
+        "data in {}, acknowledgements in {}",
+        settings.data_dir().display(),
+        acks.path().display()
+    ));
     let outcomes = replay(&arguments, &settings, into, plan, (commission, acks)).await?;
     if arguments.json {
-        println!("{}", serde_json::to_string_pretty(&outcomes.report)?);
+        output::line(serde_json::to_string_pretty(&outcomes.report)?)?;
     } else {
-        print!("{}", outcomes.report);
+        output::print(&outcomes.report)?;
     }
     let faults = faults(&outcomes);
     for fault in &faults {
-        eprintln!("not as it must be: {fault}");
+        output::note(format_args!("not as it must be: {fault}"));
     }
     Ok(if faults.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -7,6 +7,7 @@ use super::place::{Place, on_both};
 
 on_both!(
     migrating_twice_changes_nothing,
+    tables_made_by_several_at_once_are_made_once,
     a_changed_migration_is_refused,
     a_newer_schema_is_refused,
     a_journal_of_another_form_is_not_opened,
@@ -30,6 +31,18 @@ async fn migrating_twice_changes_nothing(place: Place) {
     for set in Set::ALL {
         place.database.read_pool(set, 1).await.unwrap();
     }
+}
+
+async fn tables_made_by_several_at_once_are_made_once(place: Place) {
+    let mut at_once = tokio::task::JoinSet::new();
+    for _ in 0..6 {
+        let database = place.database.clone();
+        at_once.spawn(async move { migrate::run(&database).await });
+    }
+    while let Some(done) = at_once.join_next().await {
+        done.expect("no panic").expect("brought up to date");
+    }
+    place.open().await.close().await;
 }
 
 async fn a_changed_migration_is_refused(place: Place) {

@@ -1,4 +1,4 @@
-//! Every magic card, and a kill at every step of placing an order (DESIGN §5): quote, hold and pin (one message), check
+//! Every magic card, and a kill at every step of placing an order: quote, hold and pin (one message), check
 //! and authorise (one append), commit, capture, placed, and what undoes them.
 //!
 //! Real processes that abort by themselves, see `src/kill_point.rs`. A run of its own sells every card undisturbed
