@@ -4,6 +4,8 @@
 #![allow(dead_code, reason = "every bench uses a part of it")]
 
 pub mod pgbench;
+pub mod program;
+pub mod traffic;
 
 use std::collections::BTreeMap;
 use std::process::Command as Process;

@@ -1,10 +1,11 @@
 //! Progress bars: on a terminal only, and on stderr, so that what is printed stays what came of it.
 
+use std::fmt::Write;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 use tokio::task::JoinHandle;
 
 use crate::replay::olist::drive::Progress;
@@ -15,7 +16,11 @@ const EVERY: Duration = Duration::from_millis(100);
 /// A count of things whose number is not known before.
 pub(super) fn counting(what: &'static str) -> Bar {
     let bar = ProgressBar::no_length();
-    bar.set_style(style("{spinner} {prefix}: {human_pos} {per_sec}"));
+    // The bar's own rate has four decimals.
+    let rate = |state: &ProgressState, text: &mut dyn Write| {
+        let _ = write!(text, "{:.0}/s", state.per_sec());
+    };
+    bar.set_style(style("{spinner} {prefix}: {human_pos}, {rate}").with_key("rate", rate));
     bar.set_prefix(what);
     Bar { bar, drawing: None }
 }

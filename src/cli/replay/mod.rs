@@ -116,13 +116,14 @@ pub(super) async fn run(source: Source) -> anyhow::Result<ExitCode> {
     let folder = Path::new(DATA).join(terms.folder()).display().to_string();
     sources.presets.push(Preset { key: "database.data_dir", value: folder });
     let settings = Settings::of(sources)?;
-    begin_or_resume(&terms, &into, &settings).await?;
+    let goes_on = begin_or_resume(&terms, &into, &settings).await?;
     let plan = Plan::new(&source, Selection { orders: arguments.orders, scarcity: arguments.scarcity });
     drop(source);
     let acks = arguments.acks.clone().unwrap_or_else(|| settings.data_dir().join(ACKS_FILE));
     let acks = AckLog::open(&acks)?;
     output::note(format_args!(
-        "data in {}, acknowledgements in {}",
+        "{} in {}, acknowledgements in {}",
+        if goes_on { "goes on where it was" } else { "begins" },
         settings.data_dir().display(),
         acks.path().display()
     ));
@@ -153,16 +154,18 @@ fn faults(outcomes: &Outcomes) -> Vec<String> {
     faults
 }
 
-async fn begin_or_resume(terms: &Terms, into: &Destination, settings: &Settings) -> anyhow::Result<()> {
+/// Whether it goes on with what an earlier run began.
+async fn begin_or_resume(terms: &Terms, into: &Destination, settings: &Settings) -> anyhow::Result<bool> {
     let dir = settings.data_dir();
     if terms.resumes(dir)? {
-        return Ok(());
+        return Ok(true);
     }
     // What a running server holds is its operator's business.
     if !matches!(into, Destination::Server(_)) {
         run::refuse_other_market(&settings.database()?, dir).await?;
     }
-    terms.begin(dir)
+    terms.begin(dir)?;
+    Ok(false)
 }
 
 /// A market like the source's, whatever the settings say of it, and a bank that does not think long.

@@ -13,11 +13,24 @@ pub(super) const LEASES: &str =
     "SELECT partition, epoch FROM leases WHERE partition = ANY($1) ORDER BY partition FOR SHARE";
 pub(super) const CONFIRMED: &str = "SELECT COUNT(*) FROM UNNEST($1::text[], $2::bigint[]) AS s(stream, seq) \
      JOIN events e ON e.stream = s.stream AND e.seq = s.seq";
+/// The events of a group. Also the last part of [`GROUP`], so its numbers are the first.
+macro_rules! events {
+    () => {
+        "INSERT INTO events (partition, position, stream, seq, epoch, kind, version, append_id, \
+         principal, cause_stream, cause_seq, trace, recorded_at, payload, checksum, chain) \
+         SELECT * FROM UNNEST($1::bigint[], $2::bigint[], $3::text[], $4::bigint[], $5::bigint[], $6::text[], \
+         $7::bigint[], $8::bytea[], $9::text[], $10::text[], $11::bigint[], $12::bytea[], $13::bigint[], \
+         $14::text[], $15::bytea[], $16::bytea[])"
+    };
+}
+/// A group that has nothing but events: the holds of a shard that sells fast.
+const EVENTS: &str = events!();
 /// Everything of a group but its snapshots, in one round trip. Its parts see the database as it was before, so none may
 /// rest on another: a wake is set or goes, never both (`Offer::build`), and an effect is closed only after the group that
 /// ordered it was durable.
-const GROUP: &str = "WITH \
-     new_replies AS (INSERT INTO replies (command_id, partition, stream, append_id, fingerprint, outcome, recorded_at) \
+const GROUP: &str = concat!(
+    "WITH new_replies AS (INSERT INTO replies \
+     (command_id, partition, stream, append_id, fingerprint, outcome, recorded_at) \
      SELECT * FROM UNNEST($17::bytea[], $18::bigint[], $19::text[], $20::bytea[], $21::bytea[], $22::text[], \
      $23::bigint[])), \
      wakes_set AS (INSERT INTO wakes (stream, partition, due_at) \
@@ -29,20 +42,23 @@ const GROUP: &str = "WITH \
      SELECT u.*, 0, 0 FROM UNNEST($28::text[], $29::bigint[], $30::bigint[], $31::bigint[], $32::bytea[], \
      $33::text[], $34::text[], $35::bigint[], $36::text[], $37::bigint[], $38::bigint[]) AS u), \
      closed AS (DELETE FROM outbox o USING UNNEST($39::text[], $40::bigint[], $41::bigint[]) \
-     AS c(stream, seq, n) WHERE o.stream = c.stream AND o.seq = c.seq AND o.n = c.n) \
-     INSERT INTO events (partition, position, stream, seq, epoch, kind, version, append_id, \
-     principal, cause_stream, cause_seq, trace, recorded_at, payload, checksum, chain) \
-     SELECT * FROM UNNEST($1::bigint[], $2::bigint[], $3::text[], $4::bigint[], $5::bigint[], $6::text[], \
-     $7::bigint[], $8::bytea[], $9::text[], $10::text[], $11::bigint[], $12::bytea[], $13::bigint[], \
-     $14::text[], $15::bytea[], $16::bytea[])";
+     AS c(stream, seq, n) WHERE o.stream = c.stream AND o.seq = c.seq AND o.n = c.n) ",
+    events!(),
+);
 
 /// A statement with its arguments.
 pub(super) type Statement = (&'static str, PgArguments);
 
+macro_rules! add_all {
+    ($arguments:ident, $($value:expr),+ $(,)?) => {
+        $($arguments.add($value)?;)+
+    };
+}
+
 macro_rules! arguments {
     ($($value:expr),+ $(,)?) => {{
         let mut arguments = PgArguments::default();
-        $(arguments.add($value)?;)+
+        add_all!(arguments, $($value),+);
         arguments
     }};
 }
@@ -88,7 +104,14 @@ pub(super) fn statements(offer: &Offer) -> Result<Vec<Statement>, BoxDynError> {
     let mut statements = Vec::new();
     // A group of snapshots alone has nothing else.
     if !offer.group.placed.is_empty() {
-        statements.push((GROUP, group_arguments(offer)?));
+        let mut arguments = PgArguments::default();
+        add_events(&mut arguments, offer)?;
+        if has_events_only(offer) {
+            statements.push((EVENTS, arguments));
+        } else {
+            add_all_else(&mut arguments, offer)?;
+            statements.push((GROUP, arguments));
+        }
     }
     for snapshot in &offer.snapshots {
         let arguments = arguments!(
@@ -104,15 +127,18 @@ pub(super) fn statements(offer: &Offer) -> Result<Vec<Statement>, BoxDynError> {
     Ok(statements)
 }
 
-/// In the order of the numbers in [`GROUP`].
-fn group_arguments(offer: &Offer) -> Result<PgArguments, BoxDynError> {
+fn has_events_only(offer: &Offer) -> bool {
+    offer.wakes.is_empty()
+        && offer
+            .appends()
+            .all(|append| append.replies.is_empty() && append.outbox.is_empty() && append.closes.is_empty())
+}
+
+/// In the order of the numbers in [`EVENTS`].
+fn add_events(arguments: &mut PgArguments, offer: &Offer) -> Result<(), BoxDynError> {
     let rows = || offer.events();
-    let replies = || offer.appends().flat_map(|append| append.replies.iter().map(move |row| (append, row)));
-    let set = || offer.wakes.iter().filter_map(|wake| wake.due_at.map(|due_at| (wake, due_at)));
-    let gone = || offer.wakes.iter().filter(|wake| wake.due_at.is_none());
-    let effects = || offer.appends().flat_map(|append| append.outbox.iter().map(move |row| (append, row)));
-    let closes = || offer.appends().flat_map(|append| &append.closes);
-    Ok(arguments!(
+    add_all!(
+        arguments,
         rows().map(|row| i64::from(row.append.partition.0)).bind_iter(),
         rows().map(|row| row.position as i64).bind_iter(),
         rows().map(|row| &*row.event.stream).bind_iter(),
@@ -129,6 +155,19 @@ fn group_arguments(offer: &Offer) -> Result<PgArguments, BoxDynError> {
         rows().map(|row| &*row.event.payload).bind_iter(),
         rows().map(|row| row.event.checksum).bind_iter(),
         rows().map(|row| *row.chain).bind_iter(),
+    );
+    Ok(())
+}
+
+/// In the order of the other numbers in [`GROUP`].
+fn add_all_else(arguments: &mut PgArguments, offer: &Offer) -> Result<(), BoxDynError> {
+    let replies = || offer.appends().flat_map(|append| append.replies.iter().map(move |row| (append, row)));
+    let set = || offer.wakes.iter().filter_map(|wake| wake.due_at.map(|due_at| (wake, due_at)));
+    let gone = || offer.wakes.iter().filter(|wake| wake.due_at.is_none());
+    let effects = || offer.appends().flat_map(|append| append.outbox.iter().map(move |row| (append, row)));
+    let closes = || offer.appends().flat_map(|append| &append.closes);
+    add_all!(
+        arguments,
         replies().map(|(_, reply)| reply.command_id).bind_iter(),
         replies().map(|(append, _)| i64::from(append.partition.0)).bind_iter(),
         replies().map(|(append, _)| &*append.stream_text).bind_iter(),
@@ -154,5 +193,6 @@ fn group_arguments(offer: &Offer) -> Result<PgArguments, BoxDynError> {
         closes().map(|(stream, _)| &**stream).bind_iter(),
         closes().map(|(_, id)| id.seq as i64).bind_iter(),
         closes().map(|(_, id)| i64::from(id.n)).bind_iter(),
-    ))
+    );
+    Ok(())
 }

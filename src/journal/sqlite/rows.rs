@@ -1,6 +1,7 @@
-//! A group as SQLite statements: multi-row statements in a few fixed sizes, so that each is prepared once. What a size
-//! has too many of is filled up with empty rows that nothing comes of: another statement would cost more, because each is
-//! handed to the connection's thread and back.
+//! A group as SQLite statements: multi-row statements in a few fixed sizes, so that each is prepared once. The last few
+//! rows go into one statement that is filled up with empty ones, which nothing comes of: several small statements would
+//! cost more, because each is handed to the connection's thread and back. Of many rows it is the other way round: to
+//! leave out the empty ones every row is copied once more.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -79,9 +80,13 @@ fn add_event(arguments: &mut SqliteArguments, row: &FullRow<'_>) -> Result<(), F
     Ok(())
 }
 
-/// The smallest power of two that takes what is left, or as much of it as a statement takes.
+/// Up to this many rows are filled up to a power of two.
+const FILLED_UP_MAX: usize = 8;
+
+/// How many rows the next statement is for, a power of two; above [`FILLED_UP_MAX`] no more than are left.
 fn size_for(left: usize) -> usize {
-    left.clamp(1, CHUNK_MAX).next_power_of_two()
+    let next = left.clamp(1, CHUNK_MAX).next_power_of_two();
+    if next > left && next > FILLED_UP_MAX { next / 2 } else { next }
 }
 
 /// One statement per [`CHUNK_MAX`] rows of so many columns.
@@ -101,11 +106,12 @@ fn each_chunk<T>(
         for row in rows.by_ref().take(size) {
             add(&mut arguments, row)?;
         }
-        for _ in 0..size.saturating_sub(left) * sizes.columns {
+        let empty = size.saturating_sub(left);
+        for _ in 0..empty * sizes.columns {
             add_all!(arguments, None::<i64>);
         }
         left = left.saturating_sub(size);
-        statements.push((sizes.of(size), arguments));
+        statements.push((sizes.of(size, empty > 0), arguments));
     }
     Ok(())
 }
@@ -114,28 +120,40 @@ fn each_chunk<T>(
 #[derive(Debug)]
 struct Sizes {
     columns: usize,
-    texts: Vec<SqlStr>,
+    full: Vec<SqlStr>,
+    /// With empty rows among them; only up to [`FILLED_UP_MAX`].
+    filled_up: Vec<SqlStr>,
 }
 
 impl Sizes {
+    /// One that takes empty rows as they are: nothing equals NULL.
     fn new(head: &str, row: &str, tail: &str) -> Self {
-        let texts = (0..=CHUNK_MAX.ilog2()).map(|power| {
-            let rows = vec![row; 1usize << power].join(",");
-            // Made of constants only; shared, so that no offer copies it.
-            AssertSqlSafe(Arc::<str>::from(format!("{head} {rows} {tail}"))).into_sql_str()
-        });
-        Sizes { columns: row.matches('?').count(), texts: texts.collect() }
+        let full = texts(CHUNK_MAX, head, row, tail);
+        Sizes { columns: row.matches('?').count(), filled_up: full.clone(), full }
     }
 
     /// Inserts rows; the empty ones are left out.
-    fn inserting(into: &str, row: &str, tail: &str) -> Self {
-        let tail = format!(") WHERE column1 IS NOT NULL {tail}");
-        Sizes::new(&format!("INSERT INTO {into} SELECT * FROM (VALUES"), row, &tail)
+    fn inserting(into: &str, row: &str, on_conflict: &str) -> Self {
+        let full = texts(CHUNK_MAX, &format!("INSERT INTO {into} VALUES"), row, on_conflict);
+        let head = format!("INSERT INTO {into} SELECT * FROM (VALUES");
+        let tail = format!(") WHERE column1 IS NOT NULL {on_conflict}");
+        let filled_up = texts(FILLED_UP_MAX, &head, row, &tail);
+        Sizes { columns: row.matches('?').count(), full, filled_up }
     }
 
-    fn of(&self, rows: usize) -> SqlStr {
-        self.texts[rows.ilog2() as usize].clone()
+    fn of(&self, rows: usize, has_empty: bool) -> SqlStr {
+        let texts = if has_empty { &self.filled_up } else { &self.full };
+        texts[rows.ilog2() as usize].clone()
     }
+}
+
+fn texts(rows_max: usize, head: &str, row: &str, tail: &str) -> Vec<SqlStr> {
+    let text = |power| {
+        let rows = vec![row; 1usize << power].join(",");
+        // Made of constants only; shared, so that no offer copies it.
+        AssertSqlSafe(Arc::<str>::from(format!("{head} {rows} {tail}"))).into_sql_str()
+    };
+    (0..=rows_max.ilog2()).map(text).collect()
 }
 
 #[derive(Debug)]
@@ -252,11 +270,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_row_is_in_one_statement_and_the_rest_of_it_is_empty() {
+    fn every_row_is_in_one_statement_and_only_the_last_is_filled_up() {
         let sizes = Sizes::inserting("t (a, b)", "(?,?,0)", "");
-        for (rows, expected) in
-            [(0, vec![]), (1, vec![1]), (3, vec![4]), (39, vec![64]), (300, vec![128, 128, 64])]
-        {
+        for (rows, expected) in [
+            (0, vec![]),
+            (1, vec![1]),
+            (3, vec![4]),
+            (8, vec![8]),
+            (13, vec![8, 8]),
+            (39, vec![32, 8]),
+            (300, vec![128, 128, 32, 8, 4]),
+        ] {
             let mut statements = Vec::new();
             let mut added = 0;
             let add = |arguments: &mut SqliteArguments, row: i64| {
