@@ -28,7 +28,7 @@ const BYTES: &str = "SOUK_BENCH_BYTES";
 const SOUK: &str = env!("CARGO_BIN_EXE_souk");
 const AXUM_SAYS: &str = "axum listens on ";
 /// Units of the one SKU that everybody wants.
-const UNITS: u64 = 5_000_000;
+const UNITS: u64 = 1_000_000;
 
 fn main() -> anyhow::Result<()> {
     if let Ok(file) = std::env::var(BYTES) {
@@ -133,7 +133,7 @@ impl Demo {
             let Ok(seen) = seen.ok() else { continue };
             let Ok(sku) = text(&seen["offers"][0], "sku") else { continue };
             let path = format!("/v1/vendor/products/{product}/offers/{sku}/receive");
-            let headers = [("authorization", bearer.as_str()), ("idempotency-key", "for the bench")];
+            let headers = [("authorization", bearer.as_str()), ("idempotency-key", "for-the-bench")];
             let body = json!({ "quantity": UNITS }).to_string();
             connection.ask(Method::POST, &path, &headers, body).await?.ok()?;
             return Ok(Demo { server, addr, product, sku });

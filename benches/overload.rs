@@ -123,6 +123,33 @@ impl Outcome {
         f64::from(self.yes) / self.lasted.as_secs_f64()
     }
 
+    /// Counts an answer to what was due so long ago, in this second. When it asks to be asked again, after how long.
+    fn add(&mut self, told: Option<&Answer>, took: Duration, second: usize) -> Option<Duration> {
+        match told {
+            Some(told) if told.status.is_success() => {
+                if self.seconds.len() <= second {
+                    self.seconds.resize(second + 1, (0, 0));
+                }
+                let late = u32::from(took > LATE);
+                self.yes += 1;
+                self.late += late;
+                self.seconds[second].0 += 1;
+                self.seconds[second].1 += late;
+                self.yes_times.add(took);
+                None
+            }
+            Some(told) if told.status == StatusCode::TOO_MANY_REQUESTS && told.retry_after().is_some() => {
+                self.refused += 1;
+                self.refused_times.add(took);
+                told.retry_after()
+            }
+            _ => {
+                self.other += 1;
+                None
+            }
+        }
+    }
+
     /// The share of what was due that was not answered well in time.
     fn unwell(&self) -> f64 {
         f64::from(self.due - self.yes + self.late) / f64::from(self.due)
@@ -144,8 +171,9 @@ impl Pool {
         if self.open.get() >= CONNECTIONS_MAX {
             return None;
         }
+        let opened = Connection::open(addr).await.ok()?;
         self.open.set(self.open.get() + 1);
-        Connection::open(addr).await.ok()
+        Some(opened)
     }
 }
 
@@ -186,37 +214,10 @@ async fn at_rate(addr: &str, asked: &Asked, per_second: f64, lasts: Duration) ->
                     None => None,
                 };
                 let took = due.elapsed();
-                let mut outcome = outcome.borrow_mut();
-                match told {
-                    Some(told) if told.status.is_success() => {
-                        let second = (due - begun).as_secs() as usize;
-                        if outcome.seconds.len() <= second {
-                            outcome.seconds.resize(second + 1, (0, 0));
-                        }
-                        let is_late = took > LATE;
-                        outcome.yes += 1;
-                        outcome.late += u32::from(is_late);
-                        outcome.seconds[second].0 += 1;
-                        outcome.seconds[second].1 += u32::from(is_late);
-                        outcome.yes_times.add(took);
-                        return;
-                    }
-                    Some(told) if told.status == StatusCode::TOO_MANY_REQUESTS => {
-                        outcome.refused += 1;
-                        outcome.refused_times.add(took);
-                        let Some(again) = told.retry_after() else {
-                            outcome.other += 1;
-                            return;
-                        };
-                        // Not all at the same moment.
-                        due = Instant::now() + again + Duration::from_millis(u64::from(n % 1_000));
-                    }
-                    _ => {
-                        outcome.other += 1;
-                        return;
-                    }
-                }
-                drop(outcome);
+                let second = (due - begun).as_secs() as usize;
+                let Some(again) = outcome.borrow_mut().add(told.as_ref(), took, second) else { return };
+                // Not all at the same moment.
+                due = Instant::now() + again + Duration::from_millis(u64::from(n % 1_000));
                 if due > begun + lasts {
                     return;
                 }
@@ -485,7 +486,10 @@ async fn bounded(addr: &str, goals: &mut Goals) -> anyhow::Result<()> {
             let read = stream.read(&mut answer).await.unwrap_or(0);
             std::io::Result::Ok(String::from_utf8_lossy(&answer[..read]).into_owned())
         });
-        let told = told.await.map_or_else(|_| Ok("nothing".to_owned()), |told| told)?;
+        let told = match told.await {
+            Ok(told) => told?,
+            Err(_) => "HTTP nothing".to_owned(),
+        };
         let status = told.split_whitespace().nth(1).unwrap_or("closed").to_owned();
         goals.reach(&format!("{name} is refused ({status})"), expected.contains(&status.as_str()));
     }

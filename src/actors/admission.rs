@@ -66,6 +66,11 @@ impl Admission {
         Arc::clone(&self.permits).try_acquire_owned().map(Permit::of).map_err(|_| FULL)
     }
 
+    /// Whether as much as is allowed is under way: whoever comes now would be refused.
+    pub fn is_full(&self) -> bool {
+        self.permits.available_permits() == 0
+    }
+
     /// A permit for one who only looks. There are as many again of those: looking goes on while the doors are full,
     /// or the journal takes nothing.
     ///

@@ -28,6 +28,7 @@ mod test_bank;
 mod told_orders;
 mod told_parts;
 mod told_products;
+mod turned_away;
 mod vendor;
 mod wire;
 

@@ -26,6 +26,13 @@ pub struct Counters {
     classes: [AtomicU64; 6],
 }
 
+impl Counters {
+    pub(super) fn count(&self, status: StatusCode) {
+        let class = usize::from(status.as_u16() / 100).min(5);
+        self.classes[class].fetch_add(1, Ordering::Relaxed);
+    }
+}
+
 pub(super) fn routes() -> Routes {
     Routes::under("")
         .with(get("is_alive", "/livez", "Whether the process answers").says(200, TEXT), async || "alive\n")
@@ -47,8 +54,7 @@ async fn openapi() -> Json<&'static Value> {
 /// Counts every answer.
 pub(super) async fn count(State(services): State<Shared>, request: Request, next: Next) -> Response {
     let response = next.run(request).await;
-    let class = usize::from(response.status().as_u16() / 100).min(5);
-    services.counters.classes[class].fetch_add(1, Ordering::Relaxed);
+    services.counters.count(response.status());
     response
 }
 

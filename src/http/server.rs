@@ -21,11 +21,15 @@ use tokio::time::MissedTickBehavior;
 use super::connections::Connections;
 use super::error::{ApiError, Code};
 use super::opening::{self, Opening};
-use super::rate_limits::{self, Peer, RateLimits};
+use super::rate_limits::{self, Peer};
+use super::turned_away::TurnedAway;
 use super::{Services, router};
 
 /// The pause after a connection could not be taken (no file descriptors left): trying at once would only spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// The longest head of a request, and what a connection reads at once of a body.
+const HEAD_BYTES_MAX: usize = 64 * 1024;
 
 /// How much a client may take.
 #[derive(Clone, Copy, Debug)]
@@ -52,7 +56,7 @@ pub async fn serve(
 ) {
     let app = router(Arc::clone(&services), &limits);
     opening.serves(Some(app.clone()));
-    let connections = take_connections(&listener, app, &limits, Some(&services.rate_limits), stop).await;
+    let connections = take_connections(&listener, app, &limits, Some(&services), stop).await;
     drop(listener);
     drop(services);
     opening.serves(None);
@@ -84,14 +88,15 @@ async fn take_connections(
     listener: &TcpListener,
     app: Router,
     limits: &ServerLimits,
-    rates: Option<&RateLimits>,
+    services: Option<&Arc<Services>>,
     stop: impl Future<Output = ()>,
 ) -> Connections {
     let app = TowerToHyperService::new(app);
+    let turned_away = services.map(|services| TurnedAway::new(services, limits));
     let mut sweep = tokio::time::interval(rate_limits::SWEEP_EVERY);
     sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(limits.header_timeout);
+    http.timer(TokioTimer::new()).header_read_timeout(limits.header_timeout).max_buf_size(HEAD_BYTES_MAX);
     let connections = Connections::new();
     tokio::pin!(stop);
     loop {
@@ -99,8 +104,8 @@ async fn take_connections(
             accepted = listener.accept() => accepted,
             () = &mut stop => break,
             _ = sweep.tick() => {
-                if let Some(rates) = rates {
-                    rates.sweep();
+                if let Some(services) = services {
+                    services.rate_limits.sweep();
                 }
                 continue;
             }
@@ -111,11 +116,18 @@ async fn take_connections(
                 let _ = stream.set_nodelay(true);
                 let app = app.clone();
                 let asked = Arc::new(Notify::new());
-                let asks = Arc::clone(&asked);
+                let (asks, turned_away) = (Arc::clone(&asked), turned_away.clone());
                 let service = service_fn(move |mut request: hyper::Request<Incoming>| {
                     asks.notify_one();
+                    let refused = turned_away.as_ref().and_then(|away| away.refuse(&request));
                     request.extensions_mut().insert(Peer(peer.ip()));
-                    app.call(request)
+                    let app = app.clone();
+                    async move {
+                        match refused {
+                            Some(refused) => Ok(refused),
+                            None => app.call(request).await,
+                        }
+                    }
                 });
                 let connection = http.serve_connection(TokioIo::new(stream), service);
                 let connection = connections.serve(connection, asked);

@@ -1,7 +1,6 @@
-//! A group as SQLite statements: multi-row statements in a few fixed sizes, so that each is prepared once. The last few
-//! rows go into one statement that is filled up with empty ones, which nothing comes of: several small statements would
-//! cost more, because each is handed to the connection's thread and back. Of many rows it is the other way round: to
-//! leave out the empty ones every row is copied once more.
+//! A group as SQLite statements: multi-row statements in a few fixed sizes, so that each is prepared once. What a size
+//! has too many of is filled up with empty rows that nothing comes of: another statement would cost more, because each is
+//! handed to the connection's thread and back.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -14,7 +13,7 @@ use super::super::offer::{FullRow, Offer};
 use super::super::sql;
 
 /// The most rows of one statement. Larger ones gain nothing, and each size is a statement in the cache.
-const CHUNK_MAX: usize = 128;
+const CHUNK_MAX: usize = 256;
 /// A statement with its arguments.
 pub(super) type Statement = (SqlStr, SqliteArguments);
 
@@ -80,13 +79,9 @@ fn add_event(arguments: &mut SqliteArguments, row: &FullRow<'_>) -> Result<(), F
     Ok(())
 }
 
-/// Up to this many rows are filled up to a power of two.
-const FILLED_UP_MAX: usize = 8;
-
-/// How many rows the next statement is for, a power of two; above [`FILLED_UP_MAX`] no more than are left.
+/// The smallest power of two that takes what is left, or as much of it as a statement takes.
 fn size_for(left: usize) -> usize {
-    let next = left.clamp(1, CHUNK_MAX).next_power_of_two();
-    if next > left && next > FILLED_UP_MAX { next / 2 } else { next }
+    left.clamp(1, CHUNK_MAX).next_power_of_two()
 }
 
 /// One statement per [`CHUNK_MAX`] rows of so many columns.
@@ -121,7 +116,7 @@ fn each_chunk<T>(
 struct Sizes {
     columns: usize,
     full: Vec<SqlStr>,
-    /// With empty rows among them; only up to [`FILLED_UP_MAX`].
+    /// With empty rows among them. Slower: every row is copied once more to leave those out.
     filled_up: Vec<SqlStr>,
 }
 
@@ -137,7 +132,7 @@ impl Sizes {
         let full = texts(CHUNK_MAX, &format!("INSERT INTO {into} VALUES"), row, on_conflict);
         let head = format!("INSERT INTO {into} SELECT * FROM (VALUES");
         let tail = format!(") WHERE column1 IS NOT NULL {on_conflict}");
-        let filled_up = texts(FILLED_UP_MAX, &head, row, &tail);
+        let filled_up = texts(CHUNK_MAX, &head, row, &tail);
         Sizes { columns: row.matches('?').count(), full, filled_up }
     }
 
@@ -270,17 +265,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_row_is_in_one_statement_and_only_the_last_is_filled_up() {
+    fn every_row_is_in_one_statement_and_the_rest_of_it_is_empty() {
         let sizes = Sizes::inserting("t (a, b)", "(?,?,0)", "");
-        for (rows, expected) in [
-            (0, vec![]),
-            (1, vec![1]),
-            (3, vec![4]),
-            (8, vec![8]),
-            (13, vec![8, 8]),
-            (39, vec![32, 8]),
-            (300, vec![128, 128, 32, 8, 4]),
-        ] {
+        for (rows, expected) in
+            [(0, vec![]), (1, vec![1]), (3, vec![4]), (39, vec![64]), (600, vec![256, 256, 128])]
+        {
             let mut statements = Vec::new();
             let mut added = 0;
             let add = |arguments: &mut SqliteArguments, row: i64| {
