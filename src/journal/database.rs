@@ -16,17 +16,22 @@ use super::error::JournalError;
 ///
 /// Nobody looks after idle connections in the background. The pool's own task for that goes once over as many as it
 /// counts, and that count may fall below zero for a moment, when a connection that was just given back is taken before
-/// it was counted: then it goes round for ever, and starves whoever waits for one. A connection that died meanwhile is
-/// found out when it is taken.
+/// it was counted: then it goes round for ever, and starves whoever waits for one.
+///
+/// A connection is asked whether it is there when it is given back, not when it is taken, too: a file does not go away, and
+/// to ask SQLite wakes its thread and waits for it, as long as many a query takes.
 pub fn pool_options<DB: sqlx::Database>(connections: u32) -> PoolOptions<DB> {
-    PoolOptions::new().max_connections(connections).idle_timeout(None).max_lifetime(None)
+    PoolOptions::new()
+        .max_connections(connections)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .test_before_acquire(false)
 }
 
 /// The same for connections over a network, which may fall silent without an end. Of a query that was given up by then,
 /// the pool would wait for the answer for ever before it took the connection back, and its place would be lost.
 pub fn network_pool_options<DB: sqlx::Database>(connections: u32) -> PoolOptions<DB> {
     pool_options(connections)
-        .test_before_acquire(false)
         .before_acquire(|connection, _| Box::pin(answers::<DB>(connection)))
         .after_release(|connection, _| Box::pin(answers::<DB>(connection)))
 }

@@ -48,7 +48,7 @@ pub use error::JournalError;
 pub use lease::Lease;
 pub use meta::Meta;
 pub(crate) use meta::is_missing_table;
-pub use pages::StoredSnapshot;
+pub use pages::{StoredSnapshot, Window};
 pub use read::{DueWake, EventPages, Reader};
 pub use stored::{StoredEffect, StoredEvent, StoredReply};
 pub use writer::{

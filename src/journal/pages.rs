@@ -5,7 +5,7 @@ use souk_core::ids::{PARTITIONS, Partition, StreamId};
 use souk_core::journal::Recorded;
 use souk_core::machine::Machine;
 
-use super::database::on_pool;
+use super::database::{Pool, in_time, on_pool};
 use super::error::JournalError;
 use super::read::Reader;
 use super::stored::{EffectColumns, ReplyColumns, StoredEffect, StoredEvent, StoredReply};
@@ -15,9 +15,26 @@ use super::wire;
 const ENDS: &str = "WITH RECURSIVE numbers (n) AS \
      (SELECT CAST(0 AS BIGINT) UNION ALL SELECT n + 1 FROM numbers WHERE n + 1 < $1) \
      SELECT n, COALESCE((SELECT MAX(position) FROM events WHERE partition = n), 0) FROM numbers ORDER BY n";
-const WINDOW: &str = "SELECT partition, position, stream, seq, epoch, kind, version, append_id, principal, \
-     cause_stream, cause_seq, trace, recorded_at, payload, checksum, chain FROM events \
-     WHERE partition = $1 AND position > $2 AND position <= $3 AND kind LIKE $4 ORDER BY position";
+macro_rules! event_columns {
+    () => {
+        "e.partition, e.position, e.stream, e.seq, e.epoch, e.kind, e.version, e.append_id, e.principal, \
+         e.cause_stream, e.cause_seq, e.trace, e.recorded_at, e.payload, e.checksum, e.chain"
+    };
+}
+/// The order of the joins is fixed: a seek per window.
+const WINDOWS_SQLITE: &str = concat!(
+    "SELECT ",
+    event_columns!(),
+    " FROM json_each($1) w CROSS JOIN events e WHERE e.partition = w.value ->> 0 AND e.position > w.value ->> 1 \
+     AND e.position <= w.value ->> 2 AND e.kind LIKE w.value ->> 3 ORDER BY e.partition, e.position"
+);
+const WINDOWS_POSTGRES: &str = concat!(
+    "SELECT ",
+    event_columns!(),
+    " FROM UNNEST($1::bigint[], $2::bigint[], $3::bigint[], $4::text[]) AS w(partition, after, up_to, kinds) \
+     CROSS JOIN LATERAL (SELECT * FROM events WHERE events.partition = w.partition AND position > w.after \
+     AND position <= w.up_to AND kind LIKE w.kinds ORDER BY position) e ORDER BY e.partition, e.position"
+);
 const EFFECTS: &str = "SELECT stream, seq, n, lane, kind, version, payload, attempts, next_try_at, last_error, \
      created_at FROM outbox WHERE (stream, seq, n) > ($1, $2, $3) ORDER BY stream, seq, n LIMIT $4";
 const REPLIES: &str = "SELECT stream, command_id, fingerprint, recorded_at, outcome FROM replies \
@@ -54,6 +71,17 @@ impl StoredSnapshot {
     }
 }
 
+/// A part of a partition: what lies behind one position, up to another.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Window {
+    /// Of which partition.
+    pub partition: Partition,
+    /// Behind this position.
+    pub after: u64,
+    /// Up to this one.
+    pub up_to: u64,
+}
+
 impl Reader {
     /// The last position of every partition, by number; 0 for one without events.
     ///
@@ -67,26 +95,39 @@ impl Reader {
         Ok(rows.into_iter().map(|(_, end)| end as u64).collect())
     }
 
-    /// A partition's events after a position up to another, in order: those whose kind begins so (`order.`,
-    /// `product.offer_attached`, …).
+    /// The events of these windows, by partition and position: those whose kind begins in one of these ways (`order.`,
+    /// `product.offer_attached`, …). One round trip.
     ///
     /// # Errors
     /// When the database does not answer or a row was damaged.
-    pub async fn window(
-        &self,
-        partition: Partition,
-        after: u64,
-        up_to: u64,
-        kinds: &str,
-    ) -> Result<Vec<Recorded>, JournalError> {
-        let rows: Vec<StoredEvent> = on_pool!(&self.pool, pool => sqlx::query_as(WINDOW)
-            .bind(i64::from(partition.0))
-            .bind(after as i64)
-            .bind(up_to as i64)
-            .bind(format!("{kinds}%"))
-            .fetch_all(pool)
-            .await)
-        .map_err(JournalError::database("follow a partition"))?;
+    pub async fn windows(&self, windows: &[Window], kinds: &[&str]) -> Result<Vec<Recorded>, JournalError> {
+        let each =
+            || windows.iter().flat_map(|window| kinds.iter().map(move |kinds| (window, format!("{kinds}%"))));
+        let rows: Result<Vec<StoredEvent>, sqlx::Error> = match &self.pool {
+            Pool::Sqlite(pool) => {
+                let listed: Vec<_> = each()
+                    .map(|(window, kinds)| (window.partition.0, window.after, window.up_to, kinds))
+                    .collect();
+                let listed = serde_json::to_string(&listed).map_err(|error| JournalError::Column {
+                    table: "events",
+                    column: "kind",
+                    value: error.to_string(),
+                })?;
+                sqlx::query_as(WINDOWS_SQLITE).bind(listed).fetch_all(pool).await
+            }
+            Pool::Postgres(pool) => {
+                let numbers = |number: fn(&Window) -> i64| -> Vec<i64> {
+                    each().map(|(window, _)| number(window)).collect()
+                };
+                let query = sqlx::query_as(WINDOWS_POSTGRES)
+                    .bind(numbers(|window| i64::from(window.partition.0)))
+                    .bind(numbers(|window| window.after as i64))
+                    .bind(numbers(|window| window.up_to as i64))
+                    .bind(each().map(|(_, kinds)| kinds).collect::<Vec<String>>());
+                in_time(query.fetch_all(pool)).await
+            }
+        };
+        let rows = rows.map_err(JournalError::database("follow the journal"))?;
         rows.iter().map(StoredEvent::decode).collect()
     }
 

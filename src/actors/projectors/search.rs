@@ -19,11 +19,8 @@ use crate::adapters::search::{Change, Document, Search, SearchError, Stand, Vend
 use crate::journal::{JournalError, Reader};
 
 use super::current::{Current, Seen};
+use super::windows::{Gathered, Windows, advance};
 
-/// Events of one batch, about.
-const BATCH: usize = 1_000;
-/// Positions of one partition that are looked through at a time.
-const WINDOW: u64 = 1_000;
 /// Documents of one commit, about.
 const DOCUMENTS: usize = 1_000;
 /// Positions that may lie between where it stands and what the index says, when no document changed meanwhile: so
@@ -69,7 +66,7 @@ impl From<SearchError> for IndexingError {
 /// Fills the search index from the journal, a batch at a time.
 #[derive(Debug)]
 pub struct Indexer {
-    reader: Reader,
+    windows: Windows,
     search: Search,
     products: Current<Product>,
     vendors: Current<Vendor>,
@@ -82,15 +79,13 @@ pub struct Indexer {
     cursors: Option<Vec<u64>>,
     /// Positions that were passed since the index last said where it stands.
     unwritten: u64,
-    /// Where the next batch begins, so that no partition starves the others.
-    turn: u16,
 }
 
 impl Indexer {
     /// An indexer that has read nothing yet; its first step finds out where the index stands.
     pub fn new(reader: Reader, search: Search) -> Self {
         Indexer {
-            reader,
+            windows: Windows::new(reader, &MACHINES),
             search,
             products: Current::keeping(KEPT_MAX),
             vendors: Current::keeping(KEPT_MAX),
@@ -99,7 +94,6 @@ impl Indexer {
             dirty: BTreeSet::new(),
             cursors: None,
             unwritten: 0,
-            turn: 0,
         }
     }
 
@@ -131,7 +125,7 @@ impl Indexer {
     }
 
     async fn try_step(&mut self) -> Result<bool, IndexingError> {
-        let ends = self.reader.ends().await?;
+        let ends = self.windows.reader().ends().await?;
         let mut cursors = match self.cursors.take() {
             Some(cursors) => cursors,
             None => self.stand(&ends).await?,
@@ -139,7 +133,7 @@ impl Indexer {
         let more = self.gather(&mut cursors, &ends).await?;
         let changes = self.changes().await?;
         if !changes.is_empty() || self.unwritten >= UNWRITTEN {
-            let journal_id = self.reader.meta().journal_id.clone();
+            let journal_id = self.windows.reader().meta().journal_id.clone();
             // What is dirty still is behind these cursors: it is written with the next batch, and if there is none
             // because of a kill, the index must not say that it contains it.
             let positions = if self.dirty.is_empty() { cursors.clone() } else { self.safe().await? };
@@ -161,7 +155,7 @@ impl Indexer {
     async fn stand(&mut self, ends: &[u64]) -> Result<Vec<u64>, IndexingError> {
         let stand = self.search.stand().await?;
         let known = |stand: &Stand| {
-            stand.journal_id == self.reader.meta().journal_id
+            stand.journal_id == self.windows.reader().meta().journal_id
                 && stand.positions.len() == ends.len()
                 && stand.positions.iter().zip(ends).all(|(position, end)| position <= end)
         };
@@ -182,33 +176,13 @@ impl Indexer {
 
     /// Reads on, and notes which products' documents may have changed. Returns whether there is more.
     async fn gather(&mut self, cursors: &mut [u64], ends: &[u64]) -> Result<bool, IndexingError> {
-        let (mut seen, mut more) = (0, false);
+        let Gathered { advances, events, more } = self.windows.gather(cursors, ends).await?;
         let (mut vendors, mut skus) = (BTreeSet::new(), BTreeSet::new());
-        let first = self.turn;
-        for turn in 0..PARTITIONS {
-            let partition = Partition((first + turn) % PARTITIONS);
-            let at = usize::from(partition.0);
-            let (Some(cursor), Some(end)) = (cursors.get_mut(at), ends.get(at)) else { continue };
-            let (from, to) = (*cursor, (*end).min(*cursor + WINDOW));
-            if from >= to {
-                continue;
-            }
-            if seen >= BATCH {
-                self.turn = partition.0;
-                more = true;
-                break;
-            }
-            more |= to < *end;
-            for machine in MACHINES {
-                let events = self.reader.window(partition, from, to, machine).await?;
-                seen += events.len();
-                for recorded in &events {
-                    self.see(recorded, &mut vendors, &mut skus).await?;
-                }
-            }
-            *cursor = to;
-            self.unwritten += to - from;
+        for recorded in &events {
+            self.see(recorded, &mut vendors, &mut skus).await?;
         }
+        advance(cursors, &advances);
+        self.unwritten += advances.iter().map(|advance| advance.to - advance.from).sum::<u64>();
         if !vendors.is_empty() || !skus.is_empty() {
             let (vendors, skus) = (vendors.into_iter().collect(), skus.into_iter().collect());
             self.dirty.extend(self.search.naming(vendors, skus).await?);
@@ -224,19 +198,19 @@ impl Indexer {
     ) -> Result<(), JournalError> {
         match recorded.stream {
             StreamId::Product(product) => {
-                self.products.see(&self.reader, recorded).await?;
+                self.products.see(self.windows.reader(), recorded).await?;
                 self.dirty.insert(product);
             }
             StreamId::Vendor(vendor) => {
-                self.vendors.see(&self.reader, recorded).await?;
+                self.vendors.see(self.windows.reader(), recorded).await?;
                 vendors.insert(vendor);
             }
             StreamId::Stock(_) => {
-                let seen = self.shards.see(&self.reader, recorded).await?;
+                let seen = self.shards.see(self.windows.reader(), recorded).await?;
                 let (Some(seen), Some(event)) = (seen, Inventory::event(&recorded.event)) else {
                     return Ok(());
                 };
-                let state = self.shards.of(&self.reader, recorded.stream).await?;
+                let state = self.shards.of(self.windows.reader(), recorded.stream).await?;
                 let published = match seen {
                     Seen::Applied => Inventory::publish(state, std::slice::from_ref(event)),
                     // Which of its offers changed meanwhile is not known: all are looked at.
@@ -277,7 +251,7 @@ impl Indexer {
 
     /// A product's document as everything stands; `None` when it is not listed.
     async fn document(&mut self, product: ProductId) -> Result<Option<Document>, JournalError> {
-        let state = self.products.of(&self.reader, StreamId::Product(product)).await?;
+        let state = self.products.of(self.windows.reader(), StreamId::Product(product)).await?;
         let Some(known) = state.known.as_ref().filter(|known| known.status == Status::Listed) else {
             return Ok(None);
         };
@@ -320,13 +294,13 @@ impl Indexer {
 
     /// The vendor's name while it may sell.
     async fn active_name(&mut self, vendor: VendorId) -> Result<Option<String>, JournalError> {
-        let state = self.vendors.of(&self.reader, StreamId::Vendor(vendor)).await?;
+        let state = self.vendors.of(self.windows.reader(), StreamId::Vendor(vendor)).await?;
         let active = state.profile.as_ref().filter(|profile| profile.status == vendor::Status::Active);
         Ok(active.map(|profile| profile.application.name.clone()))
     }
 
     async fn is_in_stock(&mut self, sku: SkuId) -> Result<bool, JournalError> {
-        let state = self.shards.of(&self.reader, StreamId::Stock(sku.shard())).await?;
+        let state = self.shards.of(self.windows.reader(), StreamId::Stock(sku.shard())).await?;
         let now = state.skus.get(&sku).is_some_and(|sku| sku.open && sku.available() > 0);
         self.in_stock.insert(sku, now);
         Ok(now)

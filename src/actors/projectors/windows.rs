@@ -3,11 +3,11 @@
 use souk_core::ids::{PARTITIONS, Partition};
 use souk_core::journal::Recorded;
 
-use crate::journal::{JournalError, Reader};
+use crate::journal::{JournalError, Reader, Window};
 use crate::store::read::{Advance, Cursor};
 
-/// Events of one transaction, about.
-const BATCH: usize = 500;
+/// Positions that one transaction takes, about.
+const BATCH: u64 = 2_000;
 /// Positions of one partition that are looked through at a time.
 const WINDOW: u64 = 500;
 
@@ -56,7 +56,7 @@ impl Windows {
 
     /// Reads on from these positions.
     pub(super) async fn gather(&mut self, cursors: &[u64], ends: &[u64]) -> Result<Gathered, JournalError> {
-        let (mut advances, mut events, mut more) = (Vec::new(), Vec::new(), false);
+        let (mut advances, mut positions, mut more) = (Vec::new(), 0, false);
         let first = self.turn;
         for turn in 0..PARTITIONS {
             let partition = Partition((first + turn) % PARTITIONS);
@@ -65,20 +65,30 @@ impl Windows {
             if from >= end {
                 continue;
             }
-            if events.len() >= BATCH {
+            if positions >= BATCH {
                 self.turn = partition.0;
                 more = true;
                 break;
             }
             let to = end.min(from + WINDOW);
             more |= to < end;
-            for kinds in self.kinds {
-                events.extend(self.reader.window(partition, from, to, kinds).await?);
-            }
+            positions += to - from;
             advances.push(Advance { partition, from, to });
         }
         // Two writers must meet at the rows in the same order.
         advances.sort_by_key(|advance| advance.partition);
+        let window = |advance: &Advance| Window {
+            partition: advance.partition,
+            after: advance.from,
+            up_to: advance.to,
+        };
+        let events = match advances.is_empty() {
+            true => Vec::new(),
+            false => {
+                let windows: Vec<Window> = advances.iter().map(window).collect();
+                self.reader.windows(&windows, self.kinds).await?
+            }
+        };
         Ok(Gathered { advances, events, more })
     }
 }

@@ -77,10 +77,10 @@ pub(super) async fn list(
     };
     let wanted = ProductFilter { category: filter.category, market: services.market.id.clone(), offers };
     let Some(wish) = filter.in_stock else {
-        let page = services.models.products(&StoreScope::of_anybody(), &wanted, filter.cursor, limit).await?;
+        let page = services.models.listing(&StoreScope::of_anybody(), &wanted, filter.cursor, limit).await?;
         let mut items = Vec::with_capacity(page.items.len());
-        for (product, offers) in with_offers(&services, &wanted, page.items).await? {
-            items.push(item(&services, product, &offers).await?);
+        for (product, offers) in &page.items {
+            items.push(item(&services, product, offers).await?);
         }
         return Ok(Json(Listed { items, next_cursor: page.next_cursor.map(|id| id.to_string()) }));
     };
@@ -99,13 +99,12 @@ async fn in_stock(
     let (mut items, mut looked_at) = (Vec::new(), 0);
     loop {
         let next = read_next(limit - items.len() as u32, looked_at);
-        let page = services.models.products(&StoreScope::of_anybody(), wanted, after, next).await?;
+        let page = services.models.listing(&StoreScope::of_anybody(), wanted, after, next).await?;
         let is_last_page = page.next_cursor.is_none();
-        let products = with_offers(services, wanted, page.items).await?;
-        let mut left = products.len();
-        for (product, offers) in products {
+        let mut left = page.items.len();
+        for (product, offers) in &page.items {
             let id = product.id;
-            let item = item(services, product, &offers).await?;
+            let item = item(services, product, offers).await?;
             (after, looked_at, left) = (Some(id), looked_at + 1, left - 1);
             if item.in_stock == wish {
                 items.push(item);
@@ -121,27 +120,8 @@ async fn in_stock(
     }
 }
 
-/// The products with those of their offers that are meant.
-async fn with_offers(
-    services: &Services,
-    wanted: &ProductFilter,
-    products: Vec<ProductRow>,
-) -> Result<Vec<(ProductRow, Vec<OfferRow>)>, ApiError> {
-    let ids: Vec<ProductId> = products.iter().map(|product| product.id).collect();
-    let offers = services.models.offers_for_sale(&StoreScope::of_anybody(), wanted, &ids).await?;
-    let mut by_product: BTreeMap<ProductId, Vec<OfferRow>> = BTreeMap::new();
-    for offer in offers {
-        by_product.entry(offer.product).or_default().push(offer);
-    }
-    let with = |product: ProductRow| {
-        let offers = by_product.remove(&product.id).unwrap_or_default();
-        (product, offers)
-    };
-    Ok(products.into_iter().map(with).collect())
-}
-
 /// A product with what its offers come to.
-async fn item(services: &Services, product: ProductRow, offers: &[OfferRow]) -> Result<Item, ApiError> {
+async fn item(services: &Services, product: &ProductRow, offers: &[OfferRow]) -> Result<Item, ApiError> {
     let mut in_stock = false;
     for offer in offers {
         in_stock = in_stock || available(services, offer.sku).await? > 0;
@@ -149,8 +129,8 @@ async fn item(services: &Services, product: ProductRow, offers: &[OfferRow]) -> 
     let cheapest = offers.iter().map(|offer| offer.price.unit).min_by_key(|price| price.minor);
     Ok(Item {
         id: product.id.to_string(),
-        title: product.title,
-        category: product.category,
+        title: product.title.clone(),
+        category: product.category.clone(),
         price_minor: cheapest.map(|price| price.minor),
         currency: cheapest.map(|price| price.currency.to_string()),
         offers: offers.len(),

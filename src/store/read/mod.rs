@@ -6,6 +6,7 @@
 mod ledger;
 mod orders;
 mod products;
+mod recent;
 mod sales;
 mod standings;
 mod statement;
@@ -13,6 +14,7 @@ mod vendors;
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use souk_core::ids::Partition;
 use sqlx::sqlite::SqliteSynchronous;
@@ -24,11 +26,13 @@ use crate::journal::{
 pub use ledger::{Balance, PostingRow, account_name};
 pub use orders::{LineRow, OrderRow, OrderRows, ParcelRow, VendorOrderRow};
 pub use products::{OfferFilter, OfferRow, ProductFilter, ProductRow, ProductRows};
+pub use recent::Listing;
 pub use sales::{PlacedCursor, StatementRow};
 pub use standings::{Standing, Word};
 pub use vendors::VendorRow;
 
-use statement::{Statement, run, values};
+use recent::Recent;
+use statement::{Statement, Texts, run, values};
 
 /// The most rows that one page of a list holds.
 pub const PAGE_MAX: u32 = 500;
@@ -38,8 +42,14 @@ const ALL_CURSORS: &str =
     "SELECT projection, partition, journal_id, position FROM cursors ORDER BY projection, partition";
 const BEGIN_CURSOR: &str = "INSERT INTO cursors (projection, partition, journal_id, position) \
      VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING";
-const MOVE_CURSOR: &str = "UPDATE cursors SET position = $4 \
-     WHERE projection = $1 AND partition = $2 AND journal_id = $3 AND position = $5";
+/// Cursors are moved together: `$3` is a list of partition, where it stands and where it will.
+const MOVE_CURSORS: Texts = Texts {
+    sqlite: "UPDATE cursors SET position = m.value ->> 2 FROM json_each($3) m WHERE projection = $1 \
+         AND journal_id = $2 AND partition = m.value ->> 0 AND position = m.value ->> 1",
+    postgres: "UPDATE cursors SET position = (m.value ->> 2)::bigint FROM json_array_elements($3::json) AS m(value) \
+         WHERE projection = $1 AND journal_id = $2 AND partition = (m.value ->> 0)::bigint \
+         AND position = (m.value ->> 1)::bigint",
+};
 const DROP_CURSORS: &str = "DELETE FROM cursors WHERE projection = $1";
 
 /// Runs the same text on whichever pool it is.
@@ -198,6 +208,7 @@ fn page_limit(limit: u32) -> i64 {
 pub struct ReadModels {
     writes: Pool,
     reads: Pool,
+    recent: Arc<Recent>,
 }
 
 impl ReadModels {
@@ -221,7 +232,7 @@ impl ReadModels {
             }
         };
         let reads = database.read_pool(Set::Read, connections).await?;
-        Ok(ReadModels { writes, reads })
+        Ok(ReadModels { writes, reads, recent: Arc::default() })
     }
 
     /// Ends its connections.
@@ -242,11 +253,17 @@ impl ReadModels {
         changes: Vec<Change>,
         advances: &[Advance],
     ) -> Result<bool, JournalError> {
+        let is_of_catalogue = projection == Projection::Catalogue && !changes.is_empty();
         let mut statements = moves(projection.name(), journal_id, advances);
         for change in changes {
             statements.push(change.statement()?);
         }
-        run(&self.writes, "fill a read model", statements).await
+        let written = run(&self.writes, "fill a read model", statements).await;
+        // Also when it failed: it may have happened.
+        if is_of_catalogue {
+            self.recent.was_written();
+        }
+        written
     }
 
     /// Drops a projection's rows and cursors.
@@ -257,7 +274,9 @@ impl ReadModels {
         let mut statements = vec![Statement::new(DROP_CURSORS, values![projection.name()])];
         statements
             .extend(projection.tables().iter().map(|(_, delete, _)| Statement::new(delete, Vec::new())));
-        run(&self.writes, "drop a read model", statements).await.map(|_| ())
+        let dropped = run(&self.writes, "drop a read model", statements).await.map(|_| ());
+        self.recent.was_written();
+        dropped
     }
 
     /// How many rows a projection's tables have.
@@ -294,17 +313,21 @@ impl ReadModels {
 
 /// The steps of cursors. First in a transaction and in order: their rows are what two writers meet at.
 fn moves(name: &str, journal_id: &str, advances: &[Advance]) -> Vec<Statement> {
-    let step = |advance: &Advance| {
-        let mut values = values![name, u32::from(advance.partition.0), journal_id, advance.to];
-        let text = if advance.from == 0 {
-            BEGIN_CURSOR
-        } else {
-            values.push(advance.from.into());
-            MOVE_CURSOR
-        };
-        Statement::new(text, values).required()
+    let (new, moved): (Vec<&Advance>, Vec<&Advance>) = advances.iter().partition(|advance| advance.from == 0);
+    let begin = |advance: &&Advance| {
+        let values = values![name, u32::from(advance.partition.0), journal_id, advance.to];
+        Statement::new(BEGIN_CURSOR, values).required()
     };
-    advances.iter().map(step).collect()
+    let mut statements: Vec<Statement> = new.iter().map(begin).collect();
+    if !moved.is_empty() {
+        let each: Vec<String> = moved
+            .iter()
+            .map(|advance| format!("[{},{},{}]", advance.partition.0, advance.from, advance.to))
+            .collect();
+        let values = values![name, journal_id, format!("[{}]", each.join(","))];
+        statements.push(Statement::new(MOVE_CURSORS, values).required_rows(moved.len() as u64));
+    }
+    statements
 }
 
 /// Every projection's cursors, by its name; also of projections that this souk does not know. For `souk verify`.

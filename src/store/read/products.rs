@@ -1,5 +1,8 @@
 //! Products and offers: the catalogue.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use souk_core::ids::{ProductId, SkuId, VariantId, VendorId};
 use souk_core::market::{LocalizedText, MarketId};
 use souk_core::money::Money;
@@ -8,6 +11,7 @@ use souk_core::product::{Price, Status};
 use crate::journal::{JournalError, Pool};
 use crate::tenants::{OperatorScope, StoreScope, VendorScope};
 
+use super::recent::{Asked, Listing};
 use super::statement::{Statement, values};
 use super::{Page, ReadModels, failed, of_word, on_pool, page_limit, parsed, word};
 
@@ -116,7 +120,7 @@ pub struct ProductRows {
 }
 
 /// Which products of the store are meant.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct ProductFilter {
     /// Those of this category.
     pub category: Option<String>,
@@ -134,7 +138,7 @@ impl ProductFilter {
 }
 
 /// Which offers are meant. All that is said must be true of one and the same.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub struct OfferFilter {
     /// Those of this vendor.
     pub vendor: Option<VendorId>,
@@ -220,6 +224,39 @@ fn offer(columns: OfferColumns) -> Result<OfferRow, JournalError> {
 }
 
 impl ReadModels {
+    /// Listed products by id, behind the one named, each with those of its offers that are for sale and meant by the
+    /// filter. May be what the tables said up to a second ago, if another process fills them.
+    ///
+    /// # Errors
+    /// When the database does not answer or a row was damaged.
+    pub async fn listing(
+        &self,
+        scope: &StoreScope,
+        filter: &ProductFilter,
+        after: Option<ProductId>,
+        limit: u32,
+    ) -> Result<Arc<Listing>, JournalError> {
+        let asked = Asked { filter: filter.clone(), after, limit };
+        if let Some(listing) = self.recent.find(&asked) {
+            return Ok(listing);
+        }
+        let written = self.recent.now();
+        let page = self.products(scope, filter, after, limit).await?;
+        let ids: Vec<ProductId> = page.items.iter().map(|product| product.id).collect();
+        let mut by_product: BTreeMap<ProductId, Vec<OfferRow>> = BTreeMap::new();
+        for offer in self.offers_for_sale(scope, filter, &ids).await? {
+            by_product.entry(offer.product).or_default().push(offer);
+        }
+        let with_offers = |product: ProductRow| {
+            let offers = by_product.remove(&product.id).unwrap_or_default();
+            (product, offers)
+        };
+        let items = page.items.into_iter().map(with_offers).collect();
+        let listing = Arc::new(Page { items, next_cursor: page.next_cursor });
+        self.recent.keep(asked, written, &listing);
+        Ok(listing)
+    }
+
     /// Listed products by id, behind the one named.
     ///
     /// # Errors

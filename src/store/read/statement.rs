@@ -65,20 +65,33 @@ macro_rules! values {
 }
 pub(super) use values;
 
+/// The same write in both dialects.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Texts {
+    pub(super) sqlite: &'static str,
+    pub(super) postgres: &'static str,
+}
+
+impl From<&'static str> for Texts {
+    fn from(text: &'static str) -> Self {
+        Texts { sqlite: text, postgres: text }
+    }
+}
+
 /// One write.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Statement {
-    text: &'static str,
+    texts: Texts,
     values: Vec<Value>,
     /// What follows when it changed a row.
     then: Vec<Statement>,
-    /// Without a change the whole transaction is given up.
-    required: bool,
+    /// When it changes fewer rows, the whole transaction is given up.
+    required: u64,
 }
 
 impl Statement {
-    pub(super) fn new(text: &'static str, values: Vec<Value>) -> Self {
-        Statement { text, values, then: Vec::new(), required: false }
+    pub(super) fn new(texts: impl Into<Texts>, values: Vec<Value>) -> Self {
+        Statement { texts: texts.into(), values, then: Vec::new(), required: 0 }
     }
 
     pub(super) fn then(mut self, statements: Vec<Statement>) -> Self {
@@ -86,25 +99,29 @@ impl Statement {
         self
     }
 
-    pub(super) fn required(mut self) -> Self {
-        self.required = true;
+    pub(super) fn required(self) -> Self {
+        self.required_rows(1)
+    }
+
+    pub(super) fn required_rows(mut self, rows: u64) -> Self {
+        self.required = rows;
         self
     }
 }
 
-/// Runs them in order in one transaction. `false` when one that is required changed nothing; then none of them did.
+/// Runs them in order in one transaction. `false` when one changed fewer rows than it must; then none of them did.
 pub(super) async fn run(
     pool: &Pool,
     doing: &'static str,
     statements: Vec<Statement>,
 ) -> Result<bool, JournalError> {
     macro_rules! run_on {
-        ($pool:expr) => {{
+        ($pool:expr, $dialect:ident) => {{
             let mut transaction = $pool.begin().await.map_err(failed(doing))?;
             let mut waiting = statements;
             waiting.reverse();
-            while let Some(Statement { text, values, then, required }) = waiting.pop() {
-                let mut query = sqlx::query(text);
+            while let Some(Statement { texts, values, then, required }) = waiting.pop() {
+                let mut query = sqlx::query(texts.$dialect);
                 for value in values {
                     query = match value {
                         Value::Text(text) => query.bind(text),
@@ -112,11 +129,12 @@ pub(super) async fn run(
                     };
                 }
                 let done = query.execute(&mut *transaction).await.map_err(failed(doing))?;
-                if done.rows_affected() > 0 {
-                    waiting.extend(then.into_iter().rev());
-                } else if required {
+                if done.rows_affected() < required {
                     transaction.rollback().await.map_err(failed(doing))?;
                     return Ok(false);
+                }
+                if done.rows_affected() > 0 {
+                    waiting.extend(then.into_iter().rev());
                 }
             }
             transaction.commit().await.map_err(failed(doing))?;
@@ -124,7 +142,7 @@ pub(super) async fn run(
         }};
     }
     match pool {
-        Pool::Sqlite(pool) => run_on!(pool),
-        Pool::Postgres(pool) => run_on!(pool),
+        Pool::Sqlite(pool) => run_on!(pool, sqlite),
+        Pool::Postgres(pool) => run_on!(pool, postgres),
     }
 }
