@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 
-use souk_core::ids::{PARTITIONS, Partition, ProductId, STOCK_SHARDS, SkuId, StreamId, VendorId};
+use souk_core::ids::{PARTITIONS, ProductId, STOCK_SHARDS, SkuId, StreamId, VendorId};
 use souk_core::inventory::{Inventory, Published};
 use souk_core::journal::Recorded;
 use souk_core::machine::Machine;

@@ -75,7 +75,6 @@ impl Windows {
             positions += to - from;
             advances.push(Advance { partition, from, to });
         }
-        // Two writers must meet at the rows in the same order.
         advances.sort_by_key(|advance| advance.partition);
         let window = |advance: &Advance| Window {
             partition: advance.partition,

@@ -273,7 +273,7 @@ impl ReadModels {
     pub async fn reset(&self, projection: Projection) -> Result<(), JournalError> {
         let mut statements = vec![Statement::new(DROP_CURSORS, values![projection.name()])];
         statements
-            .extend(projection.tables().iter().map(|(_, delete, _)| Statement::new(delete, Vec::new())));
+            .extend(projection.tables().iter().map(|(_, delete, _)| Statement::new(*delete, Vec::new())));
         let dropped = run(&self.writes, "drop a read model", statements).await.map(|_| ());
         self.recent.was_written();
         dropped
@@ -311,7 +311,8 @@ impl ReadModels {
     }
 }
 
-/// The steps of cursors. First in a transaction and in order: their rows are what two writers meet at.
+/// The steps of cursors. First in a transaction: their rows are what two writers meet at. Should they wait for each other
+/// in a circle, the database ends one of them, which looks again where the cursors stand.
 fn moves(name: &str, journal_id: &str, advances: &[Advance]) -> Vec<Statement> {
     let (new, moved): (Vec<&Advance>, Vec<&Advance>) = advances.iter().partition(|advance| advance.from == 0);
     let begin = |advance: &&Advance| {
