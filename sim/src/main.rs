@@ -19,6 +19,10 @@ Usage: souk-sim run --seed N [--bug NAME] [--trace]           one history; --tra
 Bugs need a build with `--features planted`:
 ";
 
+/// A history is made of small things that come and go.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// How many shorter histories are tried to make a failure small.
 const SHRINK_TRIES: usize = 2_000;
 
