@@ -2,7 +2,7 @@
 //! `traceparent` (W3C Trace Context), in every event that the request causes.
 
 use axum::extract::Request;
-use axum::http::{HeaderName, HeaderValue};
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::middleware::Next;
 use axum::response::Response;
 use tracing::Instrument as _;
@@ -21,8 +21,7 @@ pub(super) struct Trace(pub(super) u128);
 pub(super) async fn assign(mut request: Request, next: Next) -> Response {
     let parent = traces::parent_of(request.headers());
     let trace = parent.as_ref().map_or_else(random, traces::id_of);
-    let given = request.headers().get(HEADER).filter(|value| is_sound(value.as_bytes())).cloned();
-    let id = given.or_else(|| HeaderValue::from_str(&format!("{trace:032x}")).ok());
+    let id = of(request.headers(), trace);
     request.extensions_mut().insert(Trace(trace));
     let shown = id.as_ref().and_then(|id| id.to_str().ok()).unwrap_or_default().to_owned();
     // The path may hold an id, never a token; query strings are left out.
@@ -41,6 +40,19 @@ pub(super) async fn assign(mut request: Request, next: Next) -> Response {
         response.headers_mut().insert(HEADER, id);
     }
     response
+}
+
+/// The id that the client or a proxy gave it, or this trace.
+fn of(headers: &HeaderMap, trace: u128) -> Option<HeaderValue> {
+    let given = headers.get(HEADER).filter(|value| is_sound(value.as_bytes())).cloned();
+    given.or_else(|| HeaderValue::from_str(&format!("{trace:032x}")).ok())
+}
+
+/// Names a request that is answered before it has a trace.
+pub(super) fn name(asked: &HeaderMap, answer: &mut HeaderMap) {
+    if let Some(id) = of(asked, random()) {
+        answer.insert(HEADER, id);
+    }
 }
 
 fn random() -> u128 {

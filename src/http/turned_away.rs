@@ -11,7 +11,7 @@ use hyper::Request;
 use crate::actors::CallError;
 
 use super::error::{ApiError, Code};
-use super::{ServerLimits, Shared};
+use super::{ServerLimits, Shared, request_id};
 
 /// Those whose commands are counted. Operators are few, and must get through when nobody else does.
 const COUNTED: [&str; 2] = ["/v1/store/", "/v1/vendor/"];
@@ -40,7 +40,8 @@ impl TurnedAway {
         } else {
             return None;
         };
-        let response = refused.into_response();
+        let mut response = refused.into_response();
+        request_id::name(request.headers(), response.headers_mut());
         self.services.counters.count(response.status());
         Some(response)
     }

@@ -161,7 +161,7 @@ async fn without_a_shop_there_is_nothing_to_back_up() {
     let target = scratch.path().join("copy");
     backup.arg("backup").arg(&target).arg("--data").arg(scratch.path().join("no-shop"));
     let refused = run(backup).await;
-    assert_eq!(refused.status.code(), Some(1));
+    assert_eq!(refused.status.code(), Some(2));
     assert!(text(&refused.stderr).contains("there is no journal"), "{}", text(&refused.stderr));
     assert_eq!(std::fs::read_dir(scratch.path()).expect("readable").count(), 0, "nothing is left behind");
 }
