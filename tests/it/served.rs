@@ -38,7 +38,7 @@ pub fn is_debug_build() -> bool {
 /// A server; killed when it is dropped.
 pub struct Served {
     process: Child,
-    /// Kept open: a server that cannot print ends.
+    /// Kept open, as a terminal would be.
     stdout: Lines<BufReader<ChildStdout>>,
     pub addr: String,
 }
