@@ -266,7 +266,10 @@ pub struct Host<M: Machine, P> {
     gate: VecDeque<(u64, Action<M, P>)>,
     /// On the heap: a leaf of the map has room for eleven, and most hosts know two.
     known: BTreeMap<CommandId, Box<Known<M>>>,
-    known_by_age: VecDeque<(Timestamp, CommandId)>,
+    /// When each was answered, and by which append.
+    known_by_age: VecDeque<(Timestamp, u64, CommandId)>,
+    /// How long each is known, in milliseconds.
+    repeats_kept_ms: i64,
     /// Whether there are replies in the journal that are not known here.
     has_forgotten: bool,
     /// Who waits for a later answer, each since this append.
@@ -320,6 +323,7 @@ impl<M: Machine, P: WayBack> Host<M, P> {
             gate: VecDeque::new(),
             known: BTreeMap::new(),
             known_by_age: VecDeque::new(),
+            repeats_kept_ms: REPEATS_KEPT_MS,
             has_forgotten: loaded.has_older_replies,
             parked: BTreeMap::new(),
             retries: BTreeMap::new(),
@@ -338,7 +342,7 @@ impl<M: Machine, P: WayBack> Host<M, P> {
         for reply in replies {
             host.now = host.now.max(reply.at);
             let at = reply.at;
-            host.known_by_age.push_back((at, reply.key.id));
+            host.known_by_age.push_back((at, 0, reply.key.id));
             let known = Known { fingerprint: reply.key.fingerprint, at, outcome: Some(reply.outcome) };
             host.known.insert(reply.key.id, Box::new(known));
         }
@@ -354,6 +358,13 @@ impl<M: Machine, P: WayBack> Host<M, P> {
     #[must_use]
     pub fn with_snapshots_every(mut self, events: u64) -> Self {
         self.snapshot_every = Some(events.max(1));
+        self
+    }
+
+    /// Knows repeats for so many milliseconds instead of [`REPEATS_KEPT_MS`].
+    #[must_use]
+    pub fn with_repeats_kept(mut self, millis: i64) -> Self {
+        self.repeats_kept_ms = millis;
         self
     }
 
@@ -470,7 +481,7 @@ impl<M: Machine, P: WayBack> Host<M, P> {
             return;
         }
         if request.key.is_some() && self.has_forgotten && !request.is_new {
-            // It rests on nothing that this host decided, so it needs not wait for the gate.
+            // What this host decided and the journal does not know yet, it knows itself: no need to wait at the gate.
             actions.push(Action::LookUp { port: request.port });
             return;
         }
@@ -760,14 +771,17 @@ impl<M: Machine, P: WayBack> Host<M, P> {
     fn remember(&mut self, key: CommandKey, outcome: Option<Outcome<M>>) {
         let at = self.now;
         if outcome.is_some() {
-            self.known_by_age.push_back((at, key.id));
+            self.known_by_age.push_back((at, self.sent + 1, key.id));
         }
         self.known.insert(key.id, Box::new(Known { fingerprint: key.fingerprint, at, outcome }));
     }
 
+    /// Nothing that the journal does not know yet, whatever the clock says: after a machine has slept for an hour, an
+    /// answer may be old and still be on its way there.
     fn forget_old_replies(&mut self) {
-        while let Some((at, id)) = self.known_by_age.front().copied()
-            && self.now.millis_since(at) > REPEATS_KEPT_MS
+        while let Some((at, append, id)) = self.known_by_age.front().copied()
+            && self.now.millis_since(at) > self.repeats_kept_ms
+            && (append <= self.durable || planted::is(Bug::ForgottenBeforeDurable))
         {
             self.known_by_age.pop_front();
             self.has_forgotten = true;

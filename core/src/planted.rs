@@ -43,6 +43,8 @@ bugs! {
     KeyBodyNotCompared,
     /// A refusal is not stored with the name of its request.
     RefusalNotStored,
+    /// An old answer is forgotten although the journal does not know it yet.
+    ForgottenBeforeDurable,
     /// A host sleeps while appends of it are under way.
     SleepsUnsettled,
     /// A host sleeps while something it asked is unanswered.

@@ -1,7 +1,9 @@
 //! What a seed draws first: which faults there are, and how strong.
 
+use souk_core::host::REPEATS_KEPT_MS;
 use souk_core::ids::{LocationId, PARTITIONS, SkuId, StreamId};
 
+use crate::kind::Habits;
 use crate::rng::Rng;
 use crate::schedule::{MS, Micros};
 use crate::shop::Shop;
@@ -77,6 +79,8 @@ pub struct Plan {
     pub wakes_every: Micros,
     /// A snapshot is taken after so many events.
     pub snapshots_every: u64,
+    /// How long a host itself knows what it answered; then the journal must be asked.
+    pub repeats_kept_ms: i64,
     /// Whether the handler looks into the stored replies before it asks the host.
     pub handler_looks_first: bool,
     /// What is sold; the first is what everybody wants.
@@ -112,6 +116,8 @@ impl Plan {
         let skus = rng.pick(&[1, 1, 2, 3, 4]);
         let skus: Vec<SkuId> = (0..skus).map(|n| nth_sku(n, rng.chance(400))).collect();
         let shop = rng.chance(500).then(|| Shop::draw(rng, &skus));
+        // From a copy of the dice, so that histories before there was this choice stay what they were.
+        let repeats_kept_ms = rng.clone().pick(&[REPEATS_KEPT_MS, REPEATS_KEPT_MS, 0, 5, 100, 1_000]);
         Plan {
             nodes,
             lots,
@@ -138,6 +144,7 @@ impl Plan {
             load_max: rng.pick(&[1, 10, 100]) * MS,
             wakes_every: rng.pick(&[10, 50, 200]) * MS,
             snapshots_every: rng.pick(&[1, 3, 8, 1_000]),
+            repeats_kept_ms,
             handler_looks_first: rng.chance(500),
             skus,
             units: rng.pick(if shop.is_some() { &[1, 2, 3, 8, 20] } else { &[1, 1, 2, 3, 8] }),
@@ -178,6 +185,11 @@ impl Plan {
             }
         }
         self
+    }
+
+    /// What its hosts do.
+    pub fn habits(&self) -> Habits {
+        Habits { snapshots_every: self.snapshots_every, repeats_kept_ms: self.repeats_kept_ms }
     }
 
     /// Where units lie.

@@ -26,6 +26,8 @@ situations! {
     RepeatKnownByHost,
     /// A stored reply answered a repeat.
     RepeatKnownByJournal,
+    /// A host could not know whether it had answered a request, and the journal was asked.
+    LookedUpForHost,
     /// A name came with another body.
     KeyReused,
     /// A shopper gave a hold up without knowing whether it had been taken.

@@ -219,6 +219,8 @@ impl<M: Hosted> Handle<M> {
                 }
                 Ok(Err(_)) => {
                     ended += 1;
+                    // By this very call: what the one that ended has written is not known here.
+                    name.is_new = false;
                     let pause = if ended < 2 { AGAIN_AFTER } else { AGAIN_AFTER_TWO };
                     self.pause(pause, deadline).await?;
                 }

@@ -1,13 +1,14 @@
 //! Supervision: what happens when a host actor ends.
 //!
 //! An actor that was drained has been put to sleep. One that failed or whose append was refused is loaded anew from
-//! the journal, at once: its memory is never reused. One that fails by itself (a panic, a damaged row) three times in
-//! ten seconds, while it runs or before it does, is put in quarantine: it would only do it again, and a person must
-//! look. Where its surroundings failed (the database does not answer, another server owns the partition) nothing is
+//! the journal, at once: its memory is never reused. One that fails by itself (a panic, a damaged row, an append that
+//! contradicts the journal) three times in ten seconds, while it runs or before it does, is put in quarantine: it would
+//! only do it again, and a person must look. Where its surroundings failed (the database does not answer, another server owns the partition) nothing is
 //! held against the stream: whoever still wants something of it starts it again, since callers and askers repeat
 //! themselves, and what is due has its wake.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::marker::PhantomData;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -92,11 +93,12 @@ impl<M: Hosted> Actor for Supervisor<M> {
         match event {
             SupervisionEvent::ActorTerminated(actor, _, reason) => {
                 let stream = M::kind(&node).directory.ended(actor.get_id());
+                // What another server owns by now is loaded there.
                 if let Some(stream) = stream
                     && reason.as_deref() == Some(REFUSED)
+                    && node.journal().is_owner(stream.partition())
                 {
-                    node.count_restart::<M>();
-                    node.tick(stream);
+                    state.load_anew::<M>(&node, stream, &REFUSED);
                 }
             }
             SupervisionEvent::ActorFailed(actor, error) => state.failed::<M>(&node, actor.get_id(), &error),
@@ -126,6 +128,12 @@ impl SupervisorState {
             tracing::info!(%stream, %error, "let go; loaded anew when it is asked for");
             return;
         }
+        tracing::error!(%stream, %error, "failed");
+        self.load_anew::<M>(node, stream, error);
+    }
+
+    /// At once, unless it has failed too often.
+    fn load_anew<M: Hosted>(&mut self, node: &Arc<Node>, stream: StreamId, why: &dyn fmt::Display) {
         let now = Instant::now();
         let failures = self.failures.entry(stream).or_default();
         failures.retain(|at| now.duration_since(*at) < FAILURES_WITHIN);
@@ -133,13 +141,12 @@ impl SupervisorState {
         let count = failures.len();
         self.failures.retain(|_, at| at.iter().any(|at| now.duration_since(*at) < FAILURES_WITHIN));
         if count >= FAILURES_MAX {
-            tracing::error!(%stream, %error, "failed {count} times in ten seconds; in quarantine");
+            tracing::error!(%stream, error = %why, "failed {count} times in ten seconds; in quarantine");
             // Whoever lets it out again has looked.
             self.failures.remove(&stream);
             M::kind(node).directory.quarantine(stream);
             return;
         }
-        tracing::error!(%stream, %error, "failed; loading it anew from the journal");
         node.count_restart::<M>();
         let node = Arc::clone(node);
         let pause = RESTART_PAUSE * (count as u32 - 1);

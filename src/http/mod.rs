@@ -29,6 +29,7 @@ mod told_orders;
 mod told_parts;
 mod told_products;
 mod turned_away;
+mod unread;
 mod vendor;
 mod wire;
 

@@ -23,6 +23,7 @@ use super::error::{ApiError, Code};
 use super::opening::{self, Opening};
 use super::rate_limits::{self, Peer};
 use super::turned_away::TurnedAway;
+use super::unread::Unread;
 use super::{Services, router};
 
 /// The pause after a connection could not be taken (no file descriptors left): trying at once would only spin.
@@ -117,10 +118,13 @@ async fn take_connections(
                 let app = app.clone();
                 let asked = Arc::new(Notify::new());
                 let (asks, turned_away) = (Arc::clone(&asked), turned_away.clone());
-                let service = service_fn(move |mut request: hyper::Request<Incoming>| {
+                let service = service_fn(move |request: hyper::Request<Incoming>| {
                     asks.notify_one();
                     let refused = turned_away.as_ref().and_then(|away| away.refuse(&request));
-                    request.extensions_mut().insert(Peer(peer.ip()));
+                    let (mut head, body) = request.into_parts();
+                    head.extensions.insert(Peer(peer.ip()));
+                    let body = Unread::new(&head.headers, body);
+                    let request = hyper::Request::from_parts(head, body);
                     let app = app.clone();
                     async move {
                         match refused {

@@ -60,6 +60,8 @@ pub fn run(args: &[String]) -> Result<ExitCode> {
     });
     drop(postgres);
 
+    // Again, behind everything else: whoever reads only the end of a long output sees why.
+    print!("{}", tally.failures);
     println!("\n{}", parts.table());
     print_skipped(&parts, &tally, &fs::read_to_string(&skips)?);
     let failed = parts.failed();
@@ -93,12 +95,16 @@ fn print_skipped(parts: &Parts, tally: &Tally, of_tests: &str) {
     }
 }
 
-/// The sums over the `test result:` lines of all test binaries.
+/// The sums over the `test result:` lines of all test binaries, and why which failed.
 #[derive(Default, Debug, PartialEq)]
 struct Tally {
     passed: u64,
     failed: u64,
     ignored: u64,
+    /// What the tests that failed have printed.
+    failures: String,
+    /// Whether what comes is of that kind.
+    in_failures: bool,
 }
 
 impl Tally {
@@ -124,9 +130,13 @@ impl Tally {
     }
 
     fn add(&mut self, line: &str) {
+        // "failures:" comes before what they printed, and once more before their names.
+        self.in_failures = (self.in_failures || line.trim_end() == "failures:") && !line.starts_with(RESULT);
+        if self.in_failures {
+            self.failures.push_str(line);
+        }
         // "test result: ok. 5 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.00s"
-        let Some((_, counts)) = line.strip_prefix("test result: ").and_then(|rest| rest.split_once(". "))
-        else {
+        let Some((_, counts)) = line.strip_prefix(RESULT).and_then(|rest| rest.split_once(". ")) else {
             return;
         };
         for count in counts.split(';') {
@@ -143,6 +153,8 @@ impl Tally {
     }
 }
 
+const RESULT: &str = "test result: ";
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -158,7 +170,7 @@ mod tests {
         ] {
             tally.add(line);
         }
-        assert_eq!(tally, Tally { passed: 7, failed: 3, ignored: 1 });
+        assert_eq!(tally, Tally { passed: 7, failed: 3, ignored: 1, ..Tally::default() });
     }
 
     #[test]
@@ -168,6 +180,18 @@ mod tests {
         let mut out = Vec::new();
         assert!(tally.of_run(Command::new("sh").args(["-c", dies]), &mut out).is_err());
         assert_eq!(out, b"test result: ok. 2 passed; 0 failed; 0 ignored\n");
-        assert_eq!(tally, Tally { passed: 2, failed: 1, ignored: 0 });
+        assert_eq!(tally, Tally { passed: 2, failed: 1, ..Tally::default() });
+    }
+
+    #[test]
+    fn what_failing_tests_printed_is_kept_for_the_end() {
+        let mut tally = Tally::default();
+        let of_one = "failures:\n\n---- a stdout ----\nwhy it failed\n\nfailures:\n    a\n\n";
+        let all =
+            format!("test a ... FAILED\n{of_one}test result: FAILED. 0 passed; 1 failed\nrunning 2 tests\n");
+        for line in all.split_inclusive('\n') {
+            tally.add(line);
+        }
+        assert_eq!((tally.failures.as_str(), tally.failed), (of_one, 1));
     }
 }

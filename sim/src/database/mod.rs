@@ -12,7 +12,6 @@ mod transactions;
 use std::collections::{BTreeMap, BTreeSet};
 
 use souk_core::any::{AnyOutcome, Effect};
-use souk_core::host::REPEATS_KEPT_MS;
 use souk_core::ids::{Partition, StreamId};
 use souk_core::journal::{Append, AppendId, EffectId, Incarnation, Recorded, WakeChange};
 use souk_core::machine::{CommandId, CommandKey, Creation};
@@ -175,8 +174,8 @@ impl Database {
         Incarnation(self.last_incarnation)
     }
 
-    /// What is known of a stream, for a host that starts.
-    pub fn load(&self, stream: StreamId, now: Timestamp) -> AnyLoaded {
+    /// What is known of a stream, for a host that starts and wants the replies given since.
+    pub fn load(&self, stream: StreamId, replies_since: Timestamp) -> AnyLoaded {
         let events = self.events(stream);
         // One whose hash is wrong is as good as none.
         let usable = |stored: &&StoredSnapshot| stored.is_sound || planted::is(Bug::SnapshotHashIgnored);
@@ -184,16 +183,20 @@ impl Database {
         let snapshot = snapshot.map(|stored| (stored.seq, stored.state.clone()));
         // Nothing promises that a snapshot lies behind its events but the order of the writer's queue.
         let from = snapshot.as_ref().map_or(0, |(seq, _)| *seq as usize).min(events.len());
-        let recent = |row: &&ReplyRow| row.stream == stream && now.millis_since(row.at) <= REPEATS_KEPT_MS;
+        let mut replies = Vec::new();
+        let mut has_older_replies = false;
+        for row in self.replies.values().filter(|row| row.stream == stream) {
+            if row.at > replies_since {
+                replies.push((row.key, row.at, row.outcome.clone()));
+            } else {
+                has_older_replies = true;
+            }
+        }
         AnyLoaded {
             snapshot,
             events: events[from..].to_vec(),
-            replies: self
-                .replies
-                .values()
-                .filter(recent)
-                .map(|row| (row.key, row.at, row.outcome.clone()))
-                .collect(),
+            replies,
+            has_older_replies,
             wake: self.wake(stream),
             last: events.last().map(|last| (last.position, last.at)),
         }

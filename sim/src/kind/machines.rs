@@ -12,7 +12,7 @@ use souk_core::product::{self, Product};
 use souk_core::time::Timestamp;
 use souk_core::vendor::{self, Vendor};
 
-use super::{AnyHost, AnyLoaded, AnyView, Kind, Running, fold};
+use super::{AnyHost, AnyLoaded, AnyView, Habits, Kind, Running, fold};
 
 macro_rules! machines {
     ($($variant:ident: $machine:ty, $module:ident, $view:expr;)+) => {
@@ -64,11 +64,11 @@ macro_rules! machines {
             epoch: Epoch,
             incarnation: Incarnation,
             loaded: AnyLoaded,
-            snapshots_every: u64,
+            habits: Habits,
         ) -> Option<Box<dyn AnyHost>> {
             match stream {
                 $(StreamId::$variant(_) => {
-                    Running::<$machine>::load(stream, epoch, incarnation, loaded, snapshots_every)
+                    Running::<$machine>::load(stream, epoch, incarnation, loaded, habits)
                 })+
                 // No machine lives there yet.
                 StreamId::Account(_) | StreamId::Limited(_) => None,

@@ -54,8 +54,8 @@ pub enum AnyAnswer {
 /// [`Input`] of any host.
 #[derive(Debug)]
 pub enum AnyInput {
-    /// A command from outside.
-    Command(AnyCommand, Option<CommandKey>, Port),
+    /// A command from outside, and whether the journal is known to hold no reply to it.
+    Command(AnyCommand, Option<CommandKey>, Port, bool),
     /// Another machine's order.
     Ask(Ask),
     /// The answer to one of its asks, resting on this seq of the other stream.
@@ -83,6 +83,8 @@ pub enum AnyAction {
     Snapshot(AnySnapshot),
     /// To whoever asked.
     Reply(Port, AnyAnswer),
+    /// To whoever asked: the journal may know.
+    LookUp(Port),
     /// To whoever reads: the state at this seq.
     Show(Port, AnyState, u64),
     /// To another stream.
@@ -123,10 +125,21 @@ pub struct AnyLoaded {
     pub events: Vec<Recorded>,
     /// Requests answered lately.
     pub replies: Vec<(CommandKey, Timestamp, AnyOutcome)>,
+    /// Whether others were answered before those.
+    pub has_older_replies: bool,
     /// The stream's row in `wakes`.
     pub wake: Option<Timestamp>,
     /// Position and time of its last event.
     pub last: Option<(u64, Timestamp)>,
+}
+
+/// What hosts of one history do differently from those of another.
+#[derive(Clone, Copy, Debug)]
+pub struct Habits {
+    /// A snapshot is taken after so many events.
+    pub snapshots_every: u64,
+    /// How long a host itself knows what it answered.
+    pub repeats_kept_ms: i64,
 }
 
 /// A host of some machine.
@@ -168,7 +181,7 @@ impl<M: Kind> Running<M> {
         epoch: Epoch,
         incarnation: Incarnation,
         loaded: AnyLoaded,
-        snapshots_every: u64,
+        habits: Habits,
     ) -> Option<Box<dyn AnyHost>> {
         let replies = loaded.replies.iter().map(|(key, at, outcome)| {
             M::stored_outcome(outcome).map(|outcome| KnownReply::<M> { key: *key, at: *at, outcome })
@@ -180,11 +193,13 @@ impl<M: Kind> Running<M> {
                 None => None,
             },
             events: loaded.events,
-            has_older_replies: false,
+            has_older_replies: loaded.has_older_replies,
             wake: loaded.wake,
             last: loaded.last,
         };
-        let host = Host::load(stream, epoch, incarnation, loaded).ok()?.with_snapshots_every(snapshots_every);
+        let host = Host::load(stream, epoch, incarnation, loaded).ok()?;
+        let host =
+            host.with_snapshots_every(habits.snapshots_every).with_repeats_kept(habits.repeats_kept_ms);
         Some(Box::new(Running { host, actions: Vec::new() }))
     }
 }
@@ -212,10 +227,10 @@ impl<M: Kind> AnyHost for Running<M> {
 /// `None` for a command of another machine, which the world never sends.
 fn input_of<M: Kind>(input: AnyInput) -> Option<Input<M, Port>> {
     Some(match input {
-        AnyInput::Command(command, key, port) => Input::Command(Request {
+        AnyInput::Command(command, key, port, is_new) => Input::Command(Request {
             command: M::command(command)?,
             key,
-            is_new: true,
+            is_new,
             origin: Origin::default(),
             port,
         }),
@@ -250,8 +265,7 @@ fn action_of<M: Kind>(action: Action<M, Port>) -> Option<AnyAction> {
                 Answer::InFlight => AnyAnswer::InFlight,
             },
         ),
-        // Every command comes after a look, or says so.
-        Action::LookUp { .. } => return None,
+        Action::LookUp { port } => AnyAction::LookUp(port),
         Action::Show { port, state, seq } => AnyAction::Show(port, M::wrap_state(*state), seq),
         Action::Ask { ask, .. } => AnyAction::Ask(ask),
         Action::AnswerAsk { id, answer, seq, .. } => AnyAction::AnswerAsk(id, answer, seq),

@@ -22,7 +22,7 @@ impl World {
         match message {
             Message::Request(call) => {
                 if !(self.plan.handler_looks_first && self.answer_from_journal(node, call)) {
-                    self.put(node, self.calls[call].stream, Mail::Request(call));
+                    self.put(node, self.calls[call].stream, Mail::Request(call, false));
                 }
             }
             Message::Ask(ask) => self.put(node, ask.to, Mail::Ask(ask)),
@@ -54,7 +54,16 @@ impl World {
         }
     }
 
-    /// The handler looks into the stored replies before it asks the host.
+    /// The handler has looked for what the host could not know.
+    pub(super) fn looked_up(&mut self, node: usize, call: CallId) {
+        self.saw(Situation::LookedUpForHost);
+        let stream = self.calls[call].stream;
+        if self.reaches_database(node) && self.serves(node, stream) && !self.answer_from_journal(node, call) {
+            self.put(node, stream, Mail::Request(call, true));
+        }
+    }
+
+    /// Whether the stored replies have the answer.
     fn answer_from_journal(&mut self, node: usize, call: CallId) -> bool {
         if !self.reaches_database(node) {
             return false;

@@ -72,14 +72,15 @@ impl World {
         if self.database.is_damaged(stream) {
             self.saw(Situation::SnapshotDamaged);
         }
-        let known = self.database.load(stream, self.wall(node));
+        let replies_since = self.wall(node).plus_millis(-self.plan.repeats_kept_ms);
+        let known = self.database.load(stream, replies_since);
         if let Some((seq, _)) = &known.snapshot {
             self.saw(Situation::LoadedFromSnapshot);
             if *seq == self.database.seq(stream) {
                 self.saw(Situation::LoadedFromSnapshotAlone);
             }
         }
-        let Some(host) = load(stream, epoch, incarnation, known, self.plan.snapshots_every) else {
+        let Some(host) = load(stream, epoch, incarnation, known, self.plan.habits()) else {
             return self.oracle.complain(|| format!("loading: {stream} cannot be loaded"));
         };
         let durable = self.database.seq(stream);
@@ -112,14 +113,16 @@ impl World {
             return self.saw(Situation::ZombieSilent);
         }
         let input = match mail {
-            Mail::Request(call) => match self.calls[call].wish.clone() {
-                Wish::Command(command, key) => AnyInput::Command(command, key, Port::Call(call)),
+            Mail::Request(call, is_new) => match self.calls[call].wish.clone() {
+                Wish::Command(command, key) => AnyInput::Command(command, key, Port::Call(call), is_new),
                 Wish::Read => AnyInput::Read(call),
                 Wish::Ask(ask) => AnyInput::Ask(ask),
             },
             Mail::Ask(ask) => AnyInput::Ask(ask),
             Mail::AskAnswer(id, answer, rests_on) => AnyInput::Answer(id, answer, rests_on),
-            Mail::Provider(port, command) => AnyInput::Command(AnyCommand::Payment(command), None, port),
+            Mail::Provider(port, command) => {
+                AnyInput::Command(AnyCommand::Payment(command), None, port, true)
+            }
             Mail::Worked(effect) => AnyInput::Worked(effect),
             Mail::Tick => AnyInput::Tick,
         };
@@ -248,6 +251,11 @@ impl World {
                     }
                 }
                 self.reply(node, call, answer);
+            }
+            AnyAction::LookUp(port) => {
+                let Port::Call(call) = port else { return };
+                let reading = self.within(self.plan.load_max);
+                self.later(process, reading, Local::LookedUp(call));
             }
             AnyAction::Show(port, state, seq) => {
                 let Port::Call(call) = port else { return };

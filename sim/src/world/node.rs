@@ -28,6 +28,8 @@ pub(crate) enum Local {
     Loaded(StreamId, Incarnation),
     /// The supervisor builds a failed host anew.
     Rebuild(StreamId),
+    /// The handler has looked into the journal for a request that its host sent back.
+    LookedUp(CallId),
     /// The writer tells a host that its appends up to this ordinal are durable, ending at this position.
     Settled(StreamId, Incarnation, u64, u64),
     /// The writer tells a host that an append was refused.
@@ -73,7 +75,8 @@ pub(crate) enum Local {
 /// A message in a mailbox.
 #[derive(Debug)]
 pub(crate) enum Mail {
-    Request(CallId),
+    /// Whether the journal was asked, and knew nothing.
+    Request(CallId, bool),
     Ask(Ask),
     AskAnswer(AskId, AskAnswer, (StreamId, u64)),
     /// What the bank said, to whom.
@@ -186,6 +189,7 @@ impl World {
             Local::Timer(stream, incarnation, at) => self.timer(node, stream, incarnation, at),
             Local::Idle(stream, incarnation) => self.idle(node, stream, incarnation),
             Local::Loaded(stream, incarnation) => self.loaded(node, stream, incarnation),
+            Local::LookedUp(call) => self.looked_up(node, call),
             Local::Rebuild(stream) => self.try_load(node, stream),
             Local::Settled(stream, incarnation, ordinal, position) => {
                 self.settled(node, stream, incarnation, ordinal, position);

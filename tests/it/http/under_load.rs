@@ -3,12 +3,15 @@
 use std::time::Duration;
 
 use serde_json::json;
+use souk::journal::{Database, Set};
 use souk::tenants::Role;
+use sqlx::Connection as _;
+use sqlx::sqlite::SqliteConnection;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
-use super::rig::{Cart, Response, Server, open_stall, pay_body, request, text, until};
+use super::rig::{Cart, PRODUCTS, Response, Server, address, open_stall, pay_body, request, text, until};
 
 /// How long the bank thinks, where a payment must still be under way while a test looks.
 const BANK_DELAY_MS: u64 = 2_500;
@@ -129,6 +132,38 @@ async fn a_body_that_does_not_come_is_told_so_before_the_request_is_given_up() {
     server.stop().await;
 }
 
+/// Whoever sends more than is read is told so before the connection ends, however far it has come by then.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_still_sends_sees_the_answer() {
+    let server = Server::start_with(&[("server.body_limit_bytes", &(1 << 20))]).await;
+    let before = server.ends().await;
+    let json = ("content-type", "application/json");
+    let nobody = ("authorization", "Bearer souk_ven_nobody");
+    let chunked = |length: usize| {
+        let whole = request("POST", "/v1/store/carts", &[json, ("transfer-encoding", "chunked")], "");
+        let head = whole.replace("content-length: 0\r\n", "");
+        format!("{head}{length:x}\r\n{}\r\n0\r\n\r\n", "x".repeat(length))
+    };
+    let large = "x".repeat(16 << 20);
+    for (sent, status, code) in [
+        (request("POST", "/v1/store/carts", &[json], &large), 413, "body_too_large"),
+        (chunked(16 << 20), 413, "body_too_large"),
+        (request("POST", PRODUCTS, &[json, nobody], &large[..1 << 20]), 401, "authentication_required"),
+    ] {
+        let mut sends = TcpStream::connect(&server.addr).await.expect("it listens");
+        sends.write_all(sent.as_bytes()).await.expect("all of it is taken");
+        Response::read(sends).await.is(status, code);
+    }
+    // Whoever asks first is told no, and sends nothing.
+    let asks = request("POST", "/v1/store/carts", &[json, ("expect", "100-continue")], &large);
+    let (head, _) = asks.split_once("\r\n\r\n").expect("a head");
+    let mut sends = TcpStream::connect(&server.addr).await.expect("it listens");
+    sends.write_all(format!("{head}\r\n\r\n").as_bytes()).await.expect("sent");
+    Response::read(sends).await.is(413, "body_too_large");
+    assert_eq!(server.ends().await, before, "nothing happened");
+    server.stop().await;
+}
+
 /// A cart that keeps failing is kept apart, told so, and harms nobody else.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[cfg(debug_assertions)]
@@ -162,6 +197,47 @@ async fn what_keeps_failing_is_kept_apart_and_said_so() {
     assert!(restarts("checkout") > 0 && restarts("checkout") == seen["restarts"], "{seen}");
     assert_eq!(restarts("order"), 0, "{seen}");
     assert!(server.get("", "/metrics").await.body.contains("souk_streams_quarantined 1"));
+    other.buy(&server, &stall, 1).await;
+    server.stop().await;
+}
+
+/// What the journal refuses whenever it is tried is tried a few times, and not for ever.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_contradicts_the_journal_is_kept_apart() {
+    let server = Server::start().await;
+    let operator = server.key(Role::Operator).await;
+    let stall = open_stall(&server, &operator, 1, 5).await;
+    let (cart, other) = (Cart::open(&server).await, Cart::open(&server).await);
+    let ship = async |server: &Server| {
+        cart.put(server, "shipping", "shipping", json!({ "method": "standard" })).await
+    };
+    cart.put(&server, "address", "address", address()).await.ok();
+    ship(&server).await.ok();
+    let backend = server.end().await;
+    // A reply under the name of what this cart was asked, and not of this cart.
+    let stream = cart.path.rsplit('/').next().expect("an id").to_owned();
+    let Ok(Database::Sqlite { dir }) = backend.url().parse() else { panic!("{}", backend.url()) };
+    let options = Database::sqlite_options(&dir, Set::Journal);
+    let mut journal = SqliteConnection::connect_with(&options).await.expect("the journal");
+    let taken = "UPDATE replies SET stream = 'chk_00000000000000000000000001' WHERE stream = $1";
+    sqlx::query(taken).bind(&stream).execute(&mut journal).await.expect("changed");
+    journal.close().await.expect("closed");
+    let server = Server::on(backend, &[]).await;
+    // Two, since one alone is not tried often enough to bring its cart there.
+    let another = async {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        ship(&server).await;
+    };
+    tokio::select! {
+        _ = ship(&server) => {}
+        () = another => {}
+    }
+    until("kept apart", async || {
+        let ready = server.get("", "/readyz").await;
+        if ready.json()["quarantined"] == json!([stream]) { Ok(()) } else { Err(ready.body) }
+    })
+    .await;
+    cart.line(&server, &stall, 1).await.is(503, "quarantined");
     other.buy(&server, &stall, 1).await;
     server.stop().await;
 }

@@ -96,3 +96,21 @@ fn what_the_host_cannot_know_is_not_decided_before_the_journal_was_asked() {
     );
     assert_eq!(rig.command("c", Some(key(3)), hold(3, DEADLINE)), ["c: again yes Held @5"]);
 }
+
+#[test]
+fn what_the_journal_does_not_know_yet_is_not_forgotten_however_late_it_is() {
+    let mut rig = Rig::with_units(5);
+    rig.command("old", Some(key(1)), hold(1, DEADLINE));
+    rig.settle();
+    rig.command("a", Some(key(2)), hold(2, DEADLINE));
+    // The machine slept while that was on its way.
+    rig.clock(2 * REPEATS_KEPT_MS);
+    assert_eq!(
+        rig.command("a again", Some(key(2)), hold(2, DEADLINE)),
+        [""; 0],
+        "neither decided nor looked for"
+    );
+    assert_eq!(rig.command("old", Some(key(1)), hold(1, DEADLINE)), ["old: look it up"]);
+    assert_eq!(without(rig.settle(), &["view"]), ["a: yes Held @4", "a again: again yes Held @4"]);
+    assert_eq!(rig.command("a", Some(key(2)), hold(2, DEADLINE)), ["a: look it up"], "now it is there");
+}
