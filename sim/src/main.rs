@@ -28,14 +28,21 @@ const SHRINK_TRIES: usize = 2_000;
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
+    if args.iter().any(|arg| arg == "--help" || arg == "-h") {
+        println!("{USAGE}{}", bugs());
+        return ExitCode::SUCCESS;
+    }
     match Order::parse(&args) {
         Ok(order) => order.carry_out(),
         Err(what) => {
-            let bugs: Vec<String> = Bug::ALL.iter().map(|bug| format!("  {bug:?}")).collect();
-            eprintln!("error: {what}\n\n{USAGE}{}", bugs.join("\n"));
+            eprintln!("error: {what}\n\n{USAGE}{}", bugs());
             ExitCode::from(2)
         }
     }
+}
+
+fn bugs() -> String {
+    Bug::ALL.iter().map(|bug| format!("  {bug:?}")).collect::<Vec<_>>().join("\n")
 }
 
 enum Order {

@@ -256,6 +256,8 @@ impl Task {
             match fault {
                 Fault::Fenced(partitions) => {
                     tracing::warn!(?partitions, "another server has taken these partitions over");
+                    // The database has answered. It may be that nothing of the group is left to show that.
+                    self.healthy();
                     partitions.iter().for_each(|partition| self.fence(*partition));
                     offer = offer.without(&partitions, |it| self.sequencer.epoch(it), &self.chains);
                     if offer.is_empty() {

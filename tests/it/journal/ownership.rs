@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use souk::journal::{Journal, JournalError, OutcomeSink, Settings, StartError};
+use souk::journal::{Journal, JournalError, OutcomeSink, Settings, StartError, WriterHealth};
 use souk_core::ids::{PARTITIONS, Partition};
 use souk_core::journal::{Incarnation, Refusal};
 
@@ -12,6 +12,7 @@ use super::place::{BOUND, Place, on_both, run_on_postgres, run_on_sqlite, settin
 on_both!(
     a_partition_taken_over_is_fenced,
     nothing_of_an_old_owner_is_written_after_a_take_over,
+    a_writer_whose_whole_group_was_fenced_is_well_again,
     incarnations_never_repeat,
     a_restart_owns_everything_under_a_new_term,
 );
@@ -95,6 +96,25 @@ async fn nothing_of_an_old_owner_is_written_after_a_take_over(place: Place) {
     let tail = journal.reader().last_position(partition).await.unwrap();
     assert_eq!(tail as i64, rest[0], "the tail that the new owner saw is the tail");
     assert!(durable <= tail);
+    journal.close().await;
+}
+
+/// The door is shut while a group waits. When nothing of it is left to be written, it must open all the same: nobody who
+/// could write anything is let in before.
+async fn a_writer_whose_whole_group_was_fenced_is_well_again(place: Place) {
+    let journal = place.open().await;
+    let mut host = HandHost::start(&journal, shard(1)).await;
+    let mut health = journal.writer().health();
+    let mut door = place.side_door().await;
+    door.begin().await;
+    door.execute(&take_over(shard(1).partition())).await;
+    host.send(&journal, 1).await;
+    let degraded = health.wait_for(|health| matches!(health, WriterHealth::Degraded { .. }));
+    tokio::time::timeout(BOUND, degraded).await.expect("it says so").expect("it lives");
+    door.execute("COMMIT").await;
+    assert_eq!(host.refused().await, (Refusal::Fenced, 0));
+    let well = health.wait_for(|health| *health == WriterHealth::Healthy);
+    tokio::time::timeout(BOUND, well).await.expect("it is well again").expect("it lives");
     journal.close().await;
 }
 
