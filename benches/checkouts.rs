@@ -20,6 +20,7 @@ use souk::journal::Database;
 use souk_core::ids::CheckoutId;
 use tokio::time::Instant;
 
+use rig::figures::figure;
 use rig::pgbench::{Pgbench, Reached};
 use rig::{Offered, buy, found, fresh_postgres, numbers, psql, verified};
 
@@ -54,8 +55,13 @@ async fn run(seconds: u64, shoppers: u64, spread: u128) -> anyhow::Result<()> {
     for (form, offers, souk) in reached {
         let rival = fresh_postgres(&url, &format!("checkouts_rival_{offers}"))?;
         let Database::Postgres { url: rival } = &rival else { bail!("not a Postgres address") };
-        for Reached { name, per_second } in usual_way(rival, form, offers, seconds)? {
-            println!("{name:<58} {per_second:>7.0} checkouts/s   souk {:>5.2}x", souk / per_second);
+        for Reached { name, connections, per_second } in usual_way(rival, form, offers, seconds)? {
+            println!(
+                "{name:<46} ({connections:>2} connections) {per_second:>7.0} checkouts/s   souk {:>5.2}x",
+                souk / per_second
+            );
+            figure(&format!("checkouts: {name}"), per_second, "/s");
+            figure(&format!("checkouts: souk beside {name}"), souk / per_second, "x");
         }
     }
     Ok(())
@@ -172,5 +178,6 @@ async fn measure(
         at(0.99),
         (report.events - founding) as f64 / count as f64,
     );
+    figure(&format!("checkouts: {backend}, {form}"), count as f64 / elapsed, "/s");
     Ok(count as f64 / elapsed)
 }

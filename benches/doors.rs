@@ -19,8 +19,9 @@ use hyper::Method;
 use serde_json::{Value, json};
 use tokio::task::LocalSet;
 
+use rig::figures::figure;
 use rig::numbers;
-use rig::program::{Program, keep_to_own_core};
+use rig::program::{Demo, Program, keep_to_own_core};
 use rig::traffic::{Connection, Times, closed_loop, median};
 
 /// Names the file whose bytes this program is to serve, as the thing to be compared with.
@@ -95,35 +96,38 @@ impl Row {
             self.name,
             self.cpu(),
         );
+        let name = self.name;
+        for round in 0..self.cpu_us.len() {
+            figure(&format!("doors: {name}"), self.per_second[round], "/s");
+            figure(&format!("doors: {name}, CPU of the server"), self.cpu_us[round], "us");
+            figure(&format!("doors: {name}, p99"), self.p99_ms[round], "ms");
+            if let Some(beside) = beside {
+                let share = 100.0 * beside.cpu_us[round] / self.cpu_us[round];
+                figure(&format!("doors: {name}, of bare axum's speed"), share, "%");
+            }
+        }
     }
 }
 
 /// What the demo market is asked.
-struct Demo {
-    server: Program,
-    addr: String,
+struct Market {
+    demo: Demo,
     product: String,
     sku: String,
 }
 
 const LIST: &str = "/v1/store/products?limit=20";
 
-impl Demo {
+impl Market {
     async fn open(data: &str) -> anyhow::Result<Self> {
-        let environment = [
+        let settings = [
             ("SOUK_PAYMENTS__TEST_BANK_DELAY_MS", "0"),
             ("SOUK_PAYMENTS__NOTICE_DELAY_MS", "0"),
             ("SOUK_TELEMETRY__LOG", "warn"),
         ];
-        let arguments = ["demo", "--addr", "127.0.0.1:0", "--data", data];
-        let mut server = Program::start(SOUK, &arguments, &environment)?;
-        let line = server.until_it_says("products   ")?;
-        let addr = line.split("://").nth(1).and_then(|rest| rest.split('/').next());
-        let addr = addr.context("no address")?.replace("localhost", "127.0.0.1");
-        let line = server.until_it_says("vendor     ")?;
-        let key = line.split_whitespace().last().context("no key")?.to_owned();
-        let mut connection = Connection::open(&addr).await?;
-        let bearer = format!("Bearer {key}");
+        let demo = Demo::open(SOUK, data, &settings)?;
+        let mut connection = Connection::open(&demo.addr).await?;
+        let bearer = demo.vendor.clone();
         let listed =
             connection.get("/v1/vendor/products?limit=50", &[("authorization", &bearer)]).await?.ok()?;
         let items = listed["items"].as_array().context("no list")?;
@@ -136,7 +140,7 @@ impl Demo {
             let headers = [("authorization", bearer.as_str()), ("idempotency-key", "for-the-bench")];
             let body = json!({ "quantity": UNITS }).to_string();
             connection.ask(Method::POST, &path, &headers, body).await?.ok()?;
-            return Ok(Demo { server, addr, product, sku });
+            return Ok(Market { demo, product, sku });
         }
         anyhow::bail!("the demo's vendor sells nothing: {listed}")
     }
@@ -177,8 +181,8 @@ async fn run(seconds: Duration, connections: usize, rounds: u64) -> anyhow::Resu
     println!("the doors, {connections} connections, {rounds} rounds of {} s each\n", seconds.as_secs());
     let scratch = tempfile::tempdir()?;
     let data = scratch.path().join("demo");
-    let demo = Demo::open(data.to_str().context("a plain path")?).await?;
-    let detail = format!("/v1/store/products/{}", demo.product);
+    let Market { demo, product, sku } = Market::open(data.to_str().context("a plain path")?).await?;
+    let detail = format!("/v1/store/products/{product}");
     let (mut axums, mut bytes) = (Vec::new(), Vec::new());
     for path in [detail.as_str(), LIST] {
         let body = Connection::open(&demo.addr).await?.get(path, &[]).await?.body;
@@ -221,7 +225,7 @@ async fn run(seconds: Duration, connections: usize, rounds: u64) -> anyhow::Resu
             let measured = closed_loop(addr, connections, seconds, read(path)).await?;
             row.add(measured, server.cpu_seconds()? - before);
         }
-        let (product, sku) = (demo.product.clone(), demo.sku.clone());
+        let (product, sku) = (product.clone(), sku.clone());
         let before = demo.server.cpu_seconds()?;
         let sale = async move |_: usize, connection: &mut Connection| buy(connection, &product, &sku).await;
         let measured = closed_loop(&demo.addr, connections, seconds, sale).await?;
@@ -240,19 +244,23 @@ async fn run(seconds: Duration, connections: usize, rounds: u64) -> anyhow::Resu
         bytes[1],
         sale.cpu() / livez.cpu(),
     );
-    steady(&demo, connections, median(sale.per_second.clone())).await?;
+    steady((&demo.addr, &product, &sku), connections, median(sale.per_second.clone())).await?;
     demo.server.stop().await
 }
 
 /// Sales at four fifths of what was reached: shoppers come at fixed times, whether or not those before them are done.
-async fn steady(demo: &Demo, connections: usize, reached: f64) -> anyhow::Result<()> {
+async fn steady(
+    (addr, product, sku): (&str, &str, &str),
+    connections: usize,
+    reached: f64,
+) -> anyhow::Result<()> {
     let every = Duration::from_secs_f64(1.0 / (reached * 0.8));
     let begun = tokio::time::Instant::now();
     let next = Rc::new(Cell::new(0u32));
     let mut shoppers = tokio::task::JoinSet::new();
     for _ in 0..connections * 4 {
-        let (next, addr) = (Rc::clone(&next), demo.addr.clone());
-        let (product, sku) = (demo.product.clone(), demo.sku.clone());
+        let (next, addr) = (Rc::clone(&next), addr.to_owned());
+        let (product, sku) = (product.to_owned(), sku.to_owned());
         shoppers.spawn_local(async move {
             let mut connection = Connection::open(&addr).await?;
             let mut times = Times::default();
@@ -271,6 +279,7 @@ async fn steady(demo: &Demo, connections: usize, reached: f64) -> anyhow::Result
     while let Some(done) = shoppers.join_next().await {
         times.extend(done??);
     }
+    figure("doors: sales at 80 % of that, p99", times.percentile(99.0), "ms");
     println!(
         "at 80 % of that, {:.0} sales/s at fixed times: p50 {:.1} ms, p99 {:.1} ms from due to placed",
         reached * 0.8,

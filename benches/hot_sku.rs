@@ -1,5 +1,5 @@
-//! Durable holds per second on ONE SKU, through the real host and journal, and the usual ways on the same
-//! Postgres in the same run.
+//! Durable holds per second on ONE SKU, through the real host and journal, the usual ways on the same Postgres in the
+//! same run, and a decrement in Redis that is forced to disk, too.
 //!
 //! `cargo xtask bench hot_sku [-- --seconds 5]`. Prints one table with ratios, then verifies what it wrote.
 
@@ -19,7 +19,9 @@ use souk_core::inventory::{Command, Movement, Request};
 use souk_core::journal::Origin;
 use tokio::time::Instant;
 
+use rig::figures::figure;
 use rig::pgbench::{Pgbench, Reached};
+use rig::redis::Redis;
 use rig::{fresh_postgres, numbers, psql, verified};
 
 #[global_allocator]
@@ -37,11 +39,28 @@ fn main() -> anyhow::Result<()> {
 async fn run(seconds: u64) -> anyhow::Result<()> {
     println!("durable holds on one SKU, {seconds} s each, fsync on, all on this machine\n");
     let scratch = tempfile::tempdir()?;
-    let mut best = Vec::new();
+    let (mut best, mut embedded) = (Vec::new(), Vec::new());
     for in_flight in [64, 256] {
         let database = Database::Sqlite { dir: scratch.path().join(format!("sqlite-{in_flight}")) };
         let measured = measure(&database, in_flight, seconds).await?;
         measured.print(&format!("souk, SQLite, {in_flight} in flight"));
+        embedded.push((in_flight, measured.per_second));
+    }
+    let redis = Redis::start(scratch.path())?;
+    if let Some(redis) = &redis {
+        println!();
+        for (in_flight, souk) in embedded {
+            let per_second = redis.take_units(in_flight)?;
+            let name = format!("Redis, one decrement in Lua, appendfsync always, {in_flight} connections");
+            println!("{name:<70} {per_second:>9.0} /s   souk on SQLite {:>5.2}x", souk / per_second);
+            figure(&format!("hot_sku: {name}"), per_second, "/s");
+            figure(
+                &format!("hot_sku: souk, SQLite, {in_flight} in flight, beside Redis"),
+                souk / per_second,
+                "x",
+            );
+        }
+        println!();
     }
     let Ok(url) = std::env::var("SOUK_TEST_POSTGRES_URL") else {
         println!("\nSKIPPED the comparison on Postgres: SOUK_TEST_POSTGRES_URL is not set");
@@ -59,8 +78,13 @@ async fn run(seconds: u64) -> anyhow::Result<()> {
     let rivals = measure_rivals(rival, seconds)?;
     println!("\nratios on Postgres");
     for (in_flight, souk) in best {
-        for Reached { name, per_second } in &rivals {
-            println!("  {in_flight:>4} in flight / {name:<58} {:>6.1}x", souk / per_second);
+        for Reached { name, per_second, .. } in &rivals {
+            println!("  {in_flight:>4} in flight / {name:<46} {:>6.1}x", souk / per_second);
+            figure(
+                &format!("hot_sku: souk, Postgres, {in_flight} in flight, beside {name}"),
+                souk / per_second,
+                "x",
+            );
         }
     }
     Ok(())
@@ -76,6 +100,8 @@ struct Measured {
 
 impl Measured {
     fn print(&self, name: &str) {
+        figure(&format!("hot_sku: {name}"), self.per_second, "/s");
+        figure(&format!("hot_sku: {name}, p99"), f64::from(self.p99_us) / 1e3, "ms");
         println!(
             "{name:<34} {:>9.0} holds/s   p50 {:>6.2} ms   p99 {:>6.2} ms   {:.2} event rows, {:.0} payload bytes per hold; verified",
             self.per_second,
@@ -189,7 +215,8 @@ fn measure_rivals(url: &str, seconds: u64) -> anyhow::Result<Vec<Reached>> {
     rivals.push(pgbench.best("SELECT … FOR UPDATE", &locked)?);
     rivals.push(pgbench.best("one guarded statement", &guarded)?);
     for rival in &rivals {
-        println!("{:<58} {:>9.0} /s", rival.name, rival.per_second);
+        println!("{:<46} ({:>2} connections) {:>9.0} /s", rival.name, rival.connections, rival.per_second);
+        figure(&format!("hot_sku: {}", rival.name), rival.per_second, "/s");
     }
     Ok(rivals)
 }

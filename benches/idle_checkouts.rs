@@ -8,7 +8,7 @@ mod rig;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, ensure};
+use anyhow::ensure;
 use souk::actors::NodeOptions;
 use souk::app::{Shop, ShopOptions};
 use souk::clock::Clock;
@@ -17,7 +17,8 @@ use souk_core::checkout::{self, Checkout};
 use souk_core::ids::{CheckoutId, StreamId};
 use tokio::time::Instant;
 
-use rig::{PATIENCE, give, numbers, opening};
+use rig::figures::figure;
+use rig::{PATIENCE, give, numbers, opening, resident};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -32,14 +33,6 @@ fn main() -> anyhow::Result<()> {
     runtime.block_on(run(checkouts, Duration::from_secs(idle)))
 }
 
-/// Bytes of the process that are in memory.
-fn resident() -> anyhow::Result<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").context("memory is measured on Linux only")?;
-    let line = status.lines().find(|line| line.starts_with("VmRSS:")).context("no VmRSS")?;
-    let kib: u64 = line.split_whitespace().nth(1).context("no figure")?.parse()?;
-    Ok(kib * 1024)
-}
-
 async fn run(checkouts: u64, idle: Duration) -> anyhow::Result<()> {
     let scratch = tempfile::tempdir()?;
     let database = Database::Sqlite { dir: scratch.path().join("db") };
@@ -52,20 +45,23 @@ async fn run(checkouts: u64, idle: Duration) -> anyhow::Result<()> {
     let shop = Arc::new(Shop::open(&database, scratch.path(), Clock::system(), options).await?);
     // Everything that is made once has been made.
     open(&shop, 0, 1_000).await?;
-    let before = resident()?;
+    let before = resident("self")?;
     open(&shop, 1, checkouts).await?;
     let awake = shop.node.awake() as u64;
     ensure!(awake >= checkouts, "only {awake} are awake: give them more --idle-seconds");
-    let first = resident()?;
+    let first = resident("self")?;
     let each = (first - before) as f64 / checkouts as f64;
     println!("{checkouts} awake idle checkouts: {:.1} MiB, {each:.0} bytes each", mib(first - before));
 
+    figure("idle_checkouts: an awake idle checkout", each, "bytes");
+
     asleep(&shop).await?;
-    println!("all asleep: {:.1} MiB of {:.1} MiB still in the process", mib(resident()?), mib(first));
+    println!("all asleep: {:.1} MiB of {:.1} MiB still in the process", mib(resident("self")?), mib(first));
     open(&shop, 2, checkouts).await?;
-    let second = resident()?;
+    let second = resident("self")?;
     let ratio = second as f64 / first as f64;
     println!("{checkouts} others awake: {:.1} MiB, {ratio:.3} of the first round's peak", mib(second));
+    figure("idle_checkouts: others after them, of the first peak", ratio, "x");
     asleep(&shop).await?;
     if let Ok(shop) = Arc::try_unwrap(shop) {
         shop.close().await;

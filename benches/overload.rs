@@ -23,8 +23,9 @@ use tokio::net::TcpStream;
 use tokio::task::{JoinSet, LocalSet};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
+use rig::figures::figure;
 use rig::numbers;
-use rig::program::{Program, keep_to_own_core};
+use rig::program::{Demo, Program, keep_to_own_core};
 use rig::traffic::{Answer, Connection, Times, closed_loop};
 
 const SOUK: &str = env!("CARGO_BIN_EXE_souk");
@@ -286,6 +287,8 @@ async fn levels(lasts: Duration, admission: u64, goals: &mut Goals) -> anyhow::R
             outcome.other,
             mib(server.resident()?),
         );
+        figure(&format!("overload: goodput at {times}x"), outcome.goodput(), "/s");
+        figure(&format!("overload: refusals at {times}x, p99"), outcome.refused_times.percentile(99.0), "ms");
         at.push(outcome);
     }
     let after = at_rate(&addr, &Asked::cart(), capacity / 2.0, Duration::from_secs(8)).await;
@@ -298,6 +301,8 @@ async fn levels(lasts: Duration, admission: u64, goals: &mut Goals) -> anyhow::R
     );
     let peak = at.iter().map(Outcome::goodput).fold(0.0, f64::max);
     let tenfold = &mut at[2];
+    figure("overload: goodput at 10x, of its peak", 100.0 * tenfold.goodput() / peak, "%");
+    figure("overload: memory at 10x, of that at 1x", memory[2] as f64 / memory[0] as f64, "x");
     goals.reach("at 10x goodput is 90 % of its peak", tenfold.goodput() >= 0.9 * peak);
     goals.reach("refusals at 10x: p99 within 20 ms", tenfold.refused_times.percentile(99.0) <= 20.0);
     goals.reach("refusals have a Retry-After, nothing but yes and 429", at.iter().all(|o| o.other == 0));
@@ -310,12 +315,7 @@ async fn levels(lasts: Duration, admission: u64, goals: &mut Goals) -> anyhow::R
 async fn market(data: &str, settings: &[(&str, &str)]) -> anyhow::Result<(Program, String, Vec<String>)> {
     let mut environment = vec![("SOUK_TELEMETRY__LOG", "error")];
     environment.extend(settings);
-    let mut server = Program::start(SOUK, &["demo", "--addr", "127.0.0.1:0", "--data", data], &environment)?;
-    let line = server.until_it_says("products   ")?;
-    let addr = line.split("://").nth(1).and_then(|rest| rest.split('/').next()).context("no address")?;
-    let addr = addr.replace("localhost", "127.0.0.1");
-    let line = server.until_it_says("operator   ")?;
-    let operator = format!("Bearer {}", line.split_whitespace().last().context("no key")?);
+    let Demo { server, addr, operator, .. } = Demo::open(SOUK, data, &environment)?;
     let mut connection = Connection::open(&addr).await?;
     let vendors = "/v1/operator/vendors?limit=50";
     let vendors = connection.get(vendors, &[("authorization", &operator)]).await?.ok()?;
@@ -372,6 +372,11 @@ async fn neighbours(lasts: Duration, goals: &mut Goals) -> anyhow::Result<()> {
             100.0 * unwell / due,
             times.percentile(99.0),
         );
+        figure(
+            &format!("overload: beside a loud vendor, {name}: refused or late"),
+            100.0 * unwell / due,
+            "%",
+        );
         goals.reach("of the others at most 5 % refused or late", unwell <= 0.05 * due);
         server.stop().await?;
     }
@@ -422,6 +427,7 @@ async fn crowd(lasts: Duration, idle: u64, goals: &mut Goals) -> anyhow::Result<
     show("alone", alone);
     let unwell = show("in the crowd", in_it);
     println!("memory {:.0} MiB, in the crowd {:.0} MiB", mib(before), mib(after));
+    figure("overload: in a crowd of idle connections: refused or late", 100.0 * unwell, "%");
     goals.reach("in the crowd at most 5 % refused or late", unwell <= 0.05);
     goals.reach(
         "an idle connection costs at most 32 KiB",

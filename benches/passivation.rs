@@ -19,6 +19,7 @@ use souk_core::checkout::{self, CartLine, Checkout};
 use souk_core::ids::{CheckoutId, ProductId, SkuId, StreamId};
 use tokio::time::Instant;
 
+use rig::figures::figure;
 use rig::{give, give_named, numbers, opening, verified};
 
 #[global_allocator]
@@ -94,6 +95,8 @@ async fn run(commands: u64) -> anyhow::Result<()> {
         answered as f64 / elapsed,
         starts.len()
     );
+    figure("passivation: commands that race it, lost", commands.abs_diff(found) as f64, "of 640,000");
+    figure("passivation: such commands", answered as f64 / elapsed, "/s");
     ensure!(answered == commands && found == commands, "every command must be there exactly once");
     ensure!(starts.len() as u64 > CHECKOUTS * 10, "hardly any actor fell asleep: nothing was raced");
     Ok(())

@@ -3,8 +3,10 @@
 
 #![allow(dead_code, reason = "every bench uses a part of it")]
 
+pub mod figures;
 pub mod pgbench;
 pub mod program;
+pub mod redis;
 pub mod traffic;
 
 use std::collections::BTreeMap;
@@ -34,6 +36,27 @@ use souk_core::verify::{Report, Verifier};
 use tokio::time::Instant;
 
 pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Bytes of a process that are in memory; `self` is this one.
+pub fn resident(pid: &str) -> anyhow::Result<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status"));
+    let status = status.context("memory is measured on Linux only")?;
+    let line = status.lines().find(|line| line.starts_with("VmRSS:")).context("no VmRSS")?;
+    let kib: u64 = line.split_whitespace().nth(1).context("no figure")?.parse()?;
+    Ok(kib * 1024)
+}
+
+/// Clock ticks a second in `/proc`, the same on every Linux.
+const TICKS_PER_SECOND: f64 = 100.0;
+
+/// Seconds of a core that a process has used; `self` is this one.
+pub fn cpu_seconds(pid: &str) -> anyhow::Result<f64> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    let rest = stat.rsplit_once(')').context("no stat")?.1;
+    let mut fields = rest.split_whitespace().skip(11);
+    let mut ticks = || -> anyhow::Result<f64> { Ok(fields.next().context("no figure")?.parse()?) };
+    Ok((ticks()? + ticks()?) / TICKS_PER_SECOND)
+}
 
 /// What the bench was asked on its command line: names and their numbers. `cargo bench` adds a `--bench` of its own;
 /// anything else unknown is a mistake.

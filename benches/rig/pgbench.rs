@@ -10,8 +10,10 @@ const POOLS: [u32; 6] = [1, 2, 4, 8, 16, 32];
 
 /// What a script reached.
 pub struct Reached {
-    /// How it was run.
+    /// What was run, and in how many connections or at the best pool.
     pub name: String,
+    /// In how many connections.
+    pub connections: u32,
     /// Transactions a second; a script that holds two counts once for both.
     pub per_second: f64,
 }
@@ -58,7 +60,7 @@ impl Pgbench {
         let line = text.lines().find(|line| line.starts_with("tps = ")).context("pgbench printed no tps")?;
         let tps = line.split_whitespace().nth(2).context("pgbench printed no tps")?;
         let name = format!("{name}, {connections} connections");
-        Ok(Reached { name, per_second: tps.parse().context("pgbench printed an odd tps")? })
+        Ok(Reached { name, connections, per_second: tps.parse().context("pgbench printed an odd tps")? })
     }
 
     /// Runs a script at every pool size; the best of them.
@@ -70,7 +72,7 @@ impl Pgbench {
                 best = reached;
             }
         }
-        best.name += " (the best pool)";
+        best.name = format!("{name}, the best pool");
         Ok(best)
     }
 }

@@ -10,8 +10,6 @@ use anyhow::{Context, bail, ensure};
 const SERVERS: &str = "0";
 /// The core of who asks.
 const ASKS: &str = "1";
-/// Clock ticks a second in `/proc`, the same on every Linux.
-const TICKS_PER_SECOND: f64 = 100.0;
 
 /// Keeps this process on its core; to be called before threads are started.
 pub fn keep_to_own_core() -> anyhow::Result<()> {
@@ -59,19 +57,19 @@ impl Program {
 
     /// Seconds of a core that it has used.
     pub fn cpu_seconds(&self) -> anyhow::Result<f64> {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.process.id()))?;
-        let rest = stat.rsplit_once(')').context("no stat")?.1;
-        let mut fields = rest.split_whitespace().skip(11);
-        let mut ticks = || -> anyhow::Result<f64> { Ok(fields.next().context("no figure")?.parse()?) };
-        Ok((ticks()? + ticks()?) / TICKS_PER_SECOND)
+        super::cpu_seconds(&self.process.id().to_string())
     }
 
     /// Bytes of it in memory.
     pub fn resident(&self) -> anyhow::Result<u64> {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id()))?;
-        let line = status.lines().find(|line| line.starts_with("VmRSS:")).context("no VmRSS")?;
-        let kib: u64 = line.split_whitespace().nth(1).context("no figure")?.parse()?;
-        Ok(kib * 1024)
+        super::resident(&self.process.id().to_string())
+    }
+
+    /// As `kill -9` does.
+    pub fn kill(mut self) -> anyhow::Result<()> {
+        self.process.kill()?;
+        self.process.wait()?;
+        Ok(())
     }
 
     /// As a process manager ends it.
@@ -86,6 +84,30 @@ impl Program {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         bail!("it does not end")
+    }
+}
+
+/// `souk demo` on one core: its small market, where it listens, and the keys it shows.
+pub struct Demo {
+    pub server: Program,
+    pub addr: String,
+    pub vendor: String,
+    pub operator: String,
+}
+
+impl Demo {
+    pub fn open(souk: &str, data: &str, settings: &[(&str, &str)]) -> anyhow::Result<Self> {
+        let arguments = ["demo", "--addr", "127.0.0.1:0", "--data", data];
+        let mut server = Program::start(souk, &arguments, settings)?;
+        let line = server.until_it_says("products   ")?;
+        let addr = line.split("://").nth(1).and_then(|rest| rest.split('/').next()).context("no address")?;
+        let addr = addr.replace("localhost", "127.0.0.1");
+        let mut key = |of: &str| -> anyhow::Result<String> {
+            let line = server.until_it_says(of)?;
+            Ok(format!("Bearer {}", line.split_whitespace().last().context("no key")?))
+        };
+        let (vendor, operator) = (key("vendor     ")?, key("operator   ")?);
+        Ok(Demo { server, addr, vendor, operator })
     }
 }
 

@@ -4,6 +4,7 @@
 
 mod bench;
 mod chaos;
+mod figures;
 mod k6;
 mod kill;
 mod load;
@@ -25,7 +26,8 @@ Usage: cargo xtask TASK
 Tasks:
   test [--embedded]                   everything that must hold: format, lints, the cluster feature,
                                       all tests on SQLite and on Postgres
-  bench [--embedded] NAME [ARGS…]     one benchmark in a release build; ARGS go to the benchmark
+  bench [--embedded] [NAME [ARGS…]]   one benchmark in a release build; ARGS go to the benchmark. Without NAME all
+                                      of them, and one table with medians of five runs: most of an hour
   load [--postgres] NAME [-- ARGS…]   a scenario of load-tests/ on a private server; ARGS go to k6.
                                       Afterwards server and journal are asked whether all is right
   kill [--all | CARD PLACE]           sells with the test bank's cards and kills the server at the steps of a sale:
@@ -34,7 +36,7 @@ Tasks:
   chaos [--backend sqlite|postgres|both] [--scenario NAME] [--cycles N] [--short]
                                       real servers under load while something goes wrong, and a table of how it
                                       went; N times instead of each scenario's own number, --short as `test` does
-  sim --seeds N [--from A]            simulated histories in a release build, on all cores; ends at the first that
+  sim --seeds N [--from A]            simulated histories by the thousand, on all cores; ends at the first that
                                       breaks a promise with the command that replays it
   postgres [-- COMMAND ARGS…]         a private Postgres until Ctrl-C, or while COMMAND runs with
                                       SOUK_TEST_POSTGRES_URL set

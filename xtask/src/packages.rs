@@ -28,11 +28,20 @@ pub fn install(package: &str) -> Result<()> {
 
 /// strace makes system calls fail. Without it the scenarios that need it say that they are left out.
 pub fn try_to_have_strace() {
-    if output_of(Command::new("strace").arg("--version")).is_some() || !can_be_installed() {
+    try_to_have("strace", "strace");
+}
+
+/// What a shop on Redis could do at most. Without it the benchmark says that it is left out.
+pub fn try_to_have_redis() {
+    try_to_have("redis-server", "redis-server");
+}
+
+fn try_to_have(program: &str, package: &str) {
+    if output_of(Command::new(program).arg("--version")).is_some() || !can_be_installed() {
         return;
     }
-    println!("strace is not installed; installing it with apt-get.");
-    if let Err(error) = install("strace") {
-        println!("strace cannot be installed: {error:#}");
+    println!("{program} is not installed; installing {package} with apt-get.");
+    if let Err(error) = install(package) {
+        println!("{package} cannot be installed: {error:#}");
     }
 }
