@@ -100,6 +100,8 @@ pub(crate) struct World {
     database: Database,
     oracle: Oracle,
     bank: Bank,
+    /// When it is looked next whether the bank does something late.
+    deed_at: Option<Micros>,
     /// How many of the bank's notices are on their way, or were.
     noticed: usize,
     /// What was sold, oldest first.
@@ -137,6 +139,7 @@ impl World {
             bank: Bank::default(),
             cuts: Vec::new(),
             faults: 0,
+            deed_at: None,
             noticed: 0,
             sold: Vec::new(),
             refused: Vec::new(),

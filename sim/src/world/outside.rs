@@ -108,12 +108,17 @@ impl World {
             }
             self.schedule.push(at, Happening::Notice(number, 0));
         }
-        if let Some(at) = self.bank.next_deed() {
+        // One is enough: each would bring the next, and they would be more with every call.
+        if let Some(at) = self.bank.next_deed()
+            && self.deed_at.is_none_or(|due| at < due)
+        {
+            self.deed_at = Some(at);
             self.schedule.push(at, Happening::Deed);
         }
     }
 
     pub(super) fn deed(&mut self) {
+        self.deed_at = self.deed_at.filter(|due| *due > self.now);
         self.bank.catch_up(self.now, &mut self.rng);
         self.bank_stirs();
     }
