@@ -15,17 +15,21 @@ use super::backend::{Fault, Upkeep};
 use super::database::{Database, Set};
 use super::offer::{MarkRow, Offer};
 use super::sql;
-use rows::{Checks, Statement, Texts};
+use rows::{Checks, Statements, Texts};
 
 /// How long the writer itself waits for the write lock before it says that it is degraded.
 const BUSY: Duration = Duration::from_millis(250);
 
-/// Returns the partitions of `$1` (a JSON object of partition and epoch) whose epoch is another.
-const FENCED: &str = "SELECT CAST(j.key AS INTEGER) FROM json_each($1) j \
-     LEFT JOIN leases l ON l.partition = CAST(j.key AS INTEGER) WHERE l.epoch IS NULL OR l.epoch <> j.value";
-/// Counts the (stream, seq) of `$1` (a JSON list of pairs) that exist.
-const CONFIRMED: &str = "SELECT COUNT(*) FROM json_each($1) j JOIN events e \
+/// Takes the write lock, under which plain reads are enough. Returns (0, partition) for those of `$1` (a JSON object of
+/// partition and epoch) whose epoch is another, and (1, how many) of the (stream, seq) of `$2` (a JSON list of pairs)
+/// exist.
+const BEGIN: &str = "BEGIN IMMEDIATE; SELECT 0, CAST(j.key AS INTEGER) FROM json_each($1) j \
+     LEFT JOIN leases l ON l.partition = CAST(j.key AS INTEGER) WHERE l.epoch IS NULL OR l.epoch <> j.value \
+     UNION ALL SELECT 1, COUNT(*) FROM json_each($2) j JOIN events e \
      ON e.stream = json_extract(j.value, '$[0]') AND e.seq = json_extract(j.value, '$[1]')";
+const FENCED: i64 = 0;
+/// Prepared statements, of which a group that is one text has several: one for each shape of a group.
+const STATEMENTS_MAX: usize = 512;
 
 #[derive(Debug)]
 pub(super) struct SqliteWriter {
@@ -48,7 +52,7 @@ impl SqliteWriter {
             None => {
                 let mut options = Database::sqlite_options(&self.dir, Set::Journal)
                     .busy_timeout(BUSY)
-                    .statement_cache_capacity(128);
+                    .statement_cache_capacity(STATEMENTS_MAX);
                 if let Some(pages) = self.max_pages {
                     options = options.pragma("max_page_count", pages.to_string());
                 }
@@ -123,19 +127,17 @@ impl SqliteWriter {
     }
 }
 
-/// One transaction. With a fault it says whether the connection can be used again: SQLite ends a transaction by
-/// itself on some errors, and a fresh connection has no doubt about it.
+/// One transaction, in as few texts as can be: each is handed to the connection's thread and back. With a fault it says
+/// whether the connection can be used again: SQLite ends a transaction by itself on some errors, and a fresh connection has
+/// no doubt about it.
 async fn transact(
     connection: &mut SqliteConnection,
     checks: Checks,
-    statements: Vec<Statement>,
+    statements: Statements,
 ) -> Result<(), (Fault, bool)> {
-    let begun = connection.begin_with("BEGIN IMMEDIATE").await;
-    let mut transaction = begun.map_err(|error| (classify(&error, false), false))?;
-    match write_rows(&mut transaction, checks, statements).await {
-        Ok(()) => transaction.commit().await.map_err(|error| (classify(&error, true), false)),
-        Err(fault) => Err((fault, transaction.rollback().await.is_ok())),
-    }
+    let Err(fault) = write_rows(connection, checks, statements).await else { return Ok(()) };
+    let rolled_back = sqlx::query("ROLLBACK").execute(connection).await;
+    Err((fault, rolled_back.is_ok()))
 }
 
 /// What an error means for the transaction it happened in.
@@ -158,24 +160,35 @@ fn classify(error: &sqlx::Error, at_commit: bool) -> Fault {
 async fn write_rows(
     connection: &mut SqliteConnection,
     checks: Checks,
-    statements: Vec<Statement>,
+    statements: Statements,
 ) -> Result<(), Fault> {
     let failed = |error: sqlx::Error| classify(&error, false);
-    // `BEGIN IMMEDIATE` holds the one write lock, so plain reads are enough.
-    let fenced: Vec<(i64,)> =
-        sqlx::query_as(FENCED).bind(checks.leases).fetch_all(&mut *connection).await.map_err(failed)?;
+    let ended = |error: sqlx::Error| classify(&error, true);
+    let seen: Vec<(i64, i64)> = sqlx::query_as(BEGIN)
+        .bind(checks.leases)
+        .bind(checks.stated)
+        .fetch_all(&mut *connection)
+        .await
+        .map_err(failed)?;
+    let fenced = seen.iter().filter(|(part, _)| *part == FENCED);
+    let fenced: Vec<Partition> = fenced.map(|(_, partition)| Partition(*partition as u16)).collect();
     if !fenced.is_empty() {
-        return Err(Fault::Fenced(fenced.into_iter().map(|(it,)| Partition(it as u16)).collect()));
+        return Err(Fault::Fenced(fenced));
     }
-    if let Some(stated) = checks.stated {
-        let (confirmed,): (i64,) =
-            sqlx::query_as(CONFIRMED).bind(stated).fetch_one(&mut *connection).await.map_err(failed)?;
-        if confirmed != checks.expected {
-            return Err(Fault::Conflict("a stream is not where its host says".to_owned()));
+    let confirmed = seen.iter().find(|(part, _)| *part != FENCED).map(|(_, confirmed)| *confirmed);
+    if confirmed != Some(checks.expected) {
+        return Err(Fault::Conflict("a stream is not where its host says".to_owned()));
+    }
+    let statements = match statements {
+        Statements::Whole((text, arguments)) => {
+            sqlx::query_with(text, arguments).execute(connection).await.map_err(ended)?;
+            return Ok(());
         }
-    }
+        Statements::Each(statements) => statements,
+    };
     for (text, arguments) in statements {
         sqlx::query_with(text, arguments).execute(&mut *connection).await.map_err(failed)?;
     }
+    sqlx::query("COMMIT").execute(connection).await.map_err(ended)?;
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! A group as SQLite statements: multi-row statements in a few fixed sizes, so that each is prepared once. What a size
 //! has too many of is filled up with empty rows that nothing comes of: another statement would cost more, because each is
-//! handed to the connection's thread and back.
+//! handed to the connection's thread and back. For the same reason a small group is one text of several statements, with
+//! its COMMIT.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -9,12 +10,16 @@ use sqlx::sqlite::SqliteArguments;
 use sqlx::{Arguments as _, AssertSqlSafe, SqlSafeStr, SqlStr};
 
 use super::super::backend::Fault;
+use super::super::encode::EncodedAppend;
 use super::super::offer::{FullRow, Offer};
 use super::super::sql;
 
 /// The most rows of one statement. Larger ones gain nothing, and each size is a statement in the cache.
 const CHUNK_MAX: usize = 256;
-/// A statement with its arguments.
+/// The most rows of a group that is one text. Larger ones are rarer and of more shapes, each of which is a text in the
+/// cache.
+const TOGETHER_MAX: usize = 64;
+/// A statement with its arguments, or several that take them one after the other.
 pub(super) type Statement = (SqlStr, SqliteArguments);
 
 /// Adds each value to the arguments of a statement.
@@ -28,8 +33,8 @@ macro_rules! add_all {
 pub(super) struct Checks {
     /// JSON object of partition and epoch.
     pub(super) leases: String,
-    /// JSON list of stream and seq, when there are any.
-    pub(super) stated: Option<String>,
+    /// JSON list of stream and seq.
+    pub(super) stated: String,
     /// How many of them.
     pub(super) expected: i64,
 }
@@ -51,7 +56,7 @@ impl Checks {
             expected += 1;
         }
         stated.push(']');
-        Checks { leases, stated: (expected > 0).then_some(stated), expected }
+        Checks { leases, stated, expected }
     }
 }
 
@@ -79,36 +84,71 @@ fn add_event(arguments: &mut SqliteArguments, row: &FullRow<'_>) -> Result<(), F
     Ok(())
 }
 
-/// The smallest power of two that takes what is left, or as much of it as a statement takes.
-fn size_for(left: usize) -> usize {
-    left.clamp(1, CHUNK_MAX).next_power_of_two()
+/// The smallest power of two that takes what is left, or as much of it as a statement takes. Of four where several become
+/// one text, so that there are fewer of those.
+fn size_for(left: usize, is_together: bool) -> usize {
+    let power = left.clamp(1, CHUNK_MAX).next_power_of_two();
+    if is_together && power.ilog2() % 2 == 1 { power * 2 } else { power }
 }
 
-/// One statement per [`CHUNK_MAX`] rows of so many columns.
-fn each_chunk<T>(
-    statements: &mut Vec<Statement>,
-    sizes: &Sizes,
-    rows: impl Iterator<Item = T>,
-    mut add: impl FnMut(&mut SqliteArguments, T) -> Result<(), Fault>,
-) -> Result<(), Fault> {
-    let rows: Vec<T> = rows.collect();
-    let mut left = rows.len();
-    let mut rows = rows.into_iter();
-    while left > 0 {
-        let size = size_for(left);
-        let mut arguments = SqliteArguments::default();
-        arguments.reserve(size * sizes.columns, 0);
-        for row in rows.by_ref().take(size) {
-            add(&mut arguments, row)?;
+/// What is to be written, as it grows.
+#[derive(Default)]
+struct Written {
+    /// Each with its arguments, or all with those of `arguments`.
+    statements: Vec<Statement>,
+    /// When everything becomes one text.
+    together: Option<SqliteArguments>,
+}
+
+impl Written {
+    /// One statement per [`CHUNK_MAX`] rows of so many columns.
+    fn rows<T>(
+        &mut self,
+        sizes: &Sizes,
+        rows: impl Iterator<Item = T>,
+        mut add: impl FnMut(&mut SqliteArguments, T) -> Result<(), Fault>,
+    ) -> Result<(), Fault> {
+        let rows: Vec<T> = rows.collect();
+        let mut left = rows.len();
+        let mut rows = rows.into_iter();
+        while left > 0 {
+            let is_together = self.together.is_some();
+            let size = size_for(left, is_together);
+            let mut own = SqliteArguments::default();
+            let arguments = self.together.as_mut().unwrap_or(&mut own);
+            arguments.reserve(size * sizes.columns, 0);
+            for row in rows.by_ref().take(size) {
+                add(arguments, row)?;
+            }
+            let empty = size.saturating_sub(left);
+            for _ in 0..empty * sizes.columns {
+                add_all!(arguments, None::<i64>);
+            }
+            left = left.saturating_sub(size);
+            self.statements.push((sizes.of(size, empty > 0 || is_together), own));
         }
-        let empty = size.saturating_sub(left);
-        for _ in 0..empty * sizes.columns {
-            add_all!(arguments, None::<i64>);
-        }
-        left = left.saturating_sub(size);
-        statements.push((sizes.of(size, empty > 0), arguments));
+        Ok(())
     }
-    Ok(())
+
+    fn finish(self) -> Statements {
+        let Some(arguments) = self.together else { return Statements::Each(self.statements) };
+        let mut text = String::with_capacity(4_096);
+        for (statement, _) in &self.statements {
+            text.push_str(statement.as_str());
+            text.push(';');
+        }
+        text.push_str("COMMIT");
+        // Made of constants only.
+        Statements::Whole((AssertSqlSafe(text).into_sql_str(), arguments))
+    }
+}
+
+/// A group.
+pub(super) enum Statements {
+    /// One text that ends the transaction, too.
+    Whole(Statement),
+    /// Several, and the transaction is still to be ended.
+    Each(Vec<Statement>),
 }
 
 /// The same statement for 1, 2, 4 … rows.
@@ -191,13 +231,15 @@ impl Texts {
     }
 
     /// Everything that is to be written.
-    pub(super) fn of(&self, offer: &Offer) -> Result<Vec<Statement>, Fault> {
-        let mut statements = Vec::new();
-        each_chunk(&mut statements, &self.events, offer.events(), |arguments, row| {
-            add_event(arguments, &row)
-        })?;
+    pub(super) fn of(&self, offer: &Offer) -> Result<Statements, Fault> {
+        let rows = |append: &EncodedAppend| append.replies.len() + append.outbox.len() + append.closes.len();
+        let rows = offer.events().count() + offer.wakes.len() + offer.appends().map(rows).sum::<usize>();
+        let is_small = rows <= TOGETHER_MAX && offer.snapshots.is_empty();
+        let mut written =
+            Written { together: is_small.then(SqliteArguments::default), ..Written::default() };
+        written.rows(&self.events, offer.events(), |arguments, row| add_event(arguments, &row))?;
         let replies = offer.appends().flat_map(|append| append.replies.iter().map(move |row| (append, row)));
-        each_chunk(&mut statements, &self.replies, replies, |arguments, (append, reply)| {
+        written.rows(&self.replies, replies, |arguments, (append, reply)| {
             add_all!(
                 arguments,
                 reply.command_id.as_slice(),
@@ -211,17 +253,17 @@ impl Texts {
             Ok(())
         })?;
         let set = offer.wakes.iter().filter_map(|wake| wake.due_at.map(|due_at| (wake, due_at)));
-        each_chunk(&mut statements, &self.wakes, set, |arguments, (wake, due_at)| {
+        written.rows(&self.wakes, set, |arguments, (wake, due_at)| {
             add_all!(arguments, wake.stream.clone(), i64::from(wake.partition.0), due_at.as_millis());
             Ok(())
         })?;
         let gone = offer.wakes.iter().filter(|wake| wake.due_at.is_none());
-        each_chunk(&mut statements, &self.wakes_gone, gone, |arguments, wake| {
+        written.rows(&self.wakes_gone, gone, |arguments, wake| {
             add_all!(arguments, wake.stream.clone());
             Ok(())
         })?;
         let effects = offer.appends().flat_map(|append| append.outbox.iter().map(move |row| (append, row)));
-        each_chunk(&mut statements, &self.outbox, effects, |arguments, (append, row)| {
+        written.rows(&self.outbox, effects, |arguments, (append, row)| {
             add_all!(
                 arguments,
                 row.stream.clone(),
@@ -239,7 +281,7 @@ impl Texts {
             Ok(())
         })?;
         let closes = offer.appends().flat_map(|append| &append.closes);
-        each_chunk(&mut statements, &self.closes, closes, |arguments, (stream, id)| {
+        written.rows(&self.closes, closes, |arguments, (stream, id)| {
             add_all!(arguments, stream.clone(), id.seq as i64, i64::from(id.n));
             Ok(())
         })?;
@@ -254,9 +296,9 @@ impl Texts {
                 snapshot.hash.as_slice(),
                 snapshot.state.as_str(),
             );
-            statements.push((sql::PUT_SNAPSHOT.into_sql_str(), std::mem::take(arguments)));
+            written.statements.push((sql::PUT_SNAPSHOT.into_sql_str(), std::mem::take(arguments)));
         }
-        Ok(statements)
+        Ok(written.finish())
     }
 }
 
@@ -270,15 +312,16 @@ mod tests {
         for (rows, expected) in
             [(0, vec![]), (1, vec![1]), (3, vec![4]), (39, vec![64]), (600, vec![256, 256, 128])]
         {
-            let mut statements = Vec::new();
+            let mut written = Written::default();
             let mut added = 0;
             let add = |arguments: &mut SqliteArguments, row: i64| {
                 added += 1;
                 add_all!(arguments, row, row);
                 Ok(())
             };
-            each_chunk(&mut statements, &sizes, 0..rows, add).unwrap();
-            let found: Vec<usize> = statements
+            written.rows(&sizes, 0..rows, add).unwrap();
+            let found: Vec<usize> = written
+                .statements
                 .iter()
                 .map(|(text, arguments)| {
                     let holes = text.as_str().matches('?').count();
