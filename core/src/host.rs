@@ -38,6 +38,25 @@ pub trait WayBack {
     fn waits(&mut self) {}
 }
 
+/// What is known of a request's name when it comes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Seen {
+    /// It was made for this very request, which nobody was given yet.
+    Never,
+    /// It may have been used.
+    Perhaps,
+    /// The journal held no reply under it when its host had asked for this look.
+    NotWhenLooked(Look),
+}
+
+/// A look into the journal, as the host that asked for it knows it again. What was answered since, that host still knows;
+/// another one, or the same one much later, need not.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Look {
+    incarnation: Incarnation,
+    at: Timestamp,
+}
+
 /// A command from outside, with the way back.
 #[derive(Debug)]
 pub struct Request<M: Machine, P> {
@@ -45,8 +64,8 @@ pub struct Request<M: Machine, P> {
     pub command: M::Command,
     /// Its name, when repeats must be known.
     pub key: Option<CommandKey>,
-    /// Whether the journal is known to hold no reply under this name.
-    pub is_new: bool,
+    /// Whether that name was seen before.
+    pub seen: Seen,
     /// Where it came from.
     pub origin: Origin,
     /// Where the answer goes.
@@ -103,6 +122,8 @@ pub enum Action<M: Machine, P> {
     LookUp {
         /// Where to.
         port: P,
+        /// To be shown when the command is given again.
+        look: Look,
     },
     /// Show the state.
     Show {
@@ -480,13 +501,28 @@ impl<M: Machine, P: WayBack> Host<M, P> {
             self.emit(reply, actions);
             return;
         }
-        if request.key.is_some() && self.has_forgotten && !request.is_new {
+        if request.key.is_some() && self.has_forgotten && !self.is_new(request.seen) {
             // What this host decided and the journal does not know yet, it knows itself: no need to wait at the gate.
-            actions.push(Action::LookUp { port: request.port });
+            let look = Look { incarnation: self.incarnation, at: self.now };
+            actions.push(Action::LookUp { port: request.port, look });
             return;
         }
         let waiting = Waiting::Port(request.port, request.key);
         self.run_keyed(Some(&request.command), request.key, waiting, request.origin, actions);
+    }
+
+    /// Whether a request's name cannot have been answered and forgotten. While one waits for its look, its double may be
+    /// decided; that is known here until it is old itself.
+    fn is_new(&self, seen: Seen) -> bool {
+        match seen {
+            Seen::Never => true,
+            Seen::Perhaps => false,
+            Seen::NotWhenLooked(look) => {
+                let is_fresh = look.incarnation == self.incarnation
+                    && self.now.millis_since(look.at) <= self.repeats_kept_ms;
+                is_fresh || planted::is(Bug::StaleLookBelieved)
+            }
+        }
     }
 
     fn run(

@@ -43,6 +43,8 @@ bugs! {
     KeyBodyNotCompared,
     /// A refusal is not stored with the name of its request.
     RefusalNotStored,
+    /// A look into the journal is believed however old it is.
+    StaleLookBelieved,
     /// An old answer is forgotten although the journal does not know it yet.
     ForgottenBeforeDurable,
     /// A host sleeps while appends of it are under way.

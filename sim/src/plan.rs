@@ -117,7 +117,7 @@ impl Plan {
         let skus: Vec<SkuId> = (0..skus).map(|n| nth_sku(n, rng.chance(400))).collect();
         let shop = rng.chance(500).then(|| Shop::draw(rng, &skus));
         // From a copy of the dice, so that histories before there was this choice stay what they were.
-        let repeats_kept_ms = rng.clone().pick(&[REPEATS_KEPT_MS, REPEATS_KEPT_MS, 0, 5, 100, 1_000]);
+        let repeats_kept_ms = rng.clone().pick(&[REPEATS_KEPT_MS, REPEATS_KEPT_MS, 5, 100, 1_000]);
         Plan {
             nodes,
             lots,

@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
-use souk_core::host::{Answer, Request};
+use souk_core::host::{Answer, Request, Seen};
 use souk_core::ids::StreamId;
 use souk_core::journal::Origin;
 use souk_core::machine::CommandKey;
@@ -92,15 +92,15 @@ pub struct Handle<M> {
 #[derive(Clone, Copy)]
 struct Name {
     key: Option<CommandKey>,
-    /// Nobody can have used it before.
-    is_new: bool,
+    /// Whether it was used before.
+    seen: Seen,
 }
 
 impl Name {
-    const NONE: Name = Name { key: None, is_new: true };
+    const NONE: Name = Name { key: None, seen: Seen::Never };
 
     fn asked_before(&self) -> Option<CommandKey> {
-        self.key.filter(|_| !self.is_new)
+        self.key.filter(|_| self.seen != Seen::Never)
     }
 }
 
@@ -125,7 +125,7 @@ impl<M: Hosted> Handle<M> {
         origin: Origin,
         patience: Duration,
     ) -> Result<Told<M>, CallError> {
-        self.admitted(stream, command, Name { key, is_new: false }, origin, patience).await
+        self.admitted(stream, command, Name { key, seen: Seen::Perhaps }, origin, patience).await
     }
 
     /// The same with a name that was made for this very call: nobody can have used it before.
@@ -140,7 +140,7 @@ impl<M: Hosted> Handle<M> {
         origin: Origin,
         patience: Duration,
     ) -> Result<Told<M>, CallError> {
-        self.admitted(stream, command, Name { key, is_new: true }, origin, patience).await
+        self.admitted(stream, command, Name { key, seen: Seen::Never }, origin, patience).await
     }
 
     async fn admitted(
@@ -201,18 +201,18 @@ impl<M: Hosted> Handle<M> {
             let or_unknown = |error| if ended > 0 { CallError::OutcomeUnknown } else { error };
             let (reply, answered) = oneshot::channel();
             let port = Port { reply, permit: permit.clone() };
-            let Name { key, is_new } = name;
-            let request = Box::new(Request { command: command.clone(), key, is_new, origin, port });
+            let Name { key, seen } = name;
+            let request = Box::new(Request { command: command.clone(), key, seen, origin, port });
             self.send(stream, HostMessage::Command { request, deadline }).map_err(or_unknown)?;
             match timeout_at(deadline, answered).await {
                 Ok(Ok(Reply::Answer { answer, position })) => return Ok(Told { answer, position }),
-                Ok(Ok(Reply::LookUp)) => {
-                    if let Some(key) = name.asked_before()
+                Ok(Ok(Reply::LookUp(look))) => {
+                    if let Some(key) = name.key
                         && let Some(told) = self.recall(stream, key).await.map_err(or_unknown)?
                     {
                         return Ok(told);
                     }
-                    name.is_new = true;
+                    name.seen = Seen::NotWhenLooked(look);
                 }
                 Ok(Ok(Reply::State { .. } | Reply::TooLate)) | Err(_) => {
                     return Err(CallError::OutcomeUnknown);
@@ -220,7 +220,7 @@ impl<M: Hosted> Handle<M> {
                 Ok(Err(_)) => {
                     ended += 1;
                     // By this very call: what the one that ended has written is not known here.
-                    name.is_new = false;
+                    name.seen = Seen::Perhaps;
                     let pause = if ended < 2 { AGAIN_AFTER } else { AGAIN_AFTER_TWO };
                     self.pause(pause, deadline).await?;
                 }
@@ -259,7 +259,7 @@ impl<M: Hosted> Handle<M> {
             self.send(stream, HostMessage::Read(Port { reply, permit }))?;
             match timeout_at(deadline, answered).await {
                 Ok(Ok(Reply::State { state, seq })) => return Ok((state, seq)),
-                Ok(Ok(Reply::Answer { .. } | Reply::LookUp | Reply::TooLate)) | Err(_) => {
+                Ok(Ok(Reply::Answer { .. } | Reply::LookUp(_) | Reply::TooLate)) | Err(_) => {
                     return Err(CallError::OutcomeUnknown);
                 }
                 Ok(Err(_)) => self.pause(AGAIN_AFTER, deadline).await?,

@@ -278,8 +278,8 @@ impl<M: Hosted> HostState<M> {
             Action::Reply { port, answer, position } => {
                 let _ = port.reply.send(Reply::Answer { answer, position });
             }
-            Action::LookUp { port } => {
-                let _ = port.reply.send(Reply::LookUp);
+            Action::LookUp { port, look } => {
+                let _ = port.reply.send(Reply::LookUp(look));
             }
             Action::Show { port, state, seq } => {
                 let _ = port.reply.send(Reply::State { state, seq });

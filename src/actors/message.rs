@@ -1,7 +1,7 @@
 //! What a host actor can be told.
 
 use souk_core::ask::{Ask, AskAnswer, AskId};
-use souk_core::host::{Answer, Request, WayBack};
+use souk_core::host::{Answer, Look, Request, WayBack};
 use souk_core::journal::{EffectId, Origin};
 use souk_core::machine::Machine;
 use tokio::sync::oneshot;
@@ -78,7 +78,7 @@ pub(super) enum Reply<M: Machine> {
         seq: u64,
     },
     /// The host does not remember that far back: whether the command is a repeat, only the journal can say.
-    LookUp,
+    LookUp(Look),
     /// The deadline had passed before the command was started.
     TooLate,
 }

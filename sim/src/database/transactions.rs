@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use souk_core::ids::Partition;
+use souk_core::ids::{Partition, StreamId};
 use souk_core::journal::{Append, AppendId, Epoch};
 use souk_core::machine::CommandId;
 use souk_core::planted::{self, Bug};
@@ -41,6 +41,8 @@ pub enum Inserted {
     LandedBefore,
     /// A row conflicts with another's.
     Conflict,
+    /// A host that had missed nothing of its stream has decided what had been answered before.
+    DecidedAgain(StreamId, CommandId),
     /// The database has ended the transaction.
     Gone,
 }
@@ -106,7 +108,10 @@ impl Database {
             if planted::is(Bug::AnyConflictIsOurs) {
                 return Inserted::LandedBefore;
             }
-            return Inserted::Conflict;
+            return match self.decided_again(&rows) {
+                Some((stream, command)) => Inserted::DecidedAgain(stream, command),
+                None => Inserted::Conflict,
+            };
         }
         if let Some(transaction) = self.transactions.get_mut(&id) {
             transaction.touched = now;
@@ -141,6 +146,14 @@ impl Database {
                 twice
             });
             taken || misplaced || position || exists || told || self.cursed.contains(&append.id)
+        })
+    }
+
+    fn decided_again(&self, rows: &Rows) -> Option<(StreamId, CommandId)> {
+        rows.placed.iter().map(|placed| &placed.append).find_map(|append| {
+            let has_missed = append.expected_seq < self.seq(append.stream);
+            let told = append.replies.iter().find(|(key, _)| self.replies.contains_key(&key.id));
+            told.filter(|_| !has_missed).map(|(key, _)| (append.stream, key.id))
         })
     }
 

@@ -6,7 +6,9 @@ mod machines;
 
 use souk_core::any::{AnyEvent, AnyOutcome, Effect};
 use souk_core::ask::{Ask, AskAnswer, AskId};
-use souk_core::host::{Action, Answer, Host, Input, KnownReply, Loaded, Request, Snapshot, WayBack};
+use souk_core::host::{
+    Action, Answer, Host, Input, KnownReply, Loaded, Look, Request, Seen, Snapshot, WayBack,
+};
 use souk_core::ids::StreamId;
 use souk_core::inventory::{self, Inventory};
 use souk_core::journal::{Append, EffectId, Epoch, Incarnation, Origin, Recorded, Refusal};
@@ -54,8 +56,8 @@ pub enum AnyAnswer {
 /// [`Input`] of any host.
 #[derive(Debug)]
 pub enum AnyInput {
-    /// A command from outside, and whether the journal is known to hold no reply to it.
-    Command(AnyCommand, Option<CommandKey>, Port, bool),
+    /// A command from outside, and what is known of its name.
+    Command(AnyCommand, Option<CommandKey>, Port, Seen),
     /// Another machine's order.
     Ask(Ask),
     /// The answer to one of its asks, resting on this seq of the other stream.
@@ -84,7 +86,7 @@ pub enum AnyAction {
     /// To whoever asked.
     Reply(Port, AnyAnswer),
     /// To whoever asked: the journal may know.
-    LookUp(Port),
+    LookUp(Port, Look),
     /// To whoever reads: the state at this seq.
     Show(Port, AnyState, u64),
     /// To another stream.
@@ -227,10 +229,10 @@ impl<M: Kind> AnyHost for Running<M> {
 /// `None` for a command of another machine, which the world never sends.
 fn input_of<M: Kind>(input: AnyInput) -> Option<Input<M, Port>> {
     Some(match input {
-        AnyInput::Command(command, key, port, is_new) => Input::Command(Request {
+        AnyInput::Command(command, key, port, seen) => Input::Command(Request {
             command: M::command(command)?,
             key,
-            is_new,
+            seen,
             origin: Origin::default(),
             port,
         }),
@@ -265,7 +267,7 @@ fn action_of<M: Kind>(action: Action<M, Port>) -> Option<AnyAction> {
                 Answer::InFlight => AnyAnswer::InFlight,
             },
         ),
-        Action::LookUp { port } => AnyAction::LookUp(port),
+        Action::LookUp { port, look } => AnyAction::LookUp(port, look),
         Action::Show { port, state, seq } => AnyAction::Show(port, M::wrap_state(*state), seq),
         Action::Ask { ask, .. } => AnyAction::Ask(ask),
         Action::AnswerAsk { id, answer, seq, .. } => AnyAction::AnswerAsk(id, answer, seq),

@@ -1,5 +1,6 @@
 //! What arrives at a node, and whether it is for this node to answer.
 
+use souk_core::host::{Look, Seen};
 use souk_core::ids::StreamId;
 
 use super::World;
@@ -22,7 +23,7 @@ impl World {
         match message {
             Message::Request(call) => {
                 if !(self.plan.handler_looks_first && self.answer_from_journal(node, call)) {
-                    self.put(node, self.calls[call].stream, Mail::Request(call, false));
+                    self.put(node, self.calls[call].stream, Mail::Request(call, Seen::Perhaps));
                 }
             }
             Message::Ask(ask) => self.put(node, ask.to, Mail::Ask(ask)),
@@ -55,11 +56,11 @@ impl World {
     }
 
     /// The handler has looked for what the host could not know.
-    pub(super) fn looked_up(&mut self, node: usize, call: CallId) {
+    pub(super) fn looked_up(&mut self, node: usize, call: CallId, look: Look) {
         self.saw(Situation::LookedUpForHost);
         let stream = self.calls[call].stream;
         if self.reaches_database(node) && self.serves(node, stream) && !self.answer_from_journal(node, call) {
-            self.put(node, stream, Mail::Request(call, true));
+            self.put(node, stream, Mail::Request(call, Seen::NotWhenLooked(look)));
         }
     }
 

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 
 use souk_core::any::AnyOutcome;
+use souk_core::host::Seen;
 use souk_core::ids::StreamId;
 use souk_core::inventory::Rejection;
 use souk_core::journal::{Incarnation, Refusal};
@@ -113,15 +114,15 @@ impl World {
             return self.saw(Situation::ZombieSilent);
         }
         let input = match mail {
-            Mail::Request(call, is_new) => match self.calls[call].wish.clone() {
-                Wish::Command(command, key) => AnyInput::Command(command, key, Port::Call(call), is_new),
+            Mail::Request(call, seen) => match self.calls[call].wish.clone() {
+                Wish::Command(command, key) => AnyInput::Command(command, key, Port::Call(call), seen),
                 Wish::Read => AnyInput::Read(call),
                 Wish::Ask(ask) => AnyInput::Ask(ask),
             },
             Mail::Ask(ask) => AnyInput::Ask(ask),
             Mail::AskAnswer(id, answer, rests_on) => AnyInput::Answer(id, answer, rests_on),
             Mail::Provider(port, command) => {
-                AnyInput::Command(AnyCommand::Payment(command), None, port, true)
+                AnyInput::Command(AnyCommand::Payment(command), None, port, Seen::Never)
             }
             Mail::Worked(effect) => AnyInput::Worked(effect),
             Mail::Tick => AnyInput::Tick,
@@ -252,10 +253,10 @@ impl World {
                 }
                 self.reply(node, call, answer);
             }
-            AnyAction::LookUp(port) => {
+            AnyAction::LookUp(port, look) => {
                 let Port::Call(call) = port else { return };
                 let reading = self.within(self.plan.load_max);
-                self.later(process, reading, Local::LookedUp(call));
+                self.later(process, reading, Local::LookedUp(call, look));
             }
             AnyAction::Show(port, state, seq) => {
                 let Port::Call(call) = port else { return };

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use souk_core::ask::{Ask, AskAnswer, AskId};
+use souk_core::host::{Look, Seen};
 use souk_core::ids::{Partition, PaymentId, SkuId, StreamId};
 use souk_core::journal::{AppendId, EffectId, Incarnation, Refusal};
 use souk_core::payment::{self, ProviderFact};
@@ -29,7 +30,7 @@ pub(crate) enum Local {
     /// The supervisor builds a failed host anew.
     Rebuild(StreamId),
     /// The handler has looked into the journal for a request that its host sent back.
-    LookedUp(CallId),
+    LookedUp(CallId, Look),
     /// The writer tells a host that its appends up to this ordinal are durable, ending at this position.
     Settled(StreamId, Incarnation, u64, u64),
     /// The writer tells a host that an append was refused.
@@ -75,8 +76,8 @@ pub(crate) enum Local {
 /// A message in a mailbox.
 #[derive(Debug)]
 pub(crate) enum Mail {
-    /// Whether the journal was asked, and knew nothing.
-    Request(CallId, bool),
+    /// With what is known of its name.
+    Request(CallId, Seen),
     Ask(Ask),
     AskAnswer(AskId, AskAnswer, (StreamId, u64)),
     /// What the bank said, to whom.
@@ -189,7 +190,7 @@ impl World {
             Local::Timer(stream, incarnation, at) => self.timer(node, stream, incarnation, at),
             Local::Idle(stream, incarnation) => self.idle(node, stream, incarnation),
             Local::Loaded(stream, incarnation) => self.loaded(node, stream, incarnation),
-            Local::LookedUp(call) => self.looked_up(node, call),
+            Local::LookedUp(call, look) => self.looked_up(node, call, look),
             Local::Rebuild(stream) => self.try_load(node, stream),
             Local::Settled(stream, incarnation, ordinal, position) => {
                 self.settled(node, stream, incarnation, ordinal, position);

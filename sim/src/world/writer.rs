@@ -226,6 +226,11 @@ impl World {
                 self.database.end(id);
                 self.committed(node, id);
             }
+            Inserted::DecidedAgain(stream, command) => {
+                let what =
+                    || format!("answers: {stream} decides {command:?} again, which was answered before");
+                self.oracle.complain(what);
+            }
             Inserted::Conflict => {
                 self.database.end(id);
                 self.conflict(node);

@@ -235,8 +235,7 @@ impl Texts {
         let rows = |append: &EncodedAppend| append.replies.len() + append.outbox.len() + append.closes.len();
         let rows = offer.events().count() + offer.wakes.len() + offer.appends().map(rows).sum::<usize>();
         let is_small = rows <= TOGETHER_MAX && offer.snapshots.is_empty();
-        let mut written =
-            Written { together: is_small.then(SqliteArguments::default), ..Written::default() };
+        let mut written = Written { together: is_small.then(SqliteArguments::default), ..Written::default() };
         written.rows(&self.events, offer.events(), |arguments, row| add_event(arguments, &row))?;
         let replies = offer.appends().flat_map(|append| append.replies.iter().map(move |row| (append, row)));
         written.rows(&self.replies, replies, |arguments, (append, reply)| {

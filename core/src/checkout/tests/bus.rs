@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use crate::any::{AnyOutcome, Effect};
 use crate::ask::{Ask, AskAnswer, AskId};
-use crate::host::{Action, Answer, Host, Input, Request};
+use crate::host::{Action, Answer, Host, Input, Request, Seen};
 use crate::ids::StreamId;
 use crate::inventory::Inventory;
 use crate::journal::{Append, EffectId, Epoch, Incarnation, Origin};
@@ -132,7 +132,7 @@ fn one_step<M: Machine>(host: &mut Host<M, Port>, now: Timestamp, input: Input<M
 }
 
 fn request<M: Machine>(command: M::Command, key: Option<CommandKey>, port: Port) -> Input<M, Port> {
-    Input::Command(Request { command, key, is_new: true, origin: Origin::default(), port })
+    Input::Command(Request { command, key, seen: Seen::Never, origin: Origin::default(), port })
 }
 
 impl Bus {

@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
-use crate::host::{ForeignEvent, Host, Input, Request, WayBack};
+use crate::host::{ForeignEvent, Host, Input, Request, Seen, WayBack};
 use crate::inventory::{Command, Inventory};
 use crate::journal::{Epoch, Incarnation, Origin};
 use crate::machine::Machine;
@@ -126,7 +126,7 @@ fn who_must_wait_gives_back_what_it_holds_when_its_waiting_is_durable() {
     let mut host: Host<Errand, _> = Host::load(errand::STREAM, Epoch(1), Incarnation(1), loaded).unwrap();
     let holds = Rc::new(Cell::new(true));
     let (command, port) = (errand::Command::AskAndWait, Holding(Rc::clone(&holds)));
-    let request = Request { command, key: Some(key(1)), is_new: true, origin: Origin::default(), port };
+    let request = Request { command, key: Some(key(1)), seen: Seen::Never, origin: Origin::default(), port };
     host.step(at(0), Input::Command(request), &mut Vec::new());
     assert!(holds.get(), "it may still be refused");
     host.step(at(0), Input::Durable { ordinal: 1, position: 1 }, &mut Vec::new());

@@ -114,3 +114,24 @@ fn what_the_journal_does_not_know_yet_is_not_forgotten_however_late_it_is() {
     assert_eq!(without(rig.settle(), &["view"]), ["a: yes Held @4", "a again: again yes Held @4"]);
     assert_eq!(rig.command("a", Some(key(2)), hold(2, DEADLINE)), ["a: look it up"], "now it is there");
 }
+
+#[test]
+fn a_look_is_not_believed_when_its_double_may_have_been_answered_and_forgotten_since() {
+    let mut rig = Rig::with_units(5);
+    rig.command("old", Some(key(1)), hold(1, DEADLINE));
+    rig.settle();
+    let late = REPEATS_KEPT_MS + MINUTE;
+    rig.clock(late);
+    // The same request came twice, and the journal is asked for both.
+    assert_eq!(rig.command("a", Some(key(2)), hold(2, DEADLINE)), ["a: look it up"]);
+    assert_eq!(rig.new_command("double", key(2), hold(2, DEADLINE)), ["append 3+1 reply"]);
+    rig.settle();
+    assert_eq!(rig.new_command("a", key(2), hold(2, DEADLINE)), ["a: again yes Held @4"], "it is known");
+    rig.clock(late + REPEATS_KEPT_MS + 1);
+    assert_eq!(rig.new_command("a", key(2), hold(2, DEADLINE)), ["a: look it up"], "it may be forgotten");
+    rig.clock(late);
+    rig.restart();
+    assert_eq!(rig.command("b", Some(key(3)), hold(3, DEADLINE)), ["b: look it up"]);
+    rig.restart();
+    assert_eq!(rig.new_command("b", key(3), hold(3, DEADLINE)), ["b: look it up"], "another host was told");
+}

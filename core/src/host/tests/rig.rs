@@ -5,7 +5,9 @@ use std::fmt::Debug;
 
 use crate::any::AnyOutcome;
 use crate::ask::{Ask, AskAnswer, AskId};
-use crate::host::{Action, Answer, Host, Input, KnownReply, Loaded, REPEATS_KEPT_MS, Request, WayBack};
+use crate::host::{
+    Action, Answer, Host, Input, KnownReply, Loaded, Look, REPEATS_KEPT_MS, Request, Seen, WayBack,
+};
 use crate::ids::{CheckoutId, HoldId, LocationId, MovementId, SkuId, StreamId};
 use crate::inventory::{self, Command, Inventory, Movement};
 use crate::journal::{Append, Epoch, Incarnation, Origin, Recorded, Refusal, WakeChange};
@@ -70,6 +72,8 @@ pub struct Rig<M: Machine> {
     now: i64,
     starts: u64,
     snapshots_every: u64,
+    /// The last one that the host asked for.
+    look: Option<Look>,
 }
 
 impl Rig<Inventory> {
@@ -88,7 +92,7 @@ impl<M: Machine> Rig<M> {
         let host = Host::load(stream, Epoch(1), Incarnation(1), Loaded::default()).unwrap();
         let durable = Durable { events: Vec::new(), replies: BTreeMap::new(), wake: None, snapshot: None };
         let (queue, snapshots_every) = (VecDeque::new(), M::SNAPSHOT_EVERY);
-        let mut rig = Rig { host, durable, stream, queue, now: 0, starts: 1, snapshots_every };
+        let mut rig = Rig { host, durable, stream, queue, now: 0, starts: 1, snapshots_every, look: None };
         rig.step(Input::Tick);
         rig
     }
@@ -115,6 +119,7 @@ impl<M: Machine> Rig<M> {
                 Action::Snapshot(snapshot) => {
                     self.queue.push_back(Sent::Snapshot(snapshot.seq, snapshot.state));
                 }
+                Action::LookUp { look, .. } => self.look = Some(look),
                 _ => {}
             }
         }
@@ -127,13 +132,20 @@ impl<M: Machine> Rig<M> {
         key: Option<CommandKey>,
         command: M::Command,
     ) -> Vec<String> {
-        self.step(Input::Command(Request { command, key, is_new: false, origin: Origin::default(), port }))
+        self.step(Input::Command(Request {
+            command,
+            key,
+            seen: Seen::Perhaps,
+            origin: Origin::default(),
+            port,
+        }))
     }
 
     /// The same, when the journal was asked for the name and does not know it.
     pub fn new_command(&mut self, port: &'static str, key: CommandKey, command: M::Command) -> Vec<String> {
         let key = Some(key);
-        self.step(Input::Command(Request { command, key, is_new: true, origin: Origin::default(), port }))
+        let seen = self.look.map_or(Seen::Never, Seen::NotWhenLooked);
+        self.step(Input::Command(Request { command, key, seen, origin: Origin::default(), port }))
     }
 
     pub fn tick(&mut self) -> Vec<String> {
@@ -273,7 +285,7 @@ fn line<M: Machine>(action: &Action<M, &'static str>) -> String {
         }
         Action::Snapshot(snapshot) => format!("snapshot {}", snapshot.seq),
         Action::Reply { port, answer, position } => format!("{port}: {} @{position}", said(answer)),
-        Action::LookUp { port } => format!("{port}: look it up"),
+        Action::LookUp { port, .. } => format!("{port}: look it up"),
         Action::Show { port, seq, .. } => format!("{port}: state at {seq}"),
         Action::Ask { ask, .. } => format!("ask {}.{}", ask.id.seq, ask.id.n),
         Action::AnswerAsk { id, answer, seq, .. } => format!("answer {}: {} @{seq}", id.seq, short(answer)),
