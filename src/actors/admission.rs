@@ -32,6 +32,7 @@ impl Permit {
 }
 
 const FULL: Overloaded = Overloaded { retry_after_ms: 100 };
+const SHUT: Overloaded = Overloaded { retry_after_ms: 1_000 };
 
 /// Permits for commands from outside, and for those who look.
 #[derive(Clone, Debug)]
@@ -60,15 +61,22 @@ impl Admission {
     /// # Errors
     /// When as much as is allowed is under way, or the journal cannot take anything at the moment.
     pub fn admit(&self) -> Result<Permit, Overloaded> {
-        if self.shut.load(Ordering::Relaxed) || self.closed.load(Ordering::Relaxed) {
-            return Err(Overloaded { retry_after_ms: 1_000 });
+        if self.is_shut() {
+            return Err(SHUT);
         }
         Arc::clone(&self.permits).try_acquire_owned().map(Permit::of).map_err(|_| FULL)
     }
 
-    /// Whether as much as is allowed is under way: whoever comes now would be refused.
-    pub fn is_full(&self) -> bool {
-        self.permits.available_permits() == 0
+    /// What a command would be told now, when none is admitted.
+    pub fn refusal(&self) -> Option<Overloaded> {
+        if self.is_shut() {
+            return Some(SHUT);
+        }
+        (self.permits.available_permits() == 0).then_some(FULL)
+    }
+
+    fn is_shut(&self) -> bool {
+        self.shut.load(Ordering::Relaxed) || self.closed.load(Ordering::Relaxed)
     }
 
     /// A permit for one who only looks. There are as many again of those: looking goes on while the doors are full,

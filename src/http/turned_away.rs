@@ -16,9 +16,6 @@ use super::{ServerLimits, Shared, request_id};
 /// Those whose commands are counted. Operators are few, and must get through when nobody else does.
 const COUNTED: [&str; 2] = ["/v1/store/", "/v1/vendor/"];
 
-/// When to try again, as the actors say it too.
-const RETRY_AFTER_MS: u64 = 100;
-
 /// Turns requests away.
 #[derive(Clone, Debug)]
 pub(super) struct TurnedAway {
@@ -35,8 +32,10 @@ impl TurnedAway {
     pub(super) fn refuse<B>(&self, request: &Request<B>) -> Option<Response> {
         let refused = if says_more_than(request.headers(), self.body_bytes) {
             ApiError::new(Code::BodyTooLarge, "send less at a time")
-        } else if self.services.node.admission().is_full() && is_counted(request) {
-            ApiError::from(CallError::Overloaded { retry_after_ms: RETRY_AFTER_MS })
+        } else if is_counted(request)
+            && let Some(overloaded) = self.services.node.admission().refusal()
+        {
+            ApiError::from(CallError::from(overloaded))
         } else {
             return None;
         };

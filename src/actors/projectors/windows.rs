@@ -81,12 +81,11 @@ impl Windows {
             after: advance.from,
             up_to: advance.to,
         };
-        let events = match advances.is_empty() {
-            true => Vec::new(),
-            false => {
-                let windows: Vec<Window> = advances.iter().map(window).collect();
-                self.reader.windows(&windows, self.kinds).await?
-            }
+        let events = if advances.is_empty() {
+            Vec::new()
+        } else {
+            let windows: Vec<Window> = advances.iter().map(window).collect();
+            self.reader.windows(&windows, self.kinds).await?
         };
         Ok(Gathered { advances, events, more })
     }
