@@ -103,7 +103,7 @@ impl Row {
             figure(&format!("doors: {name}, p99"), self.p99_ms[round], "ms");
             if let Some(beside) = beside {
                 let share = 100.0 * beside.cpu_us[round] / self.cpu_us[round];
-                figure(&format!("doors: {name}, of bare axum's speed"), share, "%");
+                figure(&format!("doors: {name}, of bare axum's per CPU second"), share, "%");
             }
         }
     }

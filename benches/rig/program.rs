@@ -106,7 +106,7 @@ impl Demo {
             let line = server.until_it_says(of)?;
             Ok(format!("Bearer {}", line.split_whitespace().last().context("no key")?))
         };
-        let (vendor, operator) = (key("vendor     ")?, key("operator   ")?);
+        let (operator, vendor) = (key("operator   ")?, key("vendor     ")?);
         Ok(Demo { server, addr, vendor, operator })
     }
 }

@@ -56,12 +56,18 @@ impl Redis {
     /// How many units a second so many connections take.
     pub fn take_units(&self, connections: u32) -> anyhow::Result<f64> {
         let script = self.told(&["script", "load", TAKE])?;
+        let before: u64 = self.told(&["get", "stock:1"])?.trim().parse().context("no stock")?;
         let output = Command::new("redis-benchmark")
             .args(["-p", &self.port, "-c", &connections.to_string(), "-n", &REQUESTS.to_string(), "--csv"])
             .args(["evalsha", script.trim(), "1", "stock:1"])
             .output()
             .context("redis-benchmark")?;
         ensure!(output.status.success(), "redis-benchmark: {}", String::from_utf8_lossy(&output.stderr));
+        let left: u64 = self.told(&["get", "stock:1"])?.trim().parse().context("no stock")?;
+        ensure!(
+            left + u64::from(REQUESTS) == before,
+            "{before} units, and {left} after {REQUESTS} were taken"
+        );
         let text = String::from_utf8(output.stdout)?;
         // "test","rps",… and then the figures, all in quotes.
         let figure = text.lines().last().and_then(|line| line.split("\",\"").nth(1));

@@ -423,9 +423,10 @@ impl<M: Machine, P: WayBack> Host<M, P> {
         self.now = if planted::is(Bug::TimeGoesBack) { now } else { self.now.max(now) };
         let ticked = matches!(input, Input::Tick);
         // Not when it has just been loaded: then what it was loaded for is still to come.
-        let asked = !matches!(input, Input::Tick | Input::Idle);
+        let mut asked = !matches!(input, Input::Tick | Input::Idle);
         match input {
-            Input::Command(request) => self.command(request, actions),
+            // One that has the journal looked at stays for whoever comes back: another would not believe that look.
+            Input::Command(request) => asked = self.command(request, actions),
             Input::Ask(ask, origin) => match M::command_of_ask(&ask) {
                 Some(command) => self.run(Some(&command), Waiting::Asker(ask.id), origin, actions),
                 None => {
@@ -483,7 +484,8 @@ impl<M: Machine, P: WayBack> Host<M, P> {
         settled && answered && self.parked.is_empty()
     }
 
-    fn command(&mut self, request: Request<M, P>, actions: &mut Vec<Action<M, P>>) {
+    /// Says whether it is answered, or will be.
+    fn command(&mut self, request: Request<M, P>, actions: &mut Vec<Action<M, P>>) -> bool {
         self.forget_old_replies();
         if let Some(key) = request.key
             && let Some(known) = self.known.get(&key.id)
@@ -499,16 +501,17 @@ impl<M: Machine, P: WayBack> Host<M, P> {
             };
             let reply = Action::Reply { port: request.port, answer, position: 0 };
             self.emit(reply, actions);
-            return;
+            return true;
         }
         if request.key.is_some() && self.has_forgotten && !self.is_new(request.seen) {
             // What this host decided and the journal does not know yet, it knows itself: no need to wait at the gate.
             let look = Look { incarnation: self.incarnation, at: self.now };
             actions.push(Action::LookUp { port: request.port, look });
-            return;
+            return false;
         }
         let waiting = Waiting::Port(request.port, request.key);
         self.run_keyed(Some(&request.command), request.key, waiting, request.origin, actions);
+        true
     }
 
     /// Whether a request's name cannot have been answered and forgotten. While one waits for its look, its double may be

@@ -1,6 +1,7 @@
 //! A check that cannot fail proves nothing: each planted bug must be found, and soon.
 
 use std::num::NonZero;
+use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
@@ -63,6 +64,31 @@ fn a_failure_is_made_small_and_replays_from_its_tape() {
         let again = run(read.seed, &read.options()).err().map(|failure| failure.class());
         assert_eq!(again, Some(class), "{tape}");
     }
+}
+
+/// A tape that names the bug it found shows it: once the simulator draws otherwise, it may be another history.
+#[test]
+fn tapes_still_show_the_bugs_that_they_name() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/regress");
+    let mut shown = 0;
+    for entry in std::fs::read_dir(folder).expect("tapes").map(|entry| entry.expect("an entry").path()) {
+        let Some(text) = std::fs::read_to_string(&entry).ok().filter(|text| text.contains("# planted "))
+        else {
+            continue;
+        };
+        let tape: Tape = text.parse().unwrap_or_else(|error| panic!("{}: {error}", entry.display()));
+        let named = tape.notes.iter().find_map(|note| note.strip_prefix("planted "));
+        let bug = Bug::ALL.iter().copied().find(|bug| Some(format!("{bug:?}").as_str()) == named);
+        assert!(bug.is_some(), "{} names no bug", entry.display());
+        let options = Options { bug, ..tape.options() };
+        assert!(
+            run(tape.seed, &options).is_err(),
+            "{} does not show its bug: record it anew",
+            entry.display()
+        );
+        shown += 1;
+    }
+    assert!(shown > 0, "no tape names a bug");
 }
 
 /// One that leaves something to be left out.

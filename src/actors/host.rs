@@ -6,7 +6,7 @@ use std::sync::Arc;
 use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef};
 use souk_core::host::{Action, Host, Input, Snapshot};
 use souk_core::ids::StreamId;
-use souk_core::journal::{Incarnation, Origin};
+use souk_core::journal::{Incarnation, Origin, Refusal};
 use tokio::time::Instant;
 use tracing::Span;
 
@@ -55,8 +55,11 @@ enum Written<M: Hosted> {
     LargeState(Box<Snapshot<M>>),
 }
 
-/// The reason given to the supervisor when the journal refused an append.
-pub(super) const REFUSED: &str = "refused by the journal";
+/// The reason given to the supervisor when the journal refused an append because the stream was started or taken over
+/// elsewhere meanwhile.
+pub(super) const OVERTAKEN: &str = "overtaken";
+/// The same when the append contradicts what is in the journal.
+pub(super) const CONTRADICTED: &str = "its append contradicts the journal";
 
 impl<M: Hosted> Actor for HostActor<M> {
     type Msg = HostMessage<M>;
@@ -243,7 +246,11 @@ impl<M: Hosted> HostState<M> {
             }
             Action::Fail(refusal) => {
                 tracing::warn!(stream = %self.stream, ?refusal, "the journal refused an append; loading anew");
-                myself.stop(Some(REFUSED.to_owned()));
+                let reason = match refusal {
+                    Refusal::Fenced | Refusal::Closed => OVERTAKEN,
+                    Refusal::WrongSeq => CONTRADICTED,
+                };
+                myself.stop(Some(reason.to_owned()));
             }
             outward => self.let_out(outward)?,
         }

@@ -1,7 +1,7 @@
 //! Supervision: what happens when a host actor ends.
 //!
 //! An actor that was drained has been put to sleep. One that failed or whose append was refused is loaded anew from
-//! the journal, at once: its memory is never reused. One that fails by itself (a panic, a damaged row, an append that
+//! the journal: its memory is never reused. One that fails by itself (a panic, a damaged row, an append that
 //! contradicts the journal) three times in ten seconds, while it runs or before it does, is put in quarantine: it would
 //! only do it again, and a person must look. Where its surroundings failed (the database does not answer, another server owns the partition) nothing is
 //! held against the stream: whoever still wants something of it starts it again, since callers and askers repeat
@@ -19,7 +19,7 @@ use tokio::time::Instant;
 
 use crate::journal::{JournalError, StartError};
 
-use super::host::REFUSED;
+use super::host::{CONTRADICTED, OVERTAKEN};
 use super::node::{Hosted, Node};
 
 /// A stream whose actor keeps failing; nothing is sent to it until a person has looked.
@@ -94,11 +94,15 @@ impl<M: Hosted> Actor for Supervisor<M> {
             SupervisionEvent::ActorTerminated(actor, _, reason) => {
                 let stream = M::kind(&node).directory.ended(actor.get_id());
                 // What another server owns by now is loaded there.
-                if let Some(stream) = stream
-                    && reason.as_deref() == Some(REFUSED)
-                    && node.journal().is_owner(stream.partition())
-                {
-                    state.load_anew::<M>(&node, stream, &REFUSED);
+                if let Some(stream) = stream.filter(|stream| node.journal().is_owner(stream.partition())) {
+                    match reason.as_deref() {
+                        Some(OVERTAKEN) => {
+                            node.count_restart::<M>();
+                            node.tick(stream);
+                        }
+                        Some(CONTRADICTED) => state.load_anew::<M>(&node, stream, &CONTRADICTED),
+                        _ => {}
+                    }
                 }
             }
             SupervisionEvent::ActorFailed(actor, error) => state.failed::<M>(&node, actor.get_id(), &error),

@@ -14,6 +14,8 @@ use tokio::time::timeout;
 
 /// How long the rest may take. Whoever is not done by then sees its connection reset.
 const REST_WITHIN: Duration = Duration::from_secs(10);
+/// How much of it is read.
+const REST_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// How long nothing may come. Whoever was answered for being slow is not waited for much longer.
 const PAUSE_MAX: Duration = Duration::from_secs(1);
 
@@ -67,7 +69,12 @@ impl Drop for Unread {
         }
         let rest = async move {
             let mut more = async || std::future::poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await;
-            while let Ok(Some(Ok(_))) = timeout(PAUSE_MAX, more()).await {}
+            let mut left = REST_BYTES_MAX;
+            while let Ok(Some(Ok(frame))) = timeout(PAUSE_MAX, more()).await {
+                let read = frame.data_ref().map_or(0, Bytes::len);
+                let Some(less) = left.checked_sub(read) else { return };
+                left = less;
+            }
         };
         // None at the very end of the process, when nobody waits for an answer either.
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {

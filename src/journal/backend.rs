@@ -16,8 +16,8 @@ pub(super) enum Fault {
     Fenced(Vec<Partition>),
     /// A row stands in the way of one that was offered, or one was not acceptable. Nothing was written.
     Conflict(String),
-    /// It did not work. Nothing was written, unless `doubtful`: then the connection was lost when COMMIT was
-    /// under way, and only offering the same rows again can tell.
+    /// It did not work. Nothing was written, unless `doubtful`: then the connection was lost when COMMIT was, or may have
+    /// been, under way, and only offering the same rows again can tell.
     Failed {
         /// Whether it may have been written all the same.
         doubtful: bool,

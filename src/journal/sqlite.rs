@@ -15,7 +15,7 @@ use super::backend::{Fault, Upkeep};
 use super::database::{Database, Set};
 use super::offer::{MarkRow, Offer};
 use super::sql;
-use rows::{Checks, Statements, Texts};
+use rows::{COMMIT, Checks, Statements, Texts};
 
 /// How long the writer itself waits for the write lock before it says that it is degraded.
 const BUSY: Duration = Duration::from_millis(250);
@@ -176,12 +176,13 @@ async fn write_rows(
         return Err(Fault::Fenced(fenced));
     }
     let confirmed = seen.iter().find(|(part, _)| *part != FENCED).map(|(_, confirmed)| *confirmed);
-    if confirmed != Some(checks.expected) {
+    let confirmed = confirmed.ok_or_else(|| Fault::failed("the connection's thread has ended"))?;
+    if confirmed != checks.expected {
         return Err(Fault::Conflict("a stream is not where its host says".to_owned()));
     }
     let statements = match statements {
         Statements::Whole((text, arguments)) => {
-            sqlx::query_with(text, arguments).execute(connection).await.map_err(ended)?;
+            sqlx::query_with(text, arguments).fetch_one(connection).await.map_err(ended)?;
             return Ok(());
         }
         Statements::Each(statements) => statements,
@@ -189,6 +190,6 @@ async fn write_rows(
     for (text, arguments) in statements {
         sqlx::query_with(text, arguments).execute(&mut *connection).await.map_err(failed)?;
     }
-    sqlx::query("COMMIT").execute(connection).await.map_err(ended)?;
+    sqlx::query(COMMIT).fetch_one(connection).await.map_err(ended)?;
     Ok(())
 }

@@ -28,7 +28,8 @@ pub fn table(lines: &str) -> String {
     for Figure { name, unit, mut values } in figures {
         values.sort_by(f64::total_cmp);
         let (first, last) = (values[0], values[values.len() - 1]);
-        let median = values[values.len() / 2];
+        let (half, is_odd) = (values.len() / 2, values.len() % 2 == 1);
+        let median = if is_odd { values[half] } else { (values[half - 1] + values[half]) / 2.0 };
         let [median, first, last] = [median, first, last].map(readable);
         table.push_str(&format!("| {name} | {median} {unit} | {first} | {last} | {} |\n", values.len()));
     }

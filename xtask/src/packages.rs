@@ -31,7 +31,7 @@ pub fn try_to_have_strace() {
     try_to_have("strace", "strace");
 }
 
-/// What a shop on Redis could do at most. Without it the benchmark says that it is left out.
+/// A rival of one benchmark. Without it the benchmark says that it is left out.
 pub fn try_to_have_redis() {
     try_to_have("redis-server", "redis-server");
 }

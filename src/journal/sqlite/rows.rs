@@ -91,6 +91,10 @@ fn size_for(left: usize, is_together: bool) -> usize {
     if is_together && power.ilog2() % 2 == 1 { power * 2 } else { power }
 }
 
+/// Ends the transaction, and says so: of a connection whose thread ends in the middle nothing is heard, which looks like an
+/// end without rows.
+pub(super) const COMMIT: &str = "COMMIT; SELECT 1";
+
 /// What is to be written, as it grows.
 #[derive(Default)]
 struct Written {
@@ -137,7 +141,7 @@ impl Written {
             text.push_str(statement.as_str());
             text.push(';');
         }
-        text.push_str("COMMIT");
+        text.push_str(COMMIT);
         // Made of constants only.
         Statements::Whole((AssertSqlSafe(text).into_sql_str(), arguments))
     }

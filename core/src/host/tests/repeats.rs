@@ -1,9 +1,10 @@
 //! Requests that come again.
 
 use crate::host::REPEATS_KEPT_MS;
+use crate::inventory::Inventory;
 use crate::machine::{CommandId, CommandKey};
 
-use super::rig::{MINUTE, Rig, hold, key, receive, without};
+use super::rig::{MINUTE, Rig, hold, key, receive, shard, without};
 
 const DEADLINE: i64 = 60 * MINUTE;
 
@@ -134,4 +135,20 @@ fn a_look_is_not_believed_when_its_double_may_have_been_answered_and_forgotten_s
     assert_eq!(rig.command("b", Some(key(3)), hold(3, DEADLINE)), ["b: look it up"]);
     rig.restart();
     assert_eq!(rig.new_command("b", key(3), hold(3, DEADLINE)), ["b: look it up"], "another host was told");
+}
+
+#[test]
+fn a_stream_that_there_is_not_is_asked_again_after_a_look() {
+    let mut rig: Rig<Inventory> = Rig::new(shard());
+    let refused = rig.command("a", Some(key(1)), hold(1, DEADLINE));
+    assert_eq!(refused, ["append 0+0 reply"]);
+    rig.settle();
+    rig.clock(REPEATS_KEPT_MS + MINUTE);
+    rig.restart();
+    assert_eq!(
+        rig.command("b", Some(key(2)), hold(2, DEADLINE)),
+        ["b: look it up"],
+        "and it stays until then"
+    );
+    assert_eq!(rig.new_command("b", key(2), hold(2, DEADLINE)), ["append 0+0 reply"]);
 }
