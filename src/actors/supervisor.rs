@@ -3,9 +3,9 @@
 //! An actor that was drained has been put to sleep. One that failed or whose append was refused is loaded anew from
 //! the journal: its memory is never reused. One that fails by itself (a panic, a damaged row, an append that
 //! contradicts the journal) three times in ten seconds, while it runs or before it does, is put in quarantine: it would
-//! only do it again, and a person must look. Where its surroundings failed (the database does not answer, another server owns the partition) nothing is
-//! held against the stream: whoever still wants something of it starts it again, since callers and askers repeat
-//! themselves, and what is due has its wake.
+//! only do it again, and a person must look. Where its surroundings failed (the database does not answer, another server
+//! owns the partition, or has overtaken an append) nothing is held against the stream: whoever still wants something of
+//! it starts it again, since callers and askers repeat themselves, and what is due has its wake.
 
 use std::collections::HashMap;
 use std::fmt;
