@@ -6,7 +6,7 @@ use std::sync::Arc;
 use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef};
 use souk_core::host::{Action, Host, Input, Snapshot};
 use souk_core::ids::StreamId;
-use souk_core::journal::{Incarnation, Origin, Refusal};
+use souk_core::journal::{Epoch, Incarnation, Origin, Refusal};
 use tokio::time::Instant;
 use tracing::Span;
 
@@ -42,6 +42,7 @@ pub(super) struct HostArguments {
 pub(super) struct HostState<M: Hosted> {
     node: Arc<Node>,
     stream: StreamId,
+    epoch: Epoch,
     incarnation: Incarnation,
     host: Host<M, Port<M>>,
     outcomes: Outcomes,
@@ -90,8 +91,8 @@ impl<M: Hosted> Actor for HostActor<M> {
         let loaded = Box::pin(node.journal().load::<M>(stream, node.clock().now())).await?;
         let host = Host::load(stream, started.epoch, started.incarnation, loaded)
             .map_err(|foreign| format!("{stream} holds another machine's event at seq {}", foreign.seq))?;
-        let incarnation = started.incarnation;
-        let mut state = HostState { node, stream, incarnation, host, outcomes, pulse };
+        let (epoch, incarnation) = (started.epoch, started.incarnation);
+        let mut state = HostState { node, stream, epoch, incarnation, host, outcomes, pulse };
         let mut written = Vec::new();
         state.step(&myself, Handling::Start, Input::Tick, &mut written)?;
         state.write(written).await?;
@@ -275,10 +276,11 @@ impl<M: Hosted> HostState<M> {
         });
     }
 
-    /// Lets something leave the actor, if this node may still speak for the partition: an owner whose lease has
-    /// lapsed may be answering from a past that another node has moved on from.
+    /// Lets something leave the actor, if this node may still speak for the partition, under the same epoch as when the
+    /// actor was loaded: an owner whose lease has lapsed may be answering from a past that another node has moved on from,
+    /// also when the lease has come back since.
     fn let_out(&self, action: Action<M, Port<M>>) -> Result<(), ActorProcessingErr> {
-        if !self.node.journal().is_owner(self.stream.partition()) {
+        if self.node.journal().lease().epoch(self.stream.partition()) != Some(self.epoch) {
             return Err(NotOurs(self.stream).into());
         }
         match action {
@@ -299,7 +301,7 @@ impl<M: Hosted> HostState<M> {
                 self.node.deliver_answer(id, answer, self.origin(seq, trace));
             }
             Action::Effect { id, effect, trace } => self.node.effect_is_durable(id, effect, trace),
-            Action::Publish(published) => M::publish_to(&self.node, published),
+            Action::Publish(published) => M::publish_to(&self.node, self.stream, self.epoch, published),
             Action::Append(_)
             | Action::Snapshot(_)
             | Action::Timer(_)

@@ -35,4 +35,4 @@ pub use outbox::Outside;
 pub use pulse::{ActorPulse, KindOverview};
 pub use supervisor::Quarantined;
 pub use trap::{Handling, Trap};
-pub use views::StockView;
+pub use views::{Changes, Seen, StockView};

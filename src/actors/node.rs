@@ -10,7 +10,7 @@ use souk_core::ask::{Ask, AskAnswer, AskId};
 use souk_core::checkout::Checkout;
 use souk_core::ids::StreamId;
 use souk_core::inventory::{Inventory, Published};
-use souk_core::journal::{EffectId, Origin};
+use souk_core::journal::{EffectId, Epoch, Origin};
 use souk_core::machine::Machine;
 use souk_core::order::Order;
 use souk_core::payment::Payment;
@@ -33,7 +33,7 @@ use super::supervisor::{Supervisor, SupervisorMessage};
 use super::sweeper::Sweeper;
 use super::timers::{self, SetTimer};
 use super::trap::Traps;
-use super::views::StockView;
+use super::views::{Changes, StockView};
 use super::wakes;
 
 /// How a node behaves.
@@ -70,7 +70,7 @@ pub trait Hosted: Machine {
     fn kind(node: &Node) -> &Kind<Self>;
 
     #[doc(hidden)]
-    fn publish_to(node: &Node, published: Self::Published);
+    fn publish_to(node: &Node, stream: StreamId, epoch: Epoch, published: Self::Published);
 }
 
 /// The actors of one kind of machine.
@@ -132,6 +132,7 @@ pub struct Node {
     stop: watch::Sender<bool>,
     lanes: Mutex<Vec<JoinHandle<()>>>,
     stock_view: StockView,
+    changes: Changes,
     traps: Traps,
 }
 
@@ -150,8 +151,26 @@ impl Hosted for Inventory {
         &node.stock
     }
 
-    fn publish_to(node: &Node, published: Published) {
-        node.stock_view.publish(published);
+    fn publish_to(node: &Node, _: StreamId, epoch: Epoch, published: Published) {
+        node.stock_view.publish(epoch, &published);
+        for (sku, ..) in published.stock {
+            node.changes.count(sku.0);
+        }
+    }
+}
+
+impl Hosted for Product {
+    const SLEEPS: bool = true;
+
+    #[allow(private_interfaces)]
+    fn kind(node: &Node) -> &Kind<Self> {
+        &node.products
+    }
+
+    fn publish_to(node: &Node, stream: StreamId, _: Epoch, (): ()) {
+        if let StreamId::Product(product) = stream {
+            node.changes.count(product.0);
+        }
     }
 }
 
@@ -166,14 +185,13 @@ macro_rules! hosted_on_demand {
                 &node.$kind
             }
 
-            fn publish_to(_: &Node, (): ()) {}
+            fn publish_to(_: &Node, _: StreamId, _: Epoch, (): ()) {}
         })*
     };
 }
 
 hosted_on_demand! {
     Vendor => vendors,
-    Product => products,
     Checkout => checkouts,
     Payment => payments,
     Order => orders,
@@ -243,6 +261,7 @@ impl Node {
     ) -> Result<Arc<Self>, ractor::SpawnErr> {
         let (timers, orders) = mpsc::unbounded_channel();
         let (outbox, work) = Outbox::new();
+        let stock_view = StockView::new(journal.lease().clone());
         let node = Arc::new(Node {
             journal,
             clock,
@@ -257,7 +276,8 @@ impl Node {
             outbox,
             stop: watch::Sender::new(false),
             lanes: Mutex::default(),
-            stock_view: StockView::default(),
+            stock_view,
+            changes: Changes::default(),
             traps: Traps::default(),
         });
         for_all_kinds!(node, kind => kind.supervise(&node).await?);
@@ -290,6 +310,11 @@ impl Node {
     /// Free units as the shards last published them.
     pub fn stock_view(&self) -> &StockView {
         &self.stock_view
+    }
+
+    /// How often products and their stock have changed since the start.
+    pub fn changes(&self) -> &Changes {
+        &self.changes
     }
 
     /// The journal.

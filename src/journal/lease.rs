@@ -29,6 +29,8 @@ struct Shared {
     held_until_ms: AtomicU64,
     /// The term per partition; 0 when not owned.
     epochs: Vec<AtomicU64>,
+    /// How often a partition was taken or lost.
+    changes: AtomicU64,
     owner: watch::Sender<bool>,
 }
 
@@ -39,6 +41,7 @@ impl Lease {
             started: Instant::now(),
             held_until_ms: AtomicU64::new(0),
             epochs: (0..PARTITIONS).map(|_| AtomicU64::new(0)).collect(),
+            changes: AtomicU64::new(0),
             owner,
         };
         Lease { shared: Arc::new(shared), owner: seen }
@@ -47,12 +50,23 @@ impl Lease {
     /// The term under which this process owns the partition now; `None` when it does not, or can no longer be
     /// sure.
     pub fn epoch(&self, partition: Partition) -> Option<Epoch> {
-        let until = self.shared.held_until_ms.load(Ordering::Acquire);
-        if until != FOREVER && self.shared.started.elapsed().as_millis() as u64 >= until {
+        if self.is_over() {
             return None;
         }
         let epoch = self.shared.epochs.get(usize::from(partition.0))?.load(Ordering::Acquire);
         (epoch > 0).then_some(Epoch(epoch))
+    }
+
+    fn is_over(&self) -> bool {
+        let until = self.shared.held_until_ms.load(Ordering::Acquire);
+        until != FOREVER && self.shared.started.elapsed().as_millis() as u64 >= until
+    }
+
+    /// A number that stays the same as long as this process owns what it owns; `None` when its time is over. What was
+    /// read from memory under one number says nothing under another: somebody else may have written in between.
+    pub fn term(&self) -> Option<u64> {
+        let term = self.shared.changes.load(Ordering::Acquire);
+        (!self.is_over()).then_some(term)
     }
 
     /// Whether this process owns the partition, by a clock that runs out a margin before the lease does.
@@ -87,6 +101,7 @@ impl Lease {
                 slot.store(epoch.0, Ordering::Release);
             }
         }
+        self.shared.changes.fetch_add(1, Ordering::AcqRel);
         self.shared.owner.send_replace(true);
     }
 
@@ -104,6 +119,7 @@ impl Lease {
         if let Some(slot) = self.shared.epochs.get(usize::from(partition.0)) {
             slot.store(0, Ordering::Release);
         }
+        self.shared.changes.fetch_add(1, Ordering::AcqRel);
         if !self.was_taken() {
             self.shared.owner.send_replace(false);
         }
@@ -127,5 +143,20 @@ mod tests {
         lease.extend_for_ever();
         lease.lose(Partition(3));
         assert!(!lease.is_owner());
+    }
+
+    #[test]
+    fn a_term_ends_with_what_is_owned() {
+        let lease = Lease::new();
+        lease.hold([(Partition(3), Epoch(7))].into_iter());
+        assert_eq!(lease.term(), None, "its time never began");
+        lease.extend_for_ever();
+        let term = lease.term();
+        assert!(term.is_some());
+        assert_eq!(lease.term(), term, "nothing has changed");
+        lease.lose(Partition(3));
+        let without = lease.term();
+        lease.hold([(Partition(3), Epoch(7))].into_iter());
+        assert!(without != term && lease.term() != without && lease.term() != term);
     }
 }

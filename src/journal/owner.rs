@@ -239,7 +239,6 @@ impl Keeping {
         let asked = Instant::now();
         let kept: Vec<(i64, i64)> =
             sqlx::query_as(RENEW).bind(start).bind(lasts).fetch_all(self.connection().await?).await?;
-        self.lease.extend(asked, self.counted());
         let is_kept = |partition: u16| kept.iter().any(|row| row.0 == i64::from(partition));
         let lost: Vec<Partition> = (0..PARTITIONS).filter(|it| !is_kept(*it)).map(Partition).collect();
         if !lost.is_empty() {
@@ -249,6 +248,9 @@ impl Keeping {
             let writer = self.writer.clone();
             tokio::spawn(async move { writer.lose(lost).await });
         }
+        // Not before it is known what was lost: whoever comes back after its time must not answer for that, not even for
+        // a moment.
+        self.lease.extend(asked, self.counted());
         Ok(())
     }
 

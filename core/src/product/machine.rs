@@ -18,6 +18,7 @@ impl Machine for Product {
     type Event = Event;
     type Reply = Reply;
     type Rejection = Rejection;
+    /// Nothing is said but that it has changed.
     type Published = ();
 
     const SNAPSHOT_VERSION: u32 = 1;
@@ -45,6 +46,11 @@ impl Machine for Product {
 
     fn open_asks(state: &State) -> Option<&OpenAsks> {
         Some(&state.asks)
+    }
+
+    /// That it has changed; what it is, whoever wants to know reads.
+    fn publish(_: &State, events: &[Event]) -> Option<()> {
+        (!events.is_empty()).then_some(())
     }
 
     fn event(any: &AnyEvent) -> Option<&Event> {
