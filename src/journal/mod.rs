@@ -24,6 +24,8 @@ mod offer;
 mod owner;
 mod pages;
 mod parts;
+#[cfg(test)]
+mod plans;
 mod postgres;
 mod read;
 mod sql;

@@ -12,7 +12,7 @@ use super::stored::{EffectColumns, ReplyColumns, StoredEffect, StoredEvent, Stor
 use super::wire;
 
 /// One seek per partition; a `GROUP BY` would read every row.
-const ENDS: &str = "WITH RECURSIVE numbers (n) AS \
+pub(super) const ENDS: &str = "WITH RECURSIVE numbers (n) AS \
      (SELECT CAST(0 AS BIGINT) UNION ALL SELECT n + 1 FROM numbers WHERE n + 1 < $1) \
      SELECT n, COALESCE((SELECT MAX(position) FROM events WHERE partition = n), 0) FROM numbers ORDER BY n";
 macro_rules! event_columns {
@@ -22,7 +22,7 @@ macro_rules! event_columns {
     };
 }
 /// The order of the joins is fixed: a seek per window.
-const WINDOWS_SQLITE: &str = concat!(
+pub(super) const WINDOWS_SQLITE: &str = concat!(
     "SELECT ",
     event_columns!(),
     " FROM json_each($1) w CROSS JOIN events e WHERE e.partition = w.value ->> 0 AND e.position > w.value ->> 1 \

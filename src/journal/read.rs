@@ -34,19 +34,19 @@ macro_rules! select_effects {
     };
 }
 
-const STREAM: &str = select_events!("WHERE stream = $1 AND seq > $2 ORDER BY seq");
+pub(super) const STREAM: &str = select_events!("WHERE stream = $1 AND seq > $2 ORDER BY seq");
 const WAKE: &str = "SELECT due_at FROM wakes WHERE stream = $1";
-const TAIL: &str = select_events!("WHERE partition = $1 AND position > $2 ORDER BY position LIMIT $3");
-const LAST_POSITION: &str = "SELECT MAX(position) FROM events WHERE partition = $1";
+pub(super) const TAIL: &str = select_events!("WHERE partition = $1 AND position > $2 ORDER BY position LIMIT $3");
+pub(super) const LAST_POSITION: &str = "SELECT MAX(position) FROM events WHERE partition = $1";
 const PAGE: &str =
     select_events!("WHERE (partition, position) > ($1, $2) ORDER BY partition, position LIMIT $3");
-const REPLY: &str =
+pub(super) const REPLY: &str =
     "SELECT stream, command_id, fingerprint, recorded_at, outcome FROM replies WHERE command_id = $1";
 const DUE_SQLITE: &str = "SELECT stream, due_at FROM wakes WHERE due_at <= $1 AND partition IN \
      (SELECT value FROM json_each($2)) ORDER BY due_at LIMIT $3";
 const DUE_POSTGRES: &str = "SELECT stream, due_at FROM wakes WHERE due_at <= $1 AND partition = ANY($2) \
      ORDER BY due_at LIMIT $3";
-const EFFECTS_SQLITE: &str = select_effects!(
+pub(super) const EFFECTS_SQLITE: &str = select_effects!(
     "WHERE lane = $1 AND dead = 0 AND next_try_at <= $2 AND partition IN (SELECT value FROM json_each($3)) \
      ORDER BY next_try_at, stream, seq, n LIMIT $4"
 );

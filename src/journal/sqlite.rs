@@ -23,11 +23,17 @@ const BUSY: Duration = Duration::from_millis(250);
 /// Takes the write lock, under which plain reads are enough. Returns (0, partition) for those of `$1` (a JSON object of
 /// partition and epoch) whose epoch is another, and (1, how many) of the (stream, seq) of `$2` (a JSON list of pairs)
 /// exist.
-const BEGIN: &str = "BEGIN IMMEDIATE; SELECT 0, CAST(j.key AS INTEGER) FROM json_each($1) j \
+pub(super) const BEGIN: &str = "BEGIN IMMEDIATE; SELECT 0, CAST(j.key AS INTEGER) FROM json_each($1) j \
      LEFT JOIN leases l ON l.partition = CAST(j.key AS INTEGER) WHERE l.epoch IS NULL OR l.epoch <> j.value \
      UNION ALL SELECT 1, COUNT(*) FROM json_each($2) j JOIN events e \
      ON e.stream = json_extract(j.value, '$[0]') AND e.seq = json_extract(j.value, '$[1]')";
 const FENCED: i64 = 0;
+/// Pages that the writer keeps: 64 MiB, when there are as many. Its rows go to random places of several trees, whose inner
+/// pages it would otherwise read from the file again and again as the journal grows.
+const CACHE: &str = "-65536";
+/// Pages of the write-ahead log before it is carried into the file, 16 MiB: a page that is written by many groups is carried
+/// over once.
+const CHECKPOINT_PAGES: &str = "4000";
 /// Prepared statements, of which a group that is one text has several: one for each shape of a group.
 const STATEMENTS_MAX: usize = 512;
 
@@ -52,6 +58,8 @@ impl SqliteWriter {
             None => {
                 let mut options = Database::sqlite_options(&self.dir, Set::Journal)
                     .busy_timeout(BUSY)
+                    .pragma("cache_size", CACHE)
+                    .pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
                     .statement_cache_capacity(STATEMENTS_MAX);
                 if let Some(pages) = self.max_pages {
                     options = options.pragma("max_page_count", pages.to_string());

@@ -171,10 +171,12 @@ impl Sizes {
         Sizes { columns: row.matches('?').count(), filled_up: full.clone(), full }
     }
 
-    /// Inserts rows; the empty ones are left out.
+    /// Inserts rows; the empty ones are left out. A row that cannot be inserted ends the transaction: to undo its statement
+    /// alone, SQLite would copy every page before that statement changes it.
     fn inserting(into: &str, row: &str, on_conflict: &str) -> Self {
-        let full = texts(CHUNK_MAX, &format!("INSERT INTO {into} VALUES"), row, on_conflict);
-        let head = format!("INSERT INTO {into} SELECT * FROM (VALUES");
+        let head = format!("INSERT OR ROLLBACK INTO {into}");
+        let full = texts(CHUNK_MAX, &format!("{head} VALUES"), row, on_conflict);
+        let head = format!("{head} SELECT * FROM (VALUES");
         let tail = format!(") WHERE column1 IS NOT NULL {on_conflict}");
         let filled_up = texts(CHUNK_MAX, &head, row, &tail);
         Sizes { columns: row.matches('?').count(), full, filled_up }
