@@ -9,7 +9,7 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use sha2::{Digest as _, Sha256};
-use tower_http::compression::CompressionLayer;
+use tower_http::compression::Compression;
 use tower_http::compression::predicate::{And, NotForContentType, Predicate as _, SizeAbove};
 
 use super::error::{ApiError, Code};
@@ -21,10 +21,13 @@ pub(super) const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 /// Encodings that an ETag may name.
 const ENCODINGS: [&str; 3] = ["zstd", "br", "gzip"];
 
+/// What is compressed.
+pub(super) type WorthIt = And<SizeAbove, NotForContentType>;
+
 /// Compresses what is large, as the client accepts it.
-pub(super) fn compression() -> CompressionLayer<And<SizeAbove, NotForContentType>> {
+pub(super) fn compressing<S>(inner: S) -> Compression<S, WorthIt> {
     let worth_it = SizeAbove::new(PLAIN_BYTES_MAX).and(NotForContentType::IMAGES);
-    CompressionLayer::new().gzip(true).br(true).zstd(true).compress_when(worth_it)
+    Compression::new(inner).gzip(true).br(true).zstd(true).compress_when(worth_it)
 }
 
 /// Tags an answer; 304 when the client has it.
@@ -32,7 +35,7 @@ pub(super) async fn tag(request: Request, next: Next) -> Response {
     // The answer to a HEAD has no bytes to hash.
     let is_get = request.method() == Method::GET;
     let is_private = request.headers().contains_key(header::AUTHORIZATION);
-    let known = known(request.headers());
+    let asked = request.headers().clone();
     let response = next.run(request).await;
     if !is_get || response.status() != StatusCode::OK || is_kept_nowhere(response.headers()) {
         return response;
@@ -52,15 +55,32 @@ pub(super) async fn tag(request: Request, next: Next) -> Response {
     };
     let control = if is_private { "private, no-cache" } else { "no-cache" };
     parts.headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(control));
-    if let Some(known) = known.iter().find(|known| known.names(&tag)) {
-        put(&mut parts.headers, if known.0 == "*" { &tag } else { &known.0 });
-        parts.status = StatusCode::NOT_MODIFIED;
-        parts.headers.remove(header::CONTENT_TYPE);
-        parts.headers.remove(header::CONTENT_LENGTH);
-        return Response::from_parts(parts, Body::empty());
-    }
     put(&mut parts.headers, &tag);
-    Response::from_parts(parts, Body::from(bytes))
+    let response = Response::from_parts(parts, Body::from(bytes));
+    match known_as(&asked, &tag) {
+        Some(known) => not_modified(response, &known),
+        None => response,
+    }
+}
+
+/// The tag under which the client has this answer already, whatever its encoding.
+pub(super) fn known_as(asked: &HeaderMap, tag: &str) -> Option<String> {
+    if !asked.contains_key(header::IF_NONE_MATCH) {
+        return None;
+    }
+    let found = known(asked).into_iter().find(|known| known.names(tag))?;
+    Some(if found.0 == "*" { tag.to_owned() } else { found.0 })
+}
+
+/// The same answer for somebody who has it.
+pub(super) fn not_modified(answer: Response, tag: &str) -> Response {
+    let (mut parts, _) = answer.into_parts();
+    put(&mut parts.headers, tag);
+    parts.status = StatusCode::NOT_MODIFIED;
+    for of_the_body in [header::CONTENT_TYPE, header::CONTENT_LENGTH, header::CONTENT_ENCODING] {
+        parts.headers.remove(of_the_body);
+    }
+    Response::from_parts(parts, Body::empty())
 }
 
 /// Whether an answer says already that nobody may keep it.
@@ -101,17 +121,22 @@ fn known(headers: &HeaderMap) -> Vec<Known> {
     values.flat_map(|value| value.split(',')).map(tag).collect()
 }
 
-/// Names the encoding in the tag. Stands outside of compression.
-pub(super) async fn name_encoding(request: Request, next: Next) -> Response {
-    let mut response = next.run(request).await;
-    let headers = response.headers_mut();
+/// Names the encoding of a compressed answer in its tag.
+pub(super) fn name_encoding(headers: &mut HeaderMap) {
     let encoding = headers.get(header::CONTENT_ENCODING).and_then(|encoding| encoding.to_str().ok());
     let tag = headers.get(header::ETAG).and_then(|tag| tag.to_str().ok());
     if let (Some(encoding), Some(tag)) = (encoding, tag) {
         let named = format!("{}-{encoding}", tag.trim_matches('"'));
         put(headers, &named);
     }
-    response
+}
+
+/// An answer's tag, as it was before its encoding was named.
+pub(super) fn tag_without_encoding(headers: &HeaderMap) -> Option<String> {
+    let tag = headers.get(header::ETAG)?.to_str().ok()?.trim_matches('"');
+    let encoding = headers.get(header::CONTENT_ENCODING).and_then(|encoding| encoding.to_str().ok());
+    let plain = encoding.and_then(|encoding| tag.strip_suffix(encoding)?.strip_suffix('-'));
+    Some(plain.unwrap_or(tag).to_owned())
 }
 
 #[cfg(test)]

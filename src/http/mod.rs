@@ -11,6 +11,7 @@ mod body;
 mod caching;
 mod connections;
 pub mod error;
+mod front;
 mod idempotency;
 mod lists;
 mod openapi;
@@ -23,6 +24,7 @@ mod refusals;
 mod request_id;
 mod routes;
 mod server;
+mod shelf;
 mod store;
 mod test_bank;
 mod told_orders;
@@ -33,18 +35,15 @@ mod unread;
 mod vendor;
 mod wire;
 
-use std::any::Any;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::DefaultBodyLimit;
-use axum::response::{IntoResponse, Response};
-use axum::{Extension, Router, middleware};
+use axum::Router;
 use serde_json::Value;
 use souk_core::checkout::Limits;
 use souk_core::market::Market;
 use souk_core::money::Rate;
-use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::actors::Node;
 use crate::actors::projectors::Progress;
@@ -55,7 +54,6 @@ use crate::store::read::ReadModels;
 use crate::store::vault::Vault;
 use crate::tenants::ServerKey;
 
-use body::BodyTimeout;
 use error::{ApiError, Code};
 use routes::Routes;
 
@@ -112,8 +110,8 @@ pub fn openapi() -> Value {
     openapi::document(&all_routes())
 }
 
-/// Every route.
-pub fn router(services: Arc<Services>, limits: &ServerLimits) -> Router {
+/// Every route, behind the [`front`].
+fn router(services: &Shared, limits: &ServerLimits) -> Router {
     all_routes()
         .into_iter()
         .fold(Router::new(), |router, routes| router.merge(routes.mounted()))
@@ -122,45 +120,5 @@ pub fn router(services: Arc<Services>, limits: &ServerLimits) -> Router {
             ApiError::new(Code::MethodNotAllowed, "this path takes other methods: see the Allow header")
         })
         .layer(DefaultBodyLimit::max(limits.body_bytes))
-        .layer(Extension(Arc::clone(&services)))
-        .layer(Extension(BodyTimeout(limits.body_timeout)))
-        .layer(middleware::from_fn_with_state(Arc::clone(&services), rate_limits::limit))
-        .layer(middleware::from_fn_with_state(limits.request_timeout, server::time_out))
-        .layer(CatchPanicLayer::custom(panicked))
-        .layer(caching::compression())
-        .layer(middleware::from_fn(caching::name_encoding))
-        .layer(middleware::from_fn_with_state(Arc::clone(&services), ops::count))
-        .layer(middleware::from_fn(request_id::assign))
-        .with_state(services)
-}
-
-/// A fault of ours in a handler. What it had started may have happened, and goes on in its actor.
-fn panicked(panic: Box<dyn Any + Send>) -> Response {
-    let said = panic.downcast_ref::<&str>().copied();
-    let said = said.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("something");
-    tracing::error!(said, "a handler panicked");
-    let detail = "it may have happened: send the same request again with the same Idempotency-Key to learn the outcome";
-    ApiError::new(Code::OutcomeUnknown, detail).retry_after_ms(1_000).into_response()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use axum::http::{StatusCode, header};
-    use hyper::service::Service as _;
-    use hyper_util::service::TowerToHyperService;
-
-    #[tokio::test]
-    async fn a_panic_is_told_as_an_unknown_outcome() {
-        let broken = || async {
-            let nothing: [u8; 0] = [];
-            nothing.iter().max().expect("a fault of ours").to_string()
-        };
-        let app = Router::new().fallback(broken).layer(CatchPanicLayer::custom(panicked));
-        let request = axum::extract::Request::new(axum::body::Body::empty());
-        let told = TowerToHyperService::new(app).call(request).await.expect("an answer");
-        assert_eq!(told.status(), StatusCode::SERVICE_UNAVAILABLE);
-        assert_eq!(told.headers()[header::CONTENT_TYPE], "application/problem+json");
-        assert_eq!(told.headers()[header::RETRY_AFTER], "1");
-    }
+        .with_state(Shared::clone(services))
 }

@@ -10,12 +10,11 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router, middleware};
-use hyper::service::Service as _;
-use hyper_util::service::TowerToHyperService;
 use serde_json::json;
 use tokio::sync::{Semaphore, watch};
 
 use super::error::{ApiError, Code};
+use super::front::Front;
 use super::request_id;
 
 /// When to ask again, in milliseconds: a take-over is a matter of seconds.
@@ -34,8 +33,8 @@ struct Parking {
 #[derive(Clone, Debug)]
 pub struct Opening {
     standby: watch::Sender<bool>,
-    /// The shop's routes, once there are any and while there are.
-    shop: watch::Sender<Option<Router>>,
+    /// Who answers for the shop, once there is one and while there is.
+    shop: watch::Sender<Option<Front>>,
     /// For requests that wait for the shop; `None` when they do not.
     parking: Option<Parking>,
 }
@@ -54,12 +53,12 @@ impl Opening {
     }
 
     /// There is a shop, or there is none any more.
-    pub(super) fn serves(&self, shop: Option<Router>) {
+    pub(super) fn serves(&self, shop: Option<Front>) {
         self.shop.send_replace(shop);
     }
 
-    /// The shop's routes, if they come before a request has waited too long, and not too many wait.
-    async fn parked(&self) -> Option<Router> {
+    /// Who answers for the shop, if it opens before a request has waited too long, and not too many wait.
+    async fn parked(&self) -> Option<Front> {
         let parking = self.parking.as_ref()?;
         let _place = parking.places.try_acquire().ok()?;
         let mut shop = self.shop.subscribe();
@@ -103,7 +102,10 @@ pub(super) fn router(opening: Opening) -> Router {
     };
     let wait = move |State(opening): State<Opening>, request: Request| async move {
         match opening.parked().await {
-            Some(shop) => TowerToHyperService::new(shop).call(request).await.into_response(),
+            Some(shop) => {
+                let peer = request.extensions().get().copied();
+                shop.answer(request, peer).await
+            }
             None => not_ready().await,
         }
     };

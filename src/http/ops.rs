@@ -5,9 +5,8 @@ use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::Json;
-use axum::extract::{Request, State};
+use axum::extract::State;
 use axum::http::{StatusCode, header};
-use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -27,6 +26,7 @@ pub struct Counters {
 }
 
 impl Counters {
+    /// Counts an answer.
     pub(super) fn count(&self, status: StatusCode) {
         let class = usize::from(status.as_u16() / 100).min(5);
         self.classes[class].fetch_add(1, Ordering::Relaxed);
@@ -49,13 +49,6 @@ pub(super) fn routes() -> Routes {
 async fn openapi() -> Json<&'static Value> {
     static DOCUMENT: LazyLock<Value> = LazyLock::new(super::openapi);
     Json(&DOCUMENT)
-}
-
-/// Counts every answer.
-pub(super) async fn count(State(services): State<Shared>, request: Request, next: Next) -> Response {
-    let response = next.run(request).await;
-    services.counters.count(response.status());
-    response
 }
 
 #[derive(Serialize, JsonSchema)]

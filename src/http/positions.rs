@@ -16,7 +16,7 @@ use super::error::{ApiError, Code};
 use super::routes::Reads;
 use super::{Services, Shared};
 
-const HEADER: HeaderName = HeaderName::from_static("souk-position");
+pub(super) const HEADER: HeaderName = HeaderName::from_static("souk-position");
 const STALE: HeaderName = HeaderName::from_static("souk-stale");
 /// How long a reader is made to wait.
 const WAIT: Duration = Duration::from_secs(2);

@@ -9,9 +9,8 @@ use std::num::NonZeroU32;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
-use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use governor::clock::{Clock as _, DefaultClock};
 use governor::middleware::StateInformationMiddleware;
@@ -149,48 +148,78 @@ impl<K: Clone + Eq + Hash> Limit<K> {
             }
         }
     }
-
-    async fn admit(&self, client: K, request: Request, next: Next) -> Response {
-        let standing = self.check(client);
-        let mut response = if standing.allowed {
-            next.run(request).await
-        } else {
-            let detail = "nothing was started: send the same request again after Retry-After";
-            let wait = u64::try_from(standing.wait.as_millis()).unwrap_or(u64::MAX);
-            ApiError::new(Code::RateLimited, detail).retry_after_ms(wait).into_response()
-        };
-        self.tell(response.headers_mut(), standing);
-        response
-    }
 }
 
 fn seconds(time: Duration) -> u128 {
     time.as_millis().div_ceil(1_000)
 }
 
-/// Lets a request of the API through when its client may ask.
-pub(super) async fn limit(State(services): State<Shared>, mut request: Request, next: Next) -> Response {
+/// What a client may still ask, after it has asked this.
+pub(super) struct Allowance<'a> {
+    told: Told<'a>,
+    standing: Standing,
+}
+
+enum Told<'a> {
+    Key(&'a Limit<u128>),
+    Address(&'a Limit<IpAddr>),
+}
+
+impl Allowance<'_> {
+    /// The answer to a client that must wait.
+    pub(super) fn refusal(&self) -> Option<Response> {
+        if self.standing.allowed {
+            return None;
+        }
+        let detail = "nothing was started: send the same request again after Retry-After";
+        let wait = u64::try_from(self.standing.wait.as_millis()).unwrap_or(u64::MAX);
+        Some(ApiError::new(Code::RateLimited, detail).retry_after_ms(wait).into_response())
+    }
+
+    /// Puts it into the answer.
+    pub(super) fn tell(&self, headers: &mut HeaderMap) {
+        match self.told {
+            Told::Key(limit) => limit.tell(headers, self.standing),
+            Told::Address(limit) => limit.tell(headers, self.standing),
+        }
+    }
+}
+
+impl RateLimits {
+    /// Of a client without a key; `None` when it may ask as often as it likes.
+    pub(super) fn of_address(&self, peer: Option<Peer>) -> Option<Allowance<'_>> {
+        let (limit, Peer(address)) = (self.addresses.as_ref()?, peer?);
+        Some(Allowance { told: Told::Address(limit), standing: limit.check(network(address)) })
+    }
+
+    fn of_key(&self, key: u128) -> Option<Allowance<'_>> {
+        let limit = self.keys.as_ref()?;
+        Some(Allowance { told: Told::Key(limit), standing: limit.check(key) })
+    }
+}
+
+/// Of whoever sends a request of the API; `None` when it may ask as often as it likes.
+pub(super) async fn allowance<'a>(
+    services: &'a Shared,
+    peer: Option<Peer>,
+    request: &mut Request,
+) -> Option<Allowance<'a>> {
     let limits = &services.rate_limits;
     if limits.are_off() || !request.uri().path().starts_with("/v1/") {
-        return next.run(request).await;
+        return None;
     }
-    let presented = auth::presented_key(request.headers());
     let mut key = None;
-    if let Some(presented) = presented {
-        let access = auth::verify(&services, &presented).await;
+    if let Some(presented) = auth::presented_key(request.headers()) {
+        let access = auth::verify(services, &presented).await;
         if let Ok(Principal::Key(known)) = access.as_ref().map(auth::principal) {
             key = Some(known);
         }
         // It is not looked up a second time.
         request.extensions_mut().insert(Authenticated(access));
     }
-    let peer = request.extensions().get::<Peer>().copied();
-    match (key, &limits.keys, peer, &limits.addresses) {
-        (Some(key), Some(keys), ..) => keys.admit(key, request, next).await,
-        (None, _, Some(Peer(address)), Some(addresses)) => {
-            addresses.admit(network(address), request, next).await
-        }
-        _ => next.run(request).await,
+    match key {
+        Some(key) => limits.of_key(key),
+        None => limits.of_address(peer),
     }
 }
 

@@ -1,14 +1,14 @@
 //! The server: takes connections, bounds how long anything takes, and ends in order.
 
+use std::convert::Infallible;
 use std::future::Future;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
-use axum::extract::{Request, State};
-use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
+use axum::body::Body;
+use axum::http::Request;
+use axum::response::{IntoResponse as _, Response};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::{Service as _, service_fn};
@@ -19,12 +19,11 @@ use tokio::sync::Notify;
 use tokio::time::MissedTickBehavior;
 
 use super::connections::Connections;
-use super::error::{ApiError, Code};
+use super::front::Front;
 use super::opening::{self, Opening};
 use super::rate_limits::{self, Peer};
-use super::turned_away::TurnedAway;
 use super::unread::Unread;
-use super::{Services, router};
+use super::Services;
 
 /// The pause after a connection could not be taken (no file descriptors left): trying at once would only spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -55,9 +54,12 @@ pub async fn serve(
     opening: &Opening,
     stop: impl Future<Output = ()>,
 ) {
-    let app = router(Arc::clone(&services), &limits);
-    opening.serves(Some(app.clone()));
-    let connections = take_connections(&listener, app, &limits, Some(&services), stop).await;
+    let front = Front::new(&services, &limits);
+    opening.serves(Some(front.clone()));
+    let answer = move |request, peer| {
+        front.clone().answer(request, Some(peer))
+    };
+    let connections = take_connections(&listener, answer, &limits, Some(&services), stop).await;
     drop(listener);
     drop(services);
     opening.serves(None);
@@ -76,7 +78,13 @@ pub async fn serve_while_opening<T>(
 ) -> T {
     let mut outcome = None;
     let over = async { outcome = Some(opened.await) };
-    let connections = take_connections(listener, opening::router(opening), limits, None, over).await;
+    let app = TowerToHyperService::new(opening::router(opening));
+    let answer = move |mut request: Request<Unread>, peer: Peer| {
+        request.extensions_mut().insert(peer);
+        let app = app.clone();
+        async move { app.call(request.map(Body::new)).await.into_response() }
+    };
+    let connections = take_connections(listener, answer, limits, None, over).await;
     tokio::spawn(connections.shutdown());
     match outcome {
         Some(outcome) => outcome,
@@ -85,15 +93,17 @@ pub async fn serve_while_opening<T>(
 }
 
 /// Takes connections until `stop` is over, and returns those that are open.
-async fn take_connections(
+async fn take_connections<A, F>(
     listener: &TcpListener,
-    app: Router,
+    answer: A,
     limits: &ServerLimits,
     services: Option<&Arc<Services>>,
     stop: impl Future<Output = ()>,
-) -> Connections {
-    let app = TowerToHyperService::new(app);
-    let turned_away = services.map(|services| TurnedAway::new(services, limits));
+) -> Connections
+where
+    A: Fn(Request<Unread>, Peer) -> F + Clone + Send + 'static,
+    F: Future<Output = Response> + Send + 'static,
+{
     let mut sweep = tokio::time::interval(rate_limits::SWEEP_EVERY);
     sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut http = http1::Builder::new();
@@ -115,23 +125,15 @@ async fn take_connections(
             Ok((stream, peer)) => {
                 // Answers are small and waited for.
                 let _ = stream.set_nodelay(true);
-                let app = app.clone();
+                let answer = answer.clone();
                 let asked = Arc::new(Notify::new());
-                let (asks, turned_away) = (Arc::clone(&asked), turned_away.clone());
-                let service = service_fn(move |request: hyper::Request<Incoming>| {
+                let asks = Arc::clone(&asked);
+                let service = service_fn(move |request: Request<Incoming>| {
                     asks.notify_one();
-                    let refused = turned_away.as_ref().and_then(|away| away.refuse(&request));
-                    let (mut head, body) = request.into_parts();
-                    head.extensions.insert(Peer(peer.ip()));
+                    let (head, body) = request.into_parts();
                     let body = Unread::new(&head.headers, body);
-                    let request = hyper::Request::from_parts(head, body);
-                    let app = app.clone();
-                    async move {
-                        match refused {
-                            Some(refused) => Ok(refused),
-                            None => app.call(request).await,
-                        }
-                    }
+                    let answered = answer(Request::from_parts(head, body), Peer(peer.ip()));
+                    async move { Ok::<_, Infallible>(answered.await) }
                 });
                 let connection = http.serve_connection(TokioIo::new(stream), service);
                 let connection = connections.serve(connection, asked);
@@ -150,15 +152,4 @@ async fn take_connections(
 async fn refused(error: &io::Error) {
     tracing::warn!(%error, "a connection could not be taken");
     tokio::time::sleep(ACCEPT_PAUSE).await;
-}
-
-/// Ends a request that takes too long. What it started goes on in its actor.
-pub(super) async fn time_out(State(longest): State<Duration>, request: Request, next: Next) -> Response {
-    match tokio::time::timeout(longest, next.run(request)).await {
-        Ok(response) => response,
-        Err(_) => {
-            let detail = "it may have happened: send the same request again with the same Idempotency-Key";
-            ApiError::new(Code::Timeout, detail).retry_after_ms(1_000).into_response()
-        }
-    }
 }

@@ -1,9 +1,11 @@
 //! What is listed: pages of the read model, which follows the journal a moment behind, with the stock as it is now.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::State;
+use axum::response::{IntoResponse as _, Response};
+use axum::{Extension, Json};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use souk_core::ids::{ProductId, VendorId};
@@ -11,6 +13,7 @@ use souk_core::market::LocalizedText;
 
 use crate::http::error::ApiError;
 use crate::http::lists::{Asked, Listed, page_size};
+use crate::http::shelf::MadeOf;
 use crate::http::{Services, Shared};
 use crate::store::read::{OfferFilter, OfferRow, ProductFilter, ProductRow};
 use crate::tenants::StoreScope;
@@ -67,7 +70,7 @@ pub(super) struct Item {
 pub(super) async fn list(
     State(services): State<Shared>,
     Asked(filter): Asked<Filter>,
-) -> Result<Json<Listed<Item>>, ApiError> {
+) -> Result<Response, ApiError> {
     let limit = page_size(filter.limit);
     let offers = OfferFilter {
         vendor: filter.vendor,
@@ -77,14 +80,19 @@ pub(super) async fn list(
     };
     let wanted = ProductFilter { category: filter.category, market: services.market.id.clone(), offers };
     let Some(wish) = filter.in_stock else {
-        let page = services.models.listing(&StoreScope::of_anybody(), &wanted, filter.cursor, limit).await?;
-        let mut items = Vec::with_capacity(page.items.len());
-        for (product, offers) in &page.items {
+        let mut made_of = MadeOf::begin(&services);
+        let listing = services.models.listing(&StoreScope::of_anybody(), &wanted, filter.cursor, limit).await?;
+        made_of.listed(listing.read);
+        let mut items = Vec::with_capacity(listing.page.items.len());
+        for (product, offers) in &listing.page.items {
+            offers.iter().for_each(|offer| made_of.stock(&services, offer.sku));
             items.push(item(&services, product, offers).await?);
         }
-        return Ok(Json(Listed { items, next_cursor: page.next_cursor.map(|id| id.to_string()) }));
+        let listed = Listed { items, next_cursor: listing.page.next_cursor.map(|id| id.to_string()) };
+        return Ok((Extension(Arc::new(made_of)), Json(listed)).into_response());
     };
-    in_stock(&services, &wanted, wish, filter.cursor, limit).await.map(Json)
+    let listed = in_stock(&services, &wanted, wish, filter.cursor, limit).await?;
+    Ok(Json(listed).into_response())
 }
 
 /// Stock is not in the read model, so products are looked at one by one until there are enough. The cursor is the last
@@ -99,7 +107,8 @@ async fn in_stock(
     let (mut items, mut looked_at) = (Vec::new(), 0);
     loop {
         let next = read_next(limit - items.len() as u32, looked_at);
-        let page = services.models.listing(&StoreScope::of_anybody(), wanted, after, next).await?;
+        let listing = services.models.listing(&StoreScope::of_anybody(), wanted, after, next).await?;
+        let page = &listing.page;
         let is_last_page = page.next_cursor.is_none();
         let mut left = page.items.len();
         for (product, offers) in &page.items {

@@ -1,8 +1,9 @@
 //! A product, as anybody may see it, with the stock as it is now.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use axum::Json;
+use axum::{Extension, Json};
 use axum::extract::State;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -12,6 +13,7 @@ use souk_core::product::{Product, Status, Variant};
 
 use crate::http::body::Ids;
 use crate::http::error::ApiError;
+use crate::http::shelf::MadeOf;
 use crate::http::wire::ConditionWord;
 use crate::http::{Services, Shared};
 
@@ -60,12 +62,15 @@ struct OfferOut {
 pub(super) async fn show(
     State(services): State<Shared>,
     Ids(id): Ids<ProductId>,
-) -> Result<Json<ProductOut>, ApiError> {
+) -> Result<(Extension<Arc<MadeOf>>, Json<ProductOut>), ApiError> {
+    let mut made_of = MadeOf::begin(&services);
+    made_of.product(&services, id);
     let (state, _) = services.node.handle::<Product>().read(StreamId::Product(id), services.patience).await?;
     let known = state.known.filter(|known| known.status == Status::Listed).ok_or_else(ApiError::not_found)?;
     let mut offers = Vec::new();
     for (sku, offer) in known.offers.iter().filter(|(_, offer)| known.is_for_sale(offer)) {
         let Some(price) = offer.prices.get(&services.market.id) else { continue };
+        made_of.stock(&services, *sku);
         offers.push(OfferOut {
             sku: sku.to_string(),
             variant: offer.variant.to_string(),
@@ -77,14 +82,15 @@ pub(super) async fn show(
             available: available(&services, *sku).await?,
         });
     }
-    Ok(Json(ProductOut {
+    let shown = ProductOut {
         id: id.to_string(),
         title: known.facts.title.clone(),
         description: known.facts.description.clone(),
         category: known.facts.category.clone(),
         variants: known.variants.values().map(VariantOut::from).collect(),
         offers,
-    }))
+    };
+    Ok((Extension(Arc::new(made_of)), Json(shown)))
 }
 
 /// What the shard last published. One that has not spoken since the start is woken, and speaks then.

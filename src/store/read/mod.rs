@@ -26,7 +26,7 @@ use crate::journal::{
 pub use ledger::{Balance, PostingRow, account_name};
 pub use orders::{LineRow, OrderRow, OrderRows, ParcelRow, VendorOrderRow};
 pub use products::{OfferFilter, OfferRow, ProductFilter, ProductRow, ProductRows};
-pub use recent::Listing;
+pub use recent::{Listing, ReadAt};
 pub use sales::{PlacedCursor, StatementRow};
 pub use standings::{Standing, Word};
 pub use vendors::VendorRow;

@@ -11,7 +11,7 @@ use souk_core::product::{Price, Status};
 use crate::journal::{JournalError, Pool};
 use crate::tenants::{OperatorScope, StoreScope, VendorScope};
 
-use super::recent::{Asked, Listing};
+use super::recent::{Asked, Listing, ReadAt};
 use super::statement::{Statement, values};
 use super::{Page, ReadModels, failed, of_word, on_pool, page_limit, parsed, word};
 
@@ -240,7 +240,7 @@ impl ReadModels {
         if let Some(listing) = self.recent.find(&asked) {
             return Ok(listing);
         }
-        let written = self.recent.now();
+        let read = self.recent.now();
         let page = self.products(scope, filter, after, limit).await?;
         let ids: Vec<ProductId> = page.items.iter().map(|product| product.id).collect();
         let mut by_product: BTreeMap<ProductId, Vec<OfferRow>> = BTreeMap::new();
@@ -252,9 +252,15 @@ impl ReadModels {
             (product, offers)
         };
         let items = page.items.into_iter().map(with_offers).collect();
-        let listing = Arc::new(Page { items, next_cursor: page.next_cursor });
-        self.recent.keep(asked, written, &listing);
+        let listing = Arc::new(Listing { page: Page { items, next_cursor: page.next_cursor }, read });
+        self.recent.keep(asked, &listing);
         Ok(listing)
+    }
+
+    /// Whether what was listed then is what would be listed now, as far as this process knows. After a second it is not
+    /// said any more: another process may fill these tables, too.
+    pub fn is_still_listed(&self, read: ReadAt) -> bool {
+        self.recent.is_still(read)
     }
 
     /// Listed products by id, behind the one named.

@@ -22,7 +22,21 @@ const PAGES_MAX: usize = 512;
 const ROWS_MAX: u32 = 60;
 
 /// A page of products, each with those of its offers that are meant.
-pub type Listing = Page<(ProductRow, Vec<OfferRow>), ProductId>;
+#[derive(Debug)]
+pub struct Listing {
+    /// What the tables say.
+    pub page: Page<(ProductRow, Vec<OfferRow>), ProductId>,
+    /// When they said it.
+    pub read: ReadAt,
+}
+
+/// When the catalogue's tables were read.
+#[derive(Clone, Copy, Debug)]
+pub struct ReadAt {
+    /// How often they had been written by this process.
+    written: u64,
+    since: Instant,
+}
 
 /// What was asked.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -32,19 +46,11 @@ pub(super) struct Asked {
     pub(super) limit: u32,
 }
 
-#[derive(Debug)]
-struct Kept {
-    listing: Arc<Listing>,
-    /// How often the catalogue had been written when it began to be read.
-    written: u64,
-    since: Instant,
-}
-
 /// The pages.
 #[derive(Debug, Default)]
 pub(super) struct Recent {
     written: AtomicU64,
-    pages: Mutex<HashMap<Asked, Kept>>,
+    pages: Mutex<HashMap<Asked, Arc<Listing>>>,
 }
 
 impl Recent {
@@ -54,29 +60,32 @@ impl Recent {
     }
 
     /// To be taken before the tables are read.
-    pub(super) fn now(&self) -> u64 {
-        self.written.load(Ordering::SeqCst)
+    pub(super) fn now(&self) -> ReadAt {
+        ReadAt { written: self.written.load(Ordering::SeqCst), since: Instant::now() }
+    }
+
+    /// Whether what was read then is what the tables say, as far as this process knows.
+    pub(super) fn is_still(&self, read: ReadAt) -> bool {
+        read.written == self.written.load(Ordering::SeqCst) && read.since.elapsed() < KEPT
     }
 
     /// The page, if it is still what the tables say.
     pub(super) fn find(&self, asked: &Asked) -> Option<Arc<Listing>> {
         let pages = self.pages.lock().unwrap_or_else(PoisonError::into_inner);
-        let kept = pages.get(asked)?;
-        (kept.written == self.now() && kept.since.elapsed() < KEPT).then(|| Arc::clone(&kept.listing))
+        pages.get(asked).filter(|kept| self.is_still(kept.read)).map(Arc::clone)
     }
 
-    /// Keeps a page that was read after [`Recent::now`] said this.
-    pub(super) fn keep(&self, asked: Asked, written: u64, listing: &Arc<Listing>) {
-        if asked.limit > ROWS_MAX || written != self.now() {
+    /// Keeps a page.
+    pub(super) fn keep(&self, asked: Asked, listing: &Arc<Listing>) {
+        if asked.limit > ROWS_MAX || !self.is_still(listing.read) {
             return;
         }
         let mut pages = self.pages.lock().unwrap_or_else(PoisonError::into_inner);
         if pages.len() >= PAGES_MAX {
-            pages.retain(|_, kept| kept.written == written && kept.since.elapsed() < KEPT);
+            pages.retain(|_, kept| self.is_still(kept.read));
         }
         if pages.len() < PAGES_MAX {
-            let kept = Kept { listing: Arc::clone(listing), written, since: Instant::now() };
-            pages.insert(asked, kept);
+            pages.insert(asked, Arc::clone(listing));
         }
     }
 }
@@ -91,37 +100,37 @@ mod tests {
         Asked { filter: ProductFilter::all(MarketId::main()), after: None, limit }
     }
 
-    fn nothing() -> Arc<Listing> {
-        Arc::new(Page { items: Vec::new(), next_cursor: None })
+    fn nothing(read: ReadAt) -> Arc<Listing> {
+        Arc::new(Listing { page: Page { items: Vec::new(), next_cursor: None }, read })
     }
 
     #[test]
     fn a_page_is_kept_until_something_is_written() {
         let recent = Recent::default();
         let before = recent.now();
-        recent.keep(asked(20), before, &nothing());
-        assert!(recent.find(&asked(20)).is_some());
+        recent.keep(asked(20), &nothing(before));
+        assert!(recent.find(&asked(20)).is_some() && recent.is_still(before));
         assert!(recent.find(&asked(21)).is_none(), "another page");
         recent.was_written();
-        assert!(recent.find(&asked(20)).is_none(), "older than what was written");
-        recent.keep(asked(20), before, &nothing());
+        assert!(recent.find(&asked(20)).is_none() && !recent.is_still(before), "older than what was written");
+        recent.keep(asked(20), &nothing(before));
         assert!(recent.find(&asked(20)).is_none(), "read while it was written");
-        recent.keep(asked(20), recent.now(), &nothing());
+        recent.keep(asked(20), &nothing(recent.now()));
         assert!(recent.find(&asked(20)).is_some());
     }
 
     #[test]
     fn only_so_many_and_only_small_ones() {
         let recent = Recent::default();
-        recent.keep(asked(ROWS_MAX + 1), recent.now(), &nothing());
+        recent.keep(asked(ROWS_MAX + 1), &nothing(recent.now()));
         assert!(recent.find(&asked(ROWS_MAX + 1)).is_none());
         for n in 0..2 * PAGES_MAX as u128 {
             let asked = Asked { after: Some(ProductId(n)), ..asked(20) };
-            recent.keep(asked, recent.now(), &nothing());
+            recent.keep(asked, &nothing(recent.now()));
         }
         assert!(recent.pages.lock().unwrap().len() <= PAGES_MAX);
         recent.was_written();
-        recent.keep(asked(20), recent.now(), &nothing());
+        recent.keep(asked(20), &nothing(recent.now()));
         assert!(recent.find(&asked(20)).is_some(), "old ones make room");
     }
 }

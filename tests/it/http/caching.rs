@@ -1,5 +1,7 @@
 //! ETags and compression.
 
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
 use serde_json::json;
 use souk::tenants::Role;
 
@@ -56,6 +58,48 @@ async fn what_is_known_is_not_sent_again_until_it_changes() {
         server.get("", "/v1/store/products/prd_00000000000000000000000001").await.header("etag"),
         None
     );
+    server.stop().await;
+}
+
+/// Answers about the catalogue are kept, and must not be told once something has been said to have changed.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_was_told_of_a_change_sees_it_however_many_look() {
+    let server = Server::start().await;
+    let operator = server.key(Role::Operator).await;
+    let stall = open_stall(&server, &operator, 1, 5).await;
+    let product = format!("/v1/store/products/{}", stall.product);
+    let is_over = AtomicBool::new(false);
+    let looked = AtomicU64::new(0);
+    let others = async || {
+        while !is_over.load(Ordering::Relaxed) {
+            assert_eq!(server.get("", &product).await.status, 200);
+            looked.fetch_add(1, Ordering::Relaxed);
+        }
+    };
+    let changes = async {
+        for n in 1..=50 {
+            let name = format!("more-{n}");
+            server.post(&stall.key, &name, &stall.offer("receive"), json!({ "quantity": 1 })).await.ok();
+            for accepted in ["", "gzip"] {
+                let shown = server.get_with("", &product, &[("accept-encoding", accepted)]).await;
+                assert_eq!(shown.ok()["offers"][0]["available"], 5 + n);
+            }
+            let price = json!({ "unit_minor": 1_000 + n, "shipping_minor": 100, "currency": "EUR" });
+            server.call(&stall.key, &name, "PUT", &stall.offer("price"), price).await.ok();
+            let shown = server.get("", &product).await;
+            assert_eq!(shown.ok()["offers"][0]["unit_price_minor"], 1_000 + n);
+        }
+        is_over.store(true, Ordering::Relaxed);
+    };
+    tokio::join!(others(), others(), changes);
+    assert!(looked.load(Ordering::Relaxed) > 50);
+    // Two that are told the same are still two requests.
+    let (first, second) = (server.get("", &product).await, server.get("", &product).await);
+    assert_eq!((&first.body, first.header("etag")), (&second.body, second.header("etag")));
+    assert_ne!(first.header("x-request-id"), second.header("x-request-id"));
+    let gone = stall.path("archive");
+    server.post(&stall.key, "gone", &gone, json!({})).await.ok();
+    server.get("", &product).await.is(404, "not_found");
     server.stop().await;
 }
 

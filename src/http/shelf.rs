@@ -1,0 +1,261 @@
+//! Answers about the catalogue, kept as bytes.
+//!
+//! Most shoppers look at the same few products and pages. What was answered last is answered again while nothing that it
+//! was made of has changed, which is looked up every time: a kept answer is never older than one made anew. Only what
+//! everybody is told alike is kept.
+
+use std::collections::hash_map::RandomState;
+use std::hash::BuildHasher as _;
+use std::num::NonZeroUsize;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::body::{Body, Bytes, to_bytes};
+use axum::http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri, header};
+use axum::response::{IntoResponse as _, Response};
+use lru::LruCache;
+use souk_core::ids::{ProductId, SkuId};
+
+use crate::actors::Seen;
+use crate::store::read::ReadAt;
+
+use super::error::{ApiError, Code};
+use super::{Services, caching, positions};
+
+/// What is kept lies below it.
+const CATALOGUE: &str = "/v1/store/products";
+/// Answers that are kept, at most.
+const ANSWERS_MAX: NonZeroUsize = NonZeroUsize::new(4_096).unwrap();
+/// The largest that is.
+const BYTES_MAX: usize = 32 * 1024;
+/// All of them together.
+const ALL_BYTES_MAX: usize = 32 * 1024 * 1024;
+
+/// What an answer was made of. Each part is named before it is looked at, so that a change in between is noticed.
+#[derive(Clone, Debug)]
+pub(super) struct MadeOf {
+    /// As owner of what; `None` when this server was none.
+    term: Option<u64>,
+    seen: Vec<Seen>,
+    listed: Option<ReadAt>,
+}
+
+impl MadeOf {
+    /// Nothing yet.
+    pub(super) fn begin(services: &Services) -> Self {
+        MadeOf { term: services.node.journal().lease().term(), seen: Vec::new(), listed: None }
+    }
+
+    /// A product, as its actor knows it.
+    pub(super) fn product(&mut self, services: &Services, product: ProductId) {
+        self.seen.push(services.node.changes().seen(product.0));
+    }
+
+    /// The stock of an offer.
+    pub(super) fn stock(&mut self, services: &Services, sku: SkuId) {
+        self.seen.push(services.node.changes().seen(sku.0));
+    }
+
+    /// The read model's rows.
+    pub(super) fn listed(&mut self, read: ReadAt) {
+        self.listed = Some(read);
+    }
+
+    fn is_unchanged(&self, services: &Services) -> bool {
+        let changes = services.node.changes();
+        self.seen.iter().all(|seen| changes.is_still(*seen))
+            && self.listed.is_none_or(|read| services.models.is_still_listed(read))
+            && self.term.is_some()
+            && self.term == services.node.journal().lease().term()
+    }
+}
+
+/// What is asked, by somebody who is told what everybody is told.
+#[derive(Clone, Debug)]
+pub(super) struct Wanted {
+    uri: Uri,
+    /// The encodings that the client takes.
+    accepts: Option<HeaderValue>,
+    hash: u64,
+}
+
+#[derive(Debug)]
+struct Kept {
+    wanted: Wanted,
+    made_of: Arc<MadeOf>,
+    /// Without the name of an encoding.
+    tag: String,
+    headers: HeaderMap,
+    bytes: Bytes,
+}
+
+impl Kept {
+    fn weight(&self) -> usize {
+        self.bytes.len() + self.wanted.uri.path().len() + 512
+    }
+}
+
+#[derive(Debug)]
+struct Pages {
+    kept: LruCache<u64, Arc<Kept>>,
+    bytes: usize,
+}
+
+/// The kept answers.
+#[derive(Debug)]
+pub(super) struct Shelf {
+    pages: Mutex<Pages>,
+    hasher: RandomState,
+}
+
+impl Shelf {
+    pub(super) fn new() -> Self {
+        let pages = Pages { kept: LruCache::new(ANSWERS_MAX), bytes: 0 };
+        Shelf { pages: Mutex::new(pages), hasher: RandomState::new() }
+    }
+
+    /// What this request wants, if an answer to it may be kept.
+    pub(super) fn wanted<B>(&self, request: &Request<B>) -> Option<Wanted> {
+        let (uri, headers) = (request.uri(), request.headers());
+        let is_for_all = request.method() == Method::GET
+            && uri.path().starts_with(CATALOGUE)
+            && !headers.contains_key(header::AUTHORIZATION)
+            && !headers.contains_key(positions::HEADER);
+        if !is_for_all {
+            return None;
+        }
+        let accepts = headers.get(header::ACCEPT_ENCODING).cloned();
+        let hash = self.hasher.hash_one((uri.path(), uri.query(), &accepts));
+        Some(Wanted { uri: uri.clone(), accepts, hash })
+    }
+
+    /// The answer, when it is still what would be answered.
+    pub(super) fn answer(&self, services: &Services, wanted: &Wanted, asked: &HeaderMap) -> Option<Response> {
+        let kept = {
+            let mut pages = self.pages.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(pages.kept.get(&wanted.hash)?)
+        };
+        // Two that share a hash take turns.
+        let is_it = kept.wanted.uri == wanted.uri && kept.wanted.accepts == wanted.accepts;
+        if !is_it || !kept.made_of.is_unchanged(services) {
+            return None;
+        }
+        let mut response = Response::new(Body::from(kept.bytes.clone()));
+        *response.headers_mut() = kept.headers.clone();
+        Some(match caching::known_as(asked, &kept.tag) {
+            Some(tag) => caching::not_modified(response, &tag),
+            None => response,
+        })
+    }
+
+    /// Keeps an answer, if its handler said what it was made of.
+    pub(super) async fn keep(&self, wanted: Wanted, response: Response) -> Response {
+        if response.status() != StatusCode::OK {
+            return response;
+        }
+        let Some(made_of) = response.extensions().get::<Arc<MadeOf>>().cloned() else { return response };
+        let (parts, body) = response.into_parts();
+        let bytes = match to_bytes(body, usize::MAX).await {
+            Ok(bytes) => bytes,
+            Err(error) => {
+                tracing::error!(%error, "an answer could not be written");
+                let detail = "send the same request again after a moment";
+                return ApiError::new(Code::Unavailable, detail).retry_after_ms(1_000).into_response();
+            }
+        };
+        if let Some(tag) = caching::tag_without_encoding(&parts.headers)
+            && bytes.len() <= BYTES_MAX
+        {
+            let headers = parts.headers.clone();
+            self.put(Kept { wanted, made_of, tag, headers, bytes: bytes.clone() });
+        }
+        Response::from_parts(parts, Body::from(bytes))
+    }
+
+    fn put(&self, kept: Kept) {
+        let mut pages = self.pages.lock().unwrap_or_else(PoisonError::into_inner);
+        pages.bytes += kept.weight();
+        // What it replaces, or what had to go because there are too many.
+        if let Some((_, gone)) = pages.kept.push(kept.wanted.hash, Arc::new(kept)) {
+            pages.bytes -= gone.weight();
+        }
+        while pages.bytes > ALL_BYTES_MAX
+            && let Some((_, gone)) = pages.kept.pop_lru()
+        {
+            pages.bytes -= gone.weight();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(method: Method, path: &str, headers: &[(&'static str, &'static str)]) -> Request<()> {
+        let mut request = Request::builder().method(method).uri(path).body(()).unwrap();
+        for (name, value) in headers {
+            request.headers_mut().append(*name, HeaderValue::from_static(value));
+        }
+        request
+    }
+
+    fn kept(shelf: &Shelf, path: &str, bytes: usize) -> Kept {
+        let made_of = Arc::new(MadeOf { term: None, seen: Vec::new(), listed: None });
+        let wanted = shelf.wanted(&request(Method::GET, path, &[])).unwrap();
+        Kept {
+            wanted,
+            made_of,
+            tag: String::new(),
+            headers: HeaderMap::new(),
+            bytes: Bytes::from(vec![0; bytes]),
+        }
+    }
+
+    #[test]
+    fn only_what_everybody_is_told_alike_is_kept() {
+        let shelf = Shelf::new();
+        let product = "/v1/store/products/prd_1";
+        let of = |request: Request<()>| shelf.wanted(&request).map(|wanted| wanted.hash);
+        let plain = of(request(Method::GET, product, &[]));
+        assert!(plain.is_some());
+        assert_eq!(of(request(Method::GET, product, &[("user-agent", "k6")])), plain);
+        let others = [
+            of(request(Method::GET, "/v1/store/products/prd_2", &[])),
+            of(request(Method::GET, "/v1/store/products/prd_1?x", &[])),
+            of(request(Method::GET, product, &[("accept-encoding", "zstd")])),
+        ];
+        assert!(others.iter().all(|other| other.is_some() && *other != plain));
+        for other in [
+            request(Method::POST, product, &[]),
+            request(Method::HEAD, product, &[]),
+            request(Method::GET, "/v1/vendor/products", &[]),
+            request(Method::GET, product, &[("authorization", "Bearer souk_op_1")]),
+            request(Method::GET, product, &[("souk-position", "x")]),
+        ] {
+            assert_eq!(of(other), None);
+        }
+    }
+
+    #[test]
+    fn it_takes_no_more_room_than_it_may() {
+        let shelf = Shelf::new();
+        let (large, count) = (BYTES_MAX, 2 * ALL_BYTES_MAX / BYTES_MAX);
+        for n in 0..count {
+            shelf.put(kept(&shelf, &format!("/v1/store/products?cursor=prd_{n}"), large));
+        }
+        let sum = |shelf: &Shelf| {
+            let pages = shelf.pages.lock().unwrap();
+            let sum: usize = pages.kept.iter().map(|(_, kept)| kept.weight()).sum();
+            assert_eq!(sum, pages.bytes);
+            (sum, pages.kept.len())
+        };
+        let (bytes, many) = sum(&shelf);
+        assert!(bytes <= ALL_BYTES_MAX && bytes > ALL_BYTES_MAX / 2);
+        // The same one again takes the place of the older one.
+        shelf.put(kept(&shelf, &format!("/v1/store/products?cursor=prd_{}", count - 1), large));
+        assert_eq!(sum(&shelf), (bytes, many));
+        for n in 0..2 * ANSWERS_MAX.get() {
+            shelf.put(kept(&shelf, &format!("/v1/store/products/prd_{n}"), 1));
+        }
+        assert_eq!(sum(&shelf).1, ANSWERS_MAX.get());
+    }
+}
