@@ -10,7 +10,7 @@ use sqlx::{ConnectOptions, Connection};
 use super::backend::{Fault, Upkeep};
 use super::offer::{MarkRow, Offer};
 use super::sql;
-use rows::{CONFIRMED, Checks, LEASES, Statement, fenced, statements};
+use rows::{Seen, fenced, statement};
 
 const WHO_AM_I: &str =
     "SELECT pid::bigint, backend_start::text FROM pg_stat_activity WHERE pid = pg_backend_pid()";
@@ -89,24 +89,21 @@ impl PostgresWriter {
 
     pub(super) async fn write(&mut self, offer: &Offer) -> Result<(), Fault> {
         let patience = self.patience;
-        let checks = Checks::of(offer).map_err(Fault::failed)?;
-        // Before any lock is taken.
-        let statements = statements(offer).map_err(Fault::failed)?;
+        let (text, arguments) = statement(offer).map_err(Fault::failed)?;
         let connection = self.ready().await?;
-        let written = within(patience, write_rows(connection, checks, statements)).await;
-        if let Err(trouble) = written {
-            let fault = self.judge(&trouble, false);
-            if let Some((connection, _)) = &mut self.connection
-                && within(patience, run(connection, "ROLLBACK")).await.is_err()
-            {
-                self.lose();
-            }
-            return Err(fault);
+        let query = sqlx::query_as_with::<_, Seen, _>(text, arguments);
+        let seen = within(patience, async { Ok(query.fetch_all(connection).await?) }).await;
+        // The statement commits, so that whatever becomes of its answer, the rows may be there.
+        let seen = seen.map_err(|trouble| self.judge(&trouble, true))?;
+        let fenced = fenced(offer, &seen);
+        if !fenced.is_empty() {
+            return Err(Fault::Fenced(fenced));
         }
-        match within(patience, run(connection, "COMMIT")).await {
-            Ok(()) => Ok(()),
-            Err(trouble) => Err(self.judge(&trouble, true)),
+        let (confirmed, passed) = seen.first().map_or((0, 0), |(.., confirmed, passed)| (*confirmed, *passed));
+        if confirmed != offer.unconfirmed().count() as i64 {
+            return Err(Fault::Conflict("a stream is not where its host says".to_owned()));
         }
+        if passed == 1 { Ok(()) } else { Err(Fault::Fatal("the database wrote nothing and says not why".to_owned())) }
     }
 
     pub(super) async fn holds(&mut self, offer: &Offer) -> Result<bool, Fault> {
@@ -166,7 +163,6 @@ impl PostgresWriter {
 /// What stopped a step.
 #[derive(Debug)]
 enum Trouble {
-    Fault(Fault),
     Sql(sqlx::Error),
     Late,
 }
@@ -180,11 +176,6 @@ impl From<sqlx::Error> for Trouble {
 /// Bounds a step. A step that is cut off leaves its connection in the middle of something: it must be dropped.
 async fn within<T>(patience: Duration, step: impl Future<Output = Result<T, Trouble>>) -> Result<T, Trouble> {
     tokio::time::timeout(patience, step).await.unwrap_or(Err(Trouble::Late))
-}
-
-async fn run(connection: &mut PgConnection, statement: &'static str) -> Result<(), Trouble> {
-    sqlx::raw_sql(statement).execute(connection).await?;
-    Ok(())
 }
 
 /// Opens a connection and, on it, makes sure that the lost one is gone.
@@ -216,9 +207,6 @@ async fn open(
 fn classify(trouble: &Trouble, at_commit: bool) -> (Fault, bool) {
     let lost = |reason: String| (Fault::Failed { doubtful: at_commit, reason }, false);
     let error = match trouble {
-        Trouble::Fault(Fault::Fenced(partitions)) => return (Fault::Fenced(partitions.clone()), true),
-        Trouble::Fault(Fault::Conflict(reason)) => return (Fault::Conflict(reason.clone()), true),
-        Trouble::Fault(Fault::Failed { reason, .. } | Fault::Fatal(reason)) => return lost(reason.clone()),
         Trouble::Late => return lost("the database server does not answer".to_owned()),
         Trouble::Sql(error) => error,
     };
@@ -237,27 +225,4 @@ fn classify(trouble: &Trouble, at_commit: bool) -> (Fault, bool) {
         Some("22" | "23") => (Fault::Conflict(reason), true),
         _ => (Fault::Failed { doubtful: false, reason }, true),
     }
-}
-
-async fn write_rows(
-    connection: &mut PgConnection,
-    checks: Checks,
-    statements: Vec<Statement>,
-) -> Result<(), Trouble> {
-    run(connection, "BEGIN").await?;
-    let held = sqlx::query_as_with(LEASES, checks.partitions).fetch_all(&mut *connection).await?;
-    let fenced = fenced(&checks.leases, &held);
-    if !fenced.is_empty() {
-        return Err(Trouble::Fault(Fault::Fenced(fenced)));
-    }
-    if let Some(stated) = checks.stated {
-        let (confirmed,): (i64,) = sqlx::query_as_with(CONFIRMED, stated).fetch_one(&mut *connection).await?;
-        if confirmed != checks.expected {
-            return Err(Trouble::Fault(Fault::Conflict("a stream is not where its host says".to_owned())));
-        }
-    }
-    for (text, arguments) in statements {
-        sqlx::query_with(text, arguments).execute(&mut *connection).await?;
-    }
-    Ok(())
 }

@@ -1,50 +1,72 @@
-//! A group as Postgres statements: one for everything, whatever the number of rows, and one per snapshot.
+//! A group as one Postgres statement, whatever the number of rows: it checks, writes and, being a transaction of its own,
+//! commits. Four round trips would be four times as many wake-ups of two processes, while the hosts wait.
 
-use souk_core::ids::Partition;
+use std::collections::BTreeMap;
+
+use souk_core::ids::{Partition, StreamId};
 use sqlx::Arguments as _;
 use sqlx::error::BoxDynError;
 use sqlx::postgres::{PgArguments, PgBindIterExt};
 
 use super::super::offer::Offer;
-use super::super::sql;
+use super::super::wire::EncodedSnapshot;
 
-/// In partition order, as take-overs lock them, so that neither can wait for the other in a circle.
-pub(super) const LEASES: &str =
-    "SELECT partition, epoch FROM leases WHERE partition = ANY($1) ORDER BY partition FOR SHARE";
-pub(super) const CONFIRMED: &str = "SELECT COUNT(*) FROM UNNEST($1::text[], $2::bigint[]) AS s(stream, seq) \
-     JOIN events e ON e.stream = s.stream AND e.seq = s.seq";
-/// The events of a group. Also the last part of [`GROUP`], so its numbers are the first.
-macro_rules! events {
+/// What must be true before anything is written, and then the events. The rows of the leases are locked in partition
+/// order, as take-overs lock them, so that neither can wait for the other in a circle; a take-over that was faster is
+/// waited for, and its epoch seen (`FOR SHARE` reads the newest version of a row, unlike the rest of the statement).
+/// Nothing is written unless the gate has its row.
+macro_rules! checked_events {
     () => {
-        "INSERT INTO events (partition, position, stream, seq, epoch, kind, version, append_id, \
+        "WITH held AS (SELECT partition, epoch FROM leases WHERE partition = ANY($1::bigint[]) \
+         ORDER BY partition FOR SHARE), \
+         confirmed AS (SELECT COUNT(*) AS n FROM UNNEST($3::text[], $4::bigint[]) AS s(stream, seq) \
+         JOIN events e ON e.stream = s.stream AND e.seq = s.seq), \
+         gate AS (SELECT 1 WHERE (SELECT n FROM confirmed) = cardinality($3::text[]) \
+         AND (SELECT COUNT(*) FROM held JOIN UNNEST($1::bigint[], $2::bigint[]) AS w(partition, epoch) \
+         ON held.partition = w.partition AND held.epoch = w.epoch) = cardinality($1::bigint[])), \
+         written AS (INSERT INTO events (partition, position, stream, seq, epoch, kind, version, append_id, \
          principal, cause_stream, cause_seq, trace, recorded_at, payload, checksum, chain) \
-         SELECT * FROM UNNEST($1::bigint[], $2::bigint[], $3::text[], $4::bigint[], $5::bigint[], $6::text[], \
-         $7::bigint[], $8::bytea[], $9::text[], $10::text[], $11::bigint[], $12::bytea[], $13::bigint[], \
-         $14::text[], $15::bytea[], $16::bytea[])"
+         SELECT u.* FROM gate, UNNEST($5::bigint[], $6::bigint[], $7::text[], $8::bigint[], $9::bigint[], \
+         $10::text[], $11::bigint[], $12::bytea[], $13::text[], $14::text[], $15::bigint[], $16::bytea[], \
+         $17::bigint[], $18::text[], $19::bytea[], $20::bytea[]) AS u)"
+    };
+}
+/// What the gate was decided by.
+macro_rules! seen {
+    () => {
+        " SELECT partition, epoch, n, (SELECT COUNT(*) FROM gate) FROM held, confirmed ORDER BY partition"
     };
 }
 /// A group that has nothing but events: the holds of a shard that sells fast.
-const EVENTS: &str = events!();
-/// Everything of a group but its snapshots, in one round trip. Its parts see the database as it was before, so none may
-/// rest on another: a wake is set or goes, never both (`Offer::build`), and an effect is closed only after the group that
-/// ordered it was durable.
+const EVENTS: &str = concat!(checked_events!(), seen!());
+/// Everything of a group. Its parts see the database as it was before, so none may rest on another: a wake is set or goes,
+/// never both (`Offer::build`), an effect is closed only after the group that ordered it was durable, and of a stream's
+/// snapshots only the newest is written.
 const GROUP: &str = concat!(
-    "WITH new_replies AS (INSERT INTO replies \
+    checked_events!(),
+    ", new_replies AS (INSERT INTO replies \
      (command_id, partition, stream, append_id, fingerprint, outcome, recorded_at) \
-     SELECT * FROM UNNEST($17::bytea[], $18::bigint[], $19::text[], $20::bytea[], $21::bytea[], $22::text[], \
-     $23::bigint[])), \
+     SELECT u.* FROM gate, UNNEST($21::bytea[], $22::bigint[], $23::text[], $24::bytea[], $25::bytea[], \
+     $26::text[], $27::bigint[]) AS u), \
      wakes_set AS (INSERT INTO wakes (stream, partition, due_at) \
-     SELECT * FROM UNNEST($24::text[], $25::bigint[], $26::bigint[]) \
+     SELECT u.* FROM gate, UNNEST($28::text[], $29::bigint[], $30::bigint[]) AS u \
      ON CONFLICT (stream) DO UPDATE SET due_at = excluded.due_at), \
-     wakes_gone AS (DELETE FROM wakes WHERE stream = ANY($27::text[])), \
+     wakes_gone AS (DELETE FROM wakes USING gate WHERE stream = ANY($31::text[])), \
      ordered AS (INSERT INTO outbox (stream, seq, n, partition, append_id, lane, kind, version, payload, \
      next_try_at, created_at, attempts, dead) \
-     SELECT u.*, 0, 0 FROM UNNEST($28::text[], $29::bigint[], $30::bigint[], $31::bigint[], $32::bytea[], \
-     $33::text[], $34::text[], $35::bigint[], $36::text[], $37::bigint[], $38::bigint[]) AS u), \
-     closed AS (DELETE FROM outbox o USING UNNEST($39::text[], $40::bigint[], $41::bigint[]) \
-     AS c(stream, seq, n) WHERE o.stream = c.stream AND o.seq = c.seq AND o.n = c.n) ",
-    events!(),
+     SELECT u.*, 0, 0 FROM gate, UNNEST($32::text[], $33::bigint[], $34::bigint[], $35::bigint[], $36::bytea[], \
+     $37::text[], $38::text[], $39::bigint[], $40::text[], $41::bigint[], $42::bigint[]) AS u), \
+     closed AS (DELETE FROM outbox o USING gate, UNNEST($43::text[], $44::bigint[], $45::bigint[]) \
+     AS c(stream, seq, n) WHERE o.stream = c.stream AND o.seq = c.seq AND o.n = c.n), \
+     kept AS (INSERT INTO snapshots (stream, partition, seq, version, hash, state) \
+     SELECT u.* FROM gate, UNNEST($46::text[], $47::bigint[], $48::bigint[], $49::bigint[], $50::bytea[], \
+     $51::text[]) AS u ON CONFLICT (stream) DO UPDATE SET seq = excluded.seq, version = excluded.version, \
+     hash = excluded.hash, state = excluded.state WHERE excluded.seq > snapshots.seq)",
+    seen!(),
 );
+/// A row of what the gate was decided by: a lease's partition and epoch, how many of the stated events are there, and
+/// whether it was passed.
+pub(super) type Seen = (i64, i64, i64, i64);
 
 /// A statement with its arguments.
 pub(super) type Statement = (&'static str, PgArguments);
@@ -55,86 +77,50 @@ macro_rules! add_all {
     };
 }
 
-macro_rules! arguments {
-    ($($value:expr),+ $(,)?) => {{
-        let mut arguments = PgArguments::default();
-        add_all!(arguments, $($value),+);
-        arguments
-    }};
-}
-
-/// The partitions whose lease is not the one the offer was made under. `held` is in partition order.
-pub(super) fn fenced(leases: &[(Partition, i64)], held: &[(i64, i64)]) -> Vec<Partition> {
-    let is_ours = |(partition, epoch): &(Partition, i64)| {
-        let row = held.binary_search_by_key(&i64::from(partition.0), |(partition, _)| *partition);
-        row.is_ok_and(|at| held[at].1 == *epoch)
+/// The partitions whose lease is not the one the offer was made under. What was seen is in partition order.
+pub(super) fn fenced(offer: &Offer, seen: &[Seen]) -> Vec<Partition> {
+    let is_ours = |partition: Partition, epoch: i64| {
+        let row = seen.binary_search_by_key(&i64::from(partition.0), |(partition, ..)| *partition);
+        row.is_ok_and(|at| seen[at].1 == epoch)
     };
-    leases.iter().filter(|lease| !is_ours(lease)).map(|(partition, _)| *partition).collect()
+    let lost = offer.leases.iter().filter(|(partition, epoch)| !is_ours(**partition, epoch.0 as i64));
+    lost.map(|(partition, _)| *partition).collect()
 }
 
-/// What must be true before anything is written.
-pub(super) struct Checks {
-    pub(super) leases: Vec<(Partition, i64)>,
-    pub(super) partitions: PgArguments,
-    /// Streams and seqs, when there are any.
-    pub(super) stated: Option<PgArguments>,
-    /// How many of them.
-    pub(super) expected: i64,
-}
-
-impl Checks {
-    pub(super) fn of(offer: &Offer) -> Result<Self, BoxDynError> {
-        let partitions = arguments!(offer.leases.keys().map(|partition| i64::from(partition.0)).bind_iter());
-        let stated = arguments!(
-            offer.unconfirmed().map(|(stream, _)| &**stream).bind_iter(),
-            offer.unconfirmed().map(|(_, seq)| seq as i64).bind_iter(),
-        );
-        let expected = offer.unconfirmed().count() as i64;
-        Ok(Checks {
-            leases: offer.leases.iter().map(|(partition, epoch)| (*partition, epoch.0 as i64)).collect(),
-            partitions,
-            stated: (expected > 0).then_some(stated),
-            expected,
-        })
+/// Everything that is to be checked and written.
+pub(super) fn statement(offer: &Offer) -> Result<Statement, BoxDynError> {
+    let mut arguments = PgArguments::default();
+    add_checks(&mut arguments, offer)?;
+    add_events(&mut arguments, offer)?;
+    if has_events_only(offer) {
+        return Ok((EVENTS, arguments));
     }
-}
-
-/// Everything that is to be written.
-pub(super) fn statements(offer: &Offer) -> Result<Vec<Statement>, BoxDynError> {
-    let mut statements = Vec::new();
-    // A group of snapshots alone has nothing else.
-    if !offer.group.placed.is_empty() {
-        let mut arguments = PgArguments::default();
-        add_events(&mut arguments, offer)?;
-        if has_events_only(offer) {
-            statements.push((EVENTS, arguments));
-        } else {
-            add_all_else(&mut arguments, offer)?;
-            statements.push((GROUP, arguments));
-        }
-    }
-    for snapshot in &offer.snapshots {
-        let arguments = arguments!(
-            snapshot.stream.to_string(),
-            i64::from(snapshot.stream.partition().0),
-            snapshot.seq as i64,
-            i64::from(snapshot.version),
-            snapshot.hash.as_slice(),
-            snapshot.state.as_str(),
-        );
-        statements.push((sql::PUT_SNAPSHOT, arguments));
-    }
-    Ok(statements)
+    add_all_else(&mut arguments, offer)?;
+    add_snapshots(&mut arguments, offer)?;
+    Ok((GROUP, arguments))
 }
 
 fn has_events_only(offer: &Offer) -> bool {
     offer.wakes.is_empty()
+        && offer.snapshots.is_empty()
         && offer
             .appends()
             .all(|append| append.replies.is_empty() && append.outbox.is_empty() && append.closes.is_empty())
 }
 
-/// In the order of the numbers in [`EVENTS`].
+/// In the order of the first numbers of both.
+fn add_checks(arguments: &mut PgArguments, offer: &Offer) -> Result<(), BoxDynError> {
+    add_all!(
+        arguments,
+        offer.leases.keys().map(|partition| i64::from(partition.0)).bind_iter(),
+        offer.leases.values().map(|epoch| epoch.0 as i64).bind_iter(),
+        offer.unconfirmed().map(|(stream, _)| &**stream).bind_iter(),
+        offer.unconfirmed().map(|(_, seq)| seq as i64).bind_iter(),
+    );
+    Ok(())
+}
+
+/// In the order of the other numbers of [`EVENTS`].
 fn add_events(arguments: &mut PgArguments, offer: &Offer) -> Result<(), BoxDynError> {
     let rows = || offer.events();
     add_all!(
@@ -159,7 +145,7 @@ fn add_events(arguments: &mut PgArguments, offer: &Offer) -> Result<(), BoxDynEr
     Ok(())
 }
 
-/// In the order of the other numbers in [`GROUP`].
+/// In the order of the next numbers of [`GROUP`].
 fn add_all_else(arguments: &mut PgArguments, offer: &Offer) -> Result<(), BoxDynError> {
     let replies = || offer.appends().flat_map(|append| append.replies.iter().map(move |row| (append, row)));
     let set = || offer.wakes.iter().filter_map(|wake| wake.due_at.map(|due_at| (wake, due_at)));
@@ -193,6 +179,29 @@ fn add_all_else(arguments: &mut PgArguments, offer: &Offer) -> Result<(), BoxDyn
         closes().map(|(stream, _)| &**stream).bind_iter(),
         closes().map(|(_, id)| id.seq as i64).bind_iter(),
         closes().map(|(_, id)| i64::from(id.n)).bind_iter(),
+    );
+    Ok(())
+}
+
+/// In the order of the last numbers of [`GROUP`].
+fn add_snapshots(arguments: &mut PgArguments, offer: &Offer) -> Result<(), BoxDynError> {
+    let mut newest: BTreeMap<StreamId, &EncodedSnapshot> = BTreeMap::new();
+    for snapshot in &offer.snapshots {
+        let kept = newest.entry(snapshot.stream).or_insert(snapshot);
+        if snapshot.seq > kept.seq {
+            *kept = snapshot;
+        }
+    }
+    let rows = || newest.values();
+    let streams: Vec<String> = newest.keys().map(ToString::to_string).collect();
+    add_all!(
+        arguments,
+        streams.iter().map(String::as_str).bind_iter(),
+        rows().map(|row| i64::from(row.stream.partition().0)).bind_iter(),
+        rows().map(|row| row.seq as i64).bind_iter(),
+        rows().map(|row| i64::from(row.version)).bind_iter(),
+        rows().map(|row| row.hash).bind_iter(),
+        rows().map(|row| row.state.as_str()).bind_iter(),
     );
     Ok(())
 }

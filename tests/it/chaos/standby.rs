@@ -16,6 +16,8 @@ use super::scenario::{Dice, Done, On, cycles, run};
 use crate::served::{LOG, Served, Told, ask};
 
 const CLIENTS: u64 = 6;
+/// A product that is sold, and the list that it is on, both with their stock.
+const SHOWN: [&str; 2] = ["/v1/store/products/prd_0000000000000000000000000b", "/v1/store/products"];
 const PATIENCE: Duration = Duration::from_secs(60);
 /// How long the one that lost is asked after it goes on.
 const ASKED_FOR: Duration = Duration::from_millis(1_500);
@@ -43,6 +45,11 @@ fn an_owner_that_was_frozen_past_its_lease_says_and_does_nothing_any_more_on_pos
             standby.until_it_stands_by().await;
             load.serve_at(&owner.served.addr);
             market.told_more(market.deeds.count(), 10).await;
+            // What it has shown it keeps, and may show as long as it is the owner.
+            for path in SHOWN {
+                let told = ask(&owner.served.addr, "GET", path, &[], "").await.expect("it answers");
+                assert_eq!(told.status, 200, "{path}: {told:?}");
+            }
             // The moment itself: nothing is waited for.
             tokio::time::sleep(Duration::from_millis(dice.below(500))).await;
 
@@ -57,12 +64,18 @@ fn an_owner_that_was_frozen_past_its_lease_says_and_does_nothing_any_more_on_pos
 
             // Asked while it cannot hear, answered when it can.
             let addr = owner.served.addr.clone();
-            let asked =
-                tokio::task::spawn_local(async move { ask(&addr, "POST", "/v1/store/carts", &[], "").await });
+            let asked = tokio::task::spawn_local(async move {
+                tokio::join!(
+                    ask(&addr, "POST", "/v1/store/carts", &[], ""),
+                    ask(&addr, "GET", SHOWN[0], &[], ""),
+                    ask(&addr, "GET", SHOWN[1], &[], ""),
+                )
+            });
             let continued = Clock::system().now();
             owner.served.signal("CONT").await;
-            if let Ok(told) = asked.await.expect("no panic") {
-                says_no(&told);
+            let (cart, product, list) = asked.await.expect("no panic");
+            for told in [cart, product, list].iter().flatten() {
+                says_no(told);
             }
             refused += owner.refuses().await;
             market.told_more(market.deeds.count(), 5).await;
@@ -131,7 +144,8 @@ impl Member {
         while Instant::now() < until {
             for (method, path) in [
                 ("POST", "/v1/store/carts"),
-                ("GET", "/v1/store/products/prd_0000000000000000000000000b"),
+                ("GET", SHOWN[0]),
+                ("GET", SHOWN[1]),
                 ("GET", "/readyz"),
             ] {
                 let told = ask(&self.served.addr, method, path, &[], "").await.expect("it answers again");

@@ -199,7 +199,7 @@ async fn hand_over(place: Place) {
     second.close().await;
 }
 
-/// Between the comparison of the epochs and COMMIT nobody can change them.
+/// Between the comparison of the epochs and the commit nobody can change them.
 async fn commit_under_way(place: Place) {
     let patient = Settings { lease: 10 * BOUND, ..settings() };
     let journal = Journal::open_with(&place.database, patient).await.unwrap();
@@ -207,8 +207,13 @@ async fn commit_under_way(place: Place) {
     let mut host = HandHost::start(&journal, shard(1)).await;
     let mut door = place.side_door().await;
     door.begin().await;
-    // Lets the comparison through and stops the insert.
-    door.execute("LOCK TABLE events IN SHARE MODE").await;
+    // Lets the comparison through and stops the insert: somebody else is about to have its row.
+    door.execute(&format!(
+        "INSERT INTO events (partition, position, stream, seq, epoch, kind, version, append_id, principal, \
+         recorded_at, payload, checksum, chain) VALUES (1, 1, '{}', 1, 1, '', 1, '', '', 0, '', '', '')",
+        shard(1)
+    ))
+    .await;
     host.send(&journal, 1).await;
     let stopped = "SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() \
          AND wait_event_type = 'Lock' AND query LIKE '%INSERT INTO events%'";

@@ -1,11 +1,12 @@
 //! A loopback proxy in front of Postgres that can lose a connection at the worst moment.
 
+use std::collections::BTreeSet;
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
-/// What happens to the next COMMIT.
+/// What happens to the next group: a statement that writes events and, as a transaction of its own, commits.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Cut {
     /// It never reaches the server, and the client is cut off. The server's side stays open: the session is half
@@ -15,7 +16,7 @@ pub enum Cut {
     After,
     /// The server commits, but its answer never reaches the client, who goes on waiting.
     Silence,
-    /// The client is cut off as soon as the COMMIT is on its way to the server; what comes of it is luck.
+    /// The client is cut off as soon as the group is on its way to the server; what comes of it is luck.
     During,
 }
 
@@ -57,7 +58,7 @@ impl Proxy {
         Proxy { port, shared }
     }
 
-    pub fn cut_next_commit(&self, cut: Cut) {
+    pub fn cut_next_group(&self, cut: Cut) {
         *self.shared.next.lock().unwrap() = Some(cut);
     }
 
@@ -98,13 +99,14 @@ impl Shared {
     }
 
     fn pass_commands(&self, mut client: TcpStream, mut server: TcpStream, met: &Met) {
+        let mut commands = Commands::default();
         let mut bytes = [0; 65_536];
         while let Ok(read @ 1..) = client.read(&mut bytes) {
             if self.dead.load(Ordering::SeqCst) {
                 return self.hold(server);
             }
-            let is_commit = bytes[..read].windows(7).any(|window| window == b"COMMIT\0");
-            let cut = if is_commit { self.next.lock().unwrap().take() } else { None };
+            let is_group = commands.read(&bytes[..read]);
+            let cut = if is_group { self.next.lock().unwrap().take() } else { None };
             if cut.is_some() {
                 *met.lock().unwrap() = cut;
                 self.cuts.fetch_add(1, Ordering::SeqCst);
@@ -139,5 +141,50 @@ impl Shared {
             }
         }
         let _ = client.shutdown(Shutdown::Both);
+    }
+}
+
+/// What a client sends, as far as it must be understood to know a group.
+#[derive(Default)]
+struct Commands {
+    /// What is not yet a whole message.
+    rest: Vec<u8>,
+    /// Whether the connection has begun: what comes before has no type.
+    begun: bool,
+    /// The names of prepared statements that write events.
+    groups: BTreeSet<Vec<u8>>,
+    /// One of them was given its arguments.
+    bound: bool,
+}
+
+impl Commands {
+    /// Whether with these bytes a group is on its way whole: the server commits at the message that ends it.
+    fn read(&mut self, bytes: &[u8]) -> bool {
+        self.rest.extend_from_slice(bytes);
+        let mut is_group = false;
+        loop {
+            let tag = usize::from(self.begun);
+            let Some(length) = self.rest.get(tag..tag + 4) else { return is_group };
+            let length = tag + u32::from_be_bytes(length.try_into().unwrap()) as usize;
+            if self.rest.len() < length {
+                return is_group;
+            }
+            let message: Vec<u8> = self.rest.drain(..length).collect();
+            if !self.begun {
+                // A question about encryption comes before the beginning itself.
+                self.begun = message.get(4..6) == Some(&[0, 3]);
+                continue;
+            }
+            let mut texts = message[5..].split(|byte| *byte == 0);
+            let (first, second) = (texts.next().unwrap_or_default(), texts.next().unwrap_or_default());
+            match message[0] {
+                b'P' if String::from_utf8_lossy(second).contains("INSERT INTO events") => {
+                    self.groups.insert(first.to_vec());
+                }
+                b'B' => self.bound = self.groups.contains(second),
+                b'S' => is_group |= std::mem::take(&mut self.bound),
+                _ => {}
+            }
+        }
     }
 }
