@@ -26,7 +26,7 @@ fn a_connection_that_is_lost_at_commit_loses_and_doubles_nothing_on_postgres() {
         let mut served = market.serve().await;
         load.serve_at(&served.addr);
         for cycle in 0..cycles {
-            proxy.cut_next_group(CUTS[cycle as usize % CUTS.len()]);
+            proxy.cut_next_commit(CUTS[cycle as usize % CUTS.len()]);
             let deadline = Instant::now() + PATIENCE;
             while proxy.cuts() <= cycle {
                 assert!(Instant::now() < deadline, "nothing is committed any more\n{}", market.log());

@@ -6,7 +6,7 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
-/// What happens to the next group: a statement that writes events and, as a transaction of its own, commits.
+/// What happens to the next message that commits: a COMMIT, or a group of the journal, which is a transaction of its own.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Cut {
     /// It never reaches the server, and the client is cut off. The server's side stays open: the session is half
@@ -16,7 +16,7 @@ pub enum Cut {
     After,
     /// The server commits, but its answer never reaches the client, who goes on waiting.
     Silence,
-    /// The client is cut off as soon as the group is on its way to the server; what comes of it is luck.
+    /// The client is cut off as soon as that is on its way to the server; what comes of it is luck.
     During,
 }
 
@@ -58,7 +58,7 @@ impl Proxy {
         Proxy { port, shared }
     }
 
-    pub fn cut_next_group(&self, cut: Cut) {
+    pub fn cut_next_commit(&self, cut: Cut) {
         *self.shared.next.lock().unwrap() = Some(cut);
     }
 
@@ -105,8 +105,8 @@ impl Shared {
             if self.dead.load(Ordering::SeqCst) {
                 return self.hold(server);
             }
-            let is_group = commands.read(&bytes[..read]);
-            let cut = if is_group { self.next.lock().unwrap().take() } else { None };
+            let commits = commands.read(&bytes[..read]);
+            let cut = if commits { self.next.lock().unwrap().take() } else { None };
             if cut.is_some() {
                 *met.lock().unwrap() = cut;
                 self.cuts.fetch_add(1, Ordering::SeqCst);
@@ -158,16 +158,16 @@ struct Commands {
 }
 
 impl Commands {
-    /// Whether with these bytes a group is on its way whole: the server commits at the message that ends it.
+    /// Whether with these bytes something that commits is on its way whole. Of a group that is the message that ends it.
     fn read(&mut self, bytes: &[u8]) -> bool {
         self.rest.extend_from_slice(bytes);
-        let mut is_group = false;
+        let mut commits = false;
         loop {
             let tag = usize::from(self.begun);
-            let Some(length) = self.rest.get(tag..tag + 4) else { return is_group };
+            let Some(length) = self.rest.get(tag..tag + 4) else { return commits };
             let length = tag + u32::from_be_bytes(length.try_into().unwrap()) as usize;
             if self.rest.len() < length {
-                return is_group;
+                return commits;
             }
             let message: Vec<u8> = self.rest.drain(..length).collect();
             if !self.begun {
@@ -182,7 +182,8 @@ impl Commands {
                     self.groups.insert(first.to_vec());
                 }
                 b'B' => self.bound = self.groups.contains(second),
-                b'S' => is_group |= std::mem::take(&mut self.bound),
+                b'Q' => commits |= first == b"COMMIT",
+                b'S' => commits |= std::mem::take(&mut self.bound),
                 _ => {}
             }
         }

@@ -74,7 +74,7 @@ async fn lost_commit(place: Place, cut: Cut) {
     for (round, with_events) in [(1, true), (2, false), (3, true)] {
         let mut health = journal.writer().health();
         health.mark_unchanged();
-        proxy.cut_next_group(cut);
+        proxy.cut_next_commit(cut);
         let mut append = quiet.append(0);
         append.wake = WakeChange::Set(AT);
         append.replies = if round == 2 { vec![(key(1), outcome(1))] } else { Vec::new() };
@@ -112,7 +112,7 @@ async fn many_lost_commits(place: Place) {
         hosts.push(HandHost::start(&journal, shard(n)).await);
     }
     for round in 0..60 {
-        proxy.cut_next_group([Cut::During, Cut::Before, Cut::After][round % 3]);
+        proxy.cut_next_commit([Cut::During, Cut::Before, Cut::After][round % 3]);
         for host in &mut hosts {
             host.send(&journal, 1).await;
         }
@@ -138,7 +138,7 @@ async fn lost_then_taken_over(place: Place, cut: Cut) {
     let (journal, proxy) = open(&place, patient).await;
     let mut host = HandHost::start(&journal, shard(1)).await;
     let mut other = HandHost::start(&journal, shard(2)).await;
-    proxy.cut_next_group(cut);
+    proxy.cut_next_commit(cut);
     host.send(&journal, 1).await;
     let mut health = journal.writer().health();
     let in_doubt = health.wait_for(|health| matches!(health, WriterHealth::Unknown { .. }));
