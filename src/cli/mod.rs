@@ -75,11 +75,20 @@ fn with_exit_codes(command: clap::Command) -> clap::Command {
     command.after_help(after).mut_subcommands(with_exit_codes)
 }
 
+/// After how many tasks of its own a worker looks at what other threads have woken: the database's answers come from those,
+/// and whoever waits for one was admitted, and holds up others. Tokio's own measure is several times as long when most tasks
+/// are short, as refusals are.
+const GLOBAL_QUEUE_INTERVAL: u32 = 5;
+
 /// Runs the program.
 pub fn run() -> ExitCode {
     let given = with_exit_codes(Cli::command()).get_matches();
     let cli = Cli::from_arg_matches(&given).unwrap_or_else(|error| error.exit());
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .global_queue_interval(GLOBAL_QUEUE_INTERVAL)
+        .enable_all()
+        .build()
+    {
         Ok(runtime) => runtime,
         Err(error) => {
             output::note(format_args!("error: cannot start the runtime: {error}"));

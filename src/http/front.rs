@@ -147,8 +147,7 @@ impl ResponseForPanic for TellsPanics {
         let said = panic.downcast_ref::<&str>().copied();
         let said = said.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("something");
         tracing::error!(said, "a handler panicked");
-        let detail =
-            "it may have happened: send the same request again with the same Idempotency-Key to learn the outcome";
+        let detail = "it may have happened: send the same request again with the same Idempotency-Key to learn the outcome";
         ApiError::new(Code::OutcomeUnknown, detail).retry_after_ms(1_000).into_response()
     }
 }

@@ -38,8 +38,8 @@ mod wire;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::DefaultBodyLimit;
 use axum::Router;
+use axum::extract::DefaultBodyLimit;
 use serde_json::Value;
 use souk_core::checkout::Limits;
 use souk_core::market::Market;

@@ -18,12 +18,12 @@ use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio::time::MissedTickBehavior;
 
+use super::Services;
 use super::connections::Connections;
 use super::front::Front;
 use super::opening::{self, Opening};
 use super::rate_limits::{self, Peer};
 use super::unread::Unread;
-use super::Services;
 
 /// The pause after a connection could not be taken (no file descriptors left): trying at once would only spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -56,9 +56,7 @@ pub async fn serve(
 ) {
     let front = Front::new(&services, &limits);
     opening.serves(Some(front.clone()));
-    let answer = move |request, peer| {
-        front.clone().answer(request, Some(peer))
-    };
+    let answer = move |request, peer| front.clone().answer(request, Some(peer));
     let connections = take_connections(&listener, answer, &limits, Some(&services), stop).await;
     drop(listener);
     drop(services);

@@ -21,12 +21,13 @@ macro_rules! event_columns {
          e.cause_stream, e.cause_seq, e.trace, e.recorded_at, e.payload, e.checksum, e.chain"
     };
 }
-/// The order of the joins is fixed: a seek per window.
+/// The order of the joins is fixed: a seek per window. Each window is read once, and not for every event in it.
 pub(super) const WINDOWS_SQLITE: &str = concat!(
-    "SELECT ",
+    "WITH w (partition, after, up_to, kinds) AS MATERIALIZED \
+     (SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3 FROM json_each($1)) SELECT ",
     event_columns!(),
-    " FROM json_each($1) w CROSS JOIN events e WHERE e.partition = w.value ->> 0 AND e.position > w.value ->> 1 \
-     AND e.position <= w.value ->> 2 AND e.kind LIKE w.value ->> 3 ORDER BY e.partition, e.position"
+    " FROM w CROSS JOIN events e WHERE e.partition = w.partition AND e.position > w.after \
+     AND e.position <= w.up_to AND e.kind LIKE w.kinds ORDER BY e.partition, e.position"
 );
 const WINDOWS_POSTGRES: &str = concat!(
     "SELECT ",

@@ -38,7 +38,8 @@ async fn no_statement_of_a_running_server_reads_a_growing_table_whole() {
         let aliases = ["SCAN e".to_owned()];
         for scan in GROWING.iter().map(|table| format!("SCAN {table}")).chain(aliases) {
             // Whoever needs the oldest few of an index may go along it until it has them.
-            let whole = |step: &&String| **step == scan || step.starts_with(&format!("{scan} USING INDEX sqlite_"));
+            let whole =
+                |step: &&String| **step == scan || step.starts_with(&format!("{scan} USING INDEX sqlite_"));
             assert_eq!(plan.iter().find(whole), None, "{statement}\n{plan:#?}");
         }
     }

@@ -99,11 +99,16 @@ impl PostgresWriter {
         if !fenced.is_empty() {
             return Err(Fault::Fenced(fenced));
         }
-        let (confirmed, passed) = seen.first().map_or((0, 0), |(.., confirmed, passed)| (*confirmed, *passed));
+        let (confirmed, passed) =
+            seen.first().map_or((0, 0), |(.., confirmed, passed)| (*confirmed, *passed));
         if confirmed != offer.unconfirmed().count() as i64 {
             return Err(Fault::Conflict("a stream is not where its host says".to_owned()));
         }
-        if passed == 1 { Ok(()) } else { Err(Fault::Fatal("the database wrote nothing and says not why".to_owned())) }
+        if passed == 1 {
+            Ok(())
+        } else {
+            Err(Fault::Fatal("the database wrote nothing and says not why".to_owned()))
+        }
     }
 
     pub(super) async fn holds(&mut self, offer: &Offer) -> Result<bool, Fault> {

@@ -36,7 +36,8 @@ macro_rules! select_effects {
 
 pub(super) const STREAM: &str = select_events!("WHERE stream = $1 AND seq > $2 ORDER BY seq");
 const WAKE: &str = "SELECT due_at FROM wakes WHERE stream = $1";
-pub(super) const TAIL: &str = select_events!("WHERE partition = $1 AND position > $2 ORDER BY position LIMIT $3");
+pub(super) const TAIL: &str =
+    select_events!("WHERE partition = $1 AND position > $2 ORDER BY position LIMIT $3");
 pub(super) const LAST_POSITION: &str = "SELECT MAX(position) FROM events WHERE partition = $1";
 const PAGE: &str =
     select_events!("WHERE (partition, position) > ($1, $2) ORDER BY partition, position LIMIT $3");

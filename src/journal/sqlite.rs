@@ -28,9 +28,10 @@ pub(super) const BEGIN: &str = "BEGIN IMMEDIATE; SELECT 0, CAST(j.key AS INTEGER
      UNION ALL SELECT 1, COUNT(*) FROM json_each($2) j JOIN events e \
      ON e.stream = json_extract(j.value, '$[0]') AND e.seq = json_extract(j.value, '$[1]')";
 const FENCED: i64 = 0;
-/// Pages that the writer keeps: 64 MiB, when there are as many. Its rows go to random places of several trees, whose inner
-/// pages it would otherwise read from the file again and again as the journal grows.
-const CACHE: &str = "-65536";
+/// Pages that the writer keeps: 8 MiB. Its rows go to random places of several trees, whose inner pages it would otherwise
+/// read from the file again and again as the journal grows. With more, every commit would cost more: when pages of a tree were
+/// put in order, SQLite goes through a table as large as all pages that it keeps.
+const CACHE: &str = "-8192";
 /// Pages of the write-ahead log before it is carried into the file, 16 MiB: a page that is written by many groups is carried
 /// over once.
 const CHECKPOINT_PAGES: &str = "4000";

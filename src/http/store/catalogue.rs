@@ -81,7 +81,8 @@ pub(super) async fn list(
     let wanted = ProductFilter { category: filter.category, market: services.market.id.clone(), offers };
     let Some(wish) = filter.in_stock else {
         let mut made_of = MadeOf::begin(&services);
-        let listing = services.models.listing(&StoreScope::of_anybody(), &wanted, filter.cursor, limit).await?;
+        let listing =
+            services.models.listing(&StoreScope::of_anybody(), &wanted, filter.cursor, limit).await?;
         made_of.listed(listing.read);
         let mut items = Vec::with_capacity(listing.page.items.len());
         for (product, offers) in &listing.page.items {

@@ -142,12 +142,9 @@ impl Member {
         let (until, mut asked) = (Instant::now() + ASKED_FOR, 0);
         self.until_it_stands_by().await;
         while Instant::now() < until {
-            for (method, path) in [
-                ("POST", "/v1/store/carts"),
-                ("GET", SHOWN[0]),
-                ("GET", SHOWN[1]),
-                ("GET", "/readyz"),
-            ] {
+            for (method, path) in
+                [("POST", "/v1/store/carts"), ("GET", SHOWN[0]), ("GET", SHOWN[1]), ("GET", "/readyz")]
+            {
                 let told = ask(&self.served.addr, method, path, &[], "").await.expect("it answers again");
                 says_no(&told);
                 asked += 1;
