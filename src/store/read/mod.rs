@@ -42,10 +42,13 @@ const ALL_CURSORS: &str =
     "SELECT projection, partition, journal_id, position FROM cursors ORDER BY projection, partition";
 const BEGIN_CURSOR: &str = "INSERT INTO cursors (projection, partition, journal_id, position) \
      VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING";
-/// Cursors are moved together: `$3` is a list of partition, where it stands and where it will.
+/// Cursors are moved together: `$3` is a list of partition, where it stands and where it will. SQLite would read the list
+/// again for every cursor of the projection, if it were not told to read it once.
 const MOVE_CURSORS: Texts = Texts {
-    sqlite: "UPDATE cursors SET position = m.value ->> 2 FROM json_each($3) m WHERE projection = $1 \
-         AND journal_id = $2 AND partition = m.value ->> 0 AND position = m.value ->> 1",
+    sqlite: "WITH m (partition, stands, moves) AS MATERIALIZED \
+         (SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each($3)) \
+         UPDATE cursors SET position = m.moves FROM m WHERE projection = $1 AND journal_id = $2 \
+         AND cursors.partition = m.partition AND position = m.stands",
     postgres: "UPDATE cursors SET position = (m.value ->> 2)::bigint FROM json_array_elements($3::json) AS m(value) \
          WHERE projection = $1 AND journal_id = $2 AND partition = (m.value ->> 0)::bigint \
          AND position = (m.value ->> 1)::bigint",
