@@ -11,6 +11,8 @@
 //!   never late.
 //! - **Asks** are repeated, with growing pauses, until they are answered.
 
+mod io;
+mod repeats;
 #[cfg(test)]
 mod tests;
 
@@ -19,240 +21,19 @@ use std::collections::{BTreeMap, VecDeque};
 use crate::any::Effect;
 use crate::ask::{Ask, AskAnswer, AskId};
 use crate::ids::StreamId;
-use crate::journal::{Append, AppendId, EffectId, Epoch, Incarnation, Origin, Recorded, Refusal, WakeChange};
+use crate::journal::{Append, AppendId, EffectId, Epoch, Incarnation, Origin, WakeChange};
 use crate::machine::{CommandId, CommandKey, Creation, Ctx, EventMeta, Machine, Outcome, Reply};
 use crate::planted::{self, Bug};
 use crate::time::Timestamp;
 
-/// How long a host itself remembers what it answered; the journal remembers longer.
-pub const REPEATS_KEPT_MS: i64 = 10 * 60 * 1000;
+pub use io::{Action, Answer, ForeignEvent, Input, KnownReply, Loaded, Request, Snapshot, WayBack};
+use repeats::Repeats;
+pub use repeats::{Look, REPEATS_KEPT_MS, Seen};
+
 /// The pause before an ask is repeated for the first time; it doubles up to [`ASK_RETRY_MAX_MS`].
 pub const ASK_RETRY_FIRST_MS: i64 = 1_000;
 /// The longest pause between repetitions of an ask.
 pub const ASK_RETRY_MAX_MS: i64 = 60_000;
-
-/// The way back to whoever asked, as the host keeps it.
-pub trait WayBack {
-    /// The answer will come much later, and what was decided so far is durable: whatever this holds for being under
-    /// way goes back.
-    fn waits(&mut self) {}
-}
-
-/// What is known of a request's name when it comes.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Seen {
-    /// It was made for this very request, which nobody was given yet.
-    Never,
-    /// It may have been used.
-    Perhaps,
-    /// The journal held no reply under it when its host had asked for this look.
-    NotWhenLooked(Look),
-}
-
-/// A look into the journal, as the host that asked for it knows it again. What was answered since, that host still knows;
-/// another one, or the same one much later, need not.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Look {
-    incarnation: Incarnation,
-    at: Timestamp,
-}
-
-/// A command from outside, with the way back.
-#[derive(Debug)]
-pub struct Request<M: Machine, P> {
-    /// What is wanted.
-    pub command: M::Command,
-    /// Its name, when repeats must be known.
-    pub key: Option<CommandKey>,
-    /// Whether that name was seen before.
-    pub seen: Seen,
-    /// Where it came from.
-    pub origin: Origin,
-    /// Where the answer goes.
-    pub port: P,
-}
-
-/// What can happen to a host.
-#[derive(Debug)]
-pub enum Input<M: Machine, P> {
-    /// A command from outside.
-    Command(Request<M, P>),
-    /// Another machine's order.
-    Ask(Ask, Origin),
-    /// The answer to one of this machine's asks, and the event of the other stream it rests on.
-    Answer(AskId, AskAnswer, Origin),
-    /// Somebody wants to see the state.
-    Read(P),
-    /// A timer fired, or the stream's wake came due, or the host has just been loaded.
-    Tick,
-    /// Every append up to this ordinal is durable; the last of them ended at this position.
-    Durable {
-        /// The append's ordinal.
-        ordinal: u64,
-        /// The position of the partition it ended at.
-        position: u64,
-    },
-    /// An append did not happen, nor will any after it.
-    Refused(Refusal),
-    /// An order of this stream to the outside world has been carried out, and its outcome is no event (a mail was
-    /// sent): its outbox row goes.
-    Worked(EffectId),
-    /// Nothing came for a while: may this host be put to sleep?
-    Idle,
-}
-
-/// What a host wants done.
-#[derive(Debug)]
-pub enum Action<M: Machine, P> {
-    /// Hand this to the journal writer; appends of one host stay in order.
-    Append(Append),
-    /// Hand this to the journal writer, behind the appends before it.
-    Snapshot(Snapshot<M>),
-    /// Answer a command.
-    Reply {
-        /// Where to.
-        port: P,
-        /// What.
-        answer: Answer<M>,
-        /// The partition's position at which the answer is true.
-        position: u64,
-    },
-    /// This name may have been used longer ago than the host remembers: look whether the journal holds its reply, and
-    /// give the command again if it does not. Nothing was decided.
-    LookUp {
-        /// Where to.
-        port: P,
-        /// To be shown when the command is given again.
-        look: Look,
-    },
-    /// Show the state.
-    Show {
-        /// Where to.
-        port: P,
-        /// As of now, durable.
-        state: Box<M::State>,
-        /// The stream's seq of that state.
-        seq: u64,
-    },
-    /// Deliver an ask.
-    Ask {
-        /// What is asked.
-        ask: Ask,
-        /// The trace of the request behind it; unknown when it is repeated.
-        trace: Option<u128>,
-    },
-    /// Deliver the answer to an ask.
-    AnswerAsk {
-        /// Which ask.
-        id: AskId,
-        /// What it is answered.
-        answer: AskAnswer,
-        /// This stream's seq on which it rests.
-        seq: u64,
-        /// The trace of the request behind it.
-        trace: Option<u128>,
-    },
-    /// An outbox row of this stream is durable and can be worked.
-    Effect {
-        /// The row's name.
-        id: EffectId,
-        /// What is ordered.
-        effect: Effect,
-        /// The trace of the request behind it.
-        trace: Option<u128>,
-    },
-    /// Let readers see this.
-    Publish(M::Published),
-    /// Tick this host then (replaces what was set before); `None` cancels.
-    Timer(Option<Timestamp>),
-    /// Every append is durable and nothing is waiting: this host may end.
-    Passivate,
-    /// This host is no longer true. Drop it, and load the stream anew after a barrier in the writer.
-    Fail(Refusal),
-}
-
-/// A machine's state at a seq.
-#[derive(Clone, Debug)]
-pub struct Snapshot<M: Machine> {
-    /// Whose.
-    pub stream: StreamId,
-    /// By which start; a closed one's snapshots are dropped.
-    pub incarnation: Incarnation,
-    /// The last event it contains.
-    pub seq: u64,
-    /// The state.
-    pub state: M::State,
-}
-
-/// What a request is told.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Answer<M: Machine> {
-    /// Decided now.
-    Fresh(Outcome<M>),
-    /// Decided before; this is what was said then.
-    Repeated(Outcome<M>),
-    /// The name was used for another body.
-    KeyReused,
-    /// The first request of this name has no answer yet.
-    InFlight,
-}
-
-/// What the journal knows of a stream, for [`Host::load`].
-#[derive(Clone, Debug)]
-pub struct Loaded<M: Machine> {
-    /// The newest usable snapshot: its seq and state.
-    pub snapshot: Option<(u64, M::State)>,
-    /// The events after it, in order.
-    pub events: Vec<Recorded>,
-    /// Requests answered in the last ten minutes.
-    pub replies: Vec<KnownReply<M>>,
-    /// Whether others were answered before that.
-    pub has_older_replies: bool,
-    /// The stream's row in `wakes`.
-    pub wake: Option<Timestamp>,
-    /// Position and time of the stream's last event, which a snapshot does not tell: time never goes back within
-    /// a stream, even when its new owner's clock is behind.
-    pub last: Option<(u64, Timestamp)>,
-}
-
-impl<M: Machine> Default for Loaded<M> {
-    fn default() -> Self {
-        Loaded {
-            snapshot: None,
-            events: Vec::new(),
-            replies: Vec::new(),
-            has_older_replies: false,
-            wake: None,
-            last: None,
-        }
-    }
-}
-
-/// A stored reply.
-#[derive(Clone, Debug)]
-pub struct KnownReply<M: Machine> {
-    /// The request.
-    pub key: CommandKey,
-    /// When it was answered.
-    pub at: Timestamp,
-    /// What it was told.
-    pub outcome: Outcome<M>,
-}
-
-/// The journal holds an event of another machine in this stream.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct ForeignEvent {
-    /// Where.
-    pub seq: u64,
-}
-
-#[derive(Debug)]
-struct Known<M: Machine> {
-    fingerprint: u128,
-    at: Timestamp,
-    /// `None` while the answer is still to come.
-    outcome: Option<Outcome<M>>,
-}
 
 #[derive(Clone, Copy, Debug)]
 struct Retry {
@@ -285,14 +66,7 @@ pub struct Host<M: Machine, P> {
     in_flight: VecDeque<u64>,
     /// What waits for its append, in order.
     gate: VecDeque<(u64, Action<M, P>)>,
-    /// On the heap: a leaf of the map has room for eleven, and most hosts know two.
-    known: BTreeMap<CommandId, Box<Known<M>>>,
-    /// When each was answered, and by which append.
-    known_by_age: VecDeque<(Timestamp, u64, CommandId)>,
-    /// How long each is known, in milliseconds.
-    repeats_kept_ms: i64,
-    /// Whether there are replies in the journal that are not known here.
-    has_forgotten: bool,
+    repeats: Repeats<M>,
     /// Who waits for a later answer, each since this append.
     parked: BTreeMap<CommandId, Vec<(u64, P)>>,
     retries: BTreeMap<AskId, Retry>,
@@ -342,10 +116,7 @@ impl<M: Machine, P: WayBack> Host<M, P> {
             position,
             in_flight: VecDeque::new(),
             gate: VecDeque::new(),
-            known: BTreeMap::new(),
-            known_by_age: VecDeque::new(),
-            repeats_kept_ms: REPEATS_KEPT_MS,
-            has_forgotten: loaded.has_older_replies,
+            repeats: Repeats::new(incarnation, loaded.has_older_replies),
             parked: BTreeMap::new(),
             retries: BTreeMap::new(),
             wake: loaded.wake,
@@ -356,16 +127,13 @@ impl<M: Machine, P: WayBack> Host<M, P> {
             failed: false,
         };
         for key in M::parked_commands(&host.state) {
-            host.remember(key, None);
+            host.repeats.remember(key, host.now, None, 0);
         }
         let mut replies = loaded.replies;
         replies.sort_by_key(|reply| reply.at);
-        for reply in replies {
-            host.now = host.now.max(reply.at);
-            let at = reply.at;
-            host.known_by_age.push_back((at, 0, reply.key.id));
-            let known = Known { fingerprint: reply.key.fingerprint, at, outcome: Some(reply.outcome) };
-            host.known.insert(reply.key.id, Box::new(known));
+        for KnownReply { key, at, outcome } in replies {
+            host.now = host.now.max(at);
+            host.repeats.remember(key, at, Some(outcome), 0);
         }
         // Whatever was asked and not answered is asked again at once.
         if let Some(asks) = M::open_asks(&host.state) {
@@ -385,7 +153,7 @@ impl<M: Machine, P: WayBack> Host<M, P> {
     /// Knows repeats for so many milliseconds instead of [`REPEATS_KEPT_MS`].
     #[must_use]
     pub fn with_repeats_kept(mut self, millis: i64) -> Self {
-        self.repeats_kept_ms = millis;
+        self.repeats.keep_for(millis);
         self
     }
 
@@ -486,46 +254,20 @@ impl<M: Machine, P: WayBack> Host<M, P> {
 
     /// Says whether it is answered, or will be.
     fn command(&mut self, request: Request<M, P>, actions: &mut Vec<Action<M, P>>) -> bool {
-        self.forget_old_replies();
-        if let Some(key) = request.key
-            && let Some(known) = self.known.get(&key.id)
-        {
-            let other_body = known.fingerprint != key.fingerprint && !planted::is(Bug::KeyBodyNotCompared);
-            let answer = if other_body {
-                Answer::KeyReused
-            } else {
-                match &known.outcome {
-                    Some(outcome) => Answer::Repeated(outcome.clone()),
-                    None => Answer::InFlight,
-                }
-            };
-            let reply = Action::Reply { port: request.port, answer, position: 0 };
-            self.emit(reply, actions);
+        self.repeats.forget_old(self.now, self.durable);
+        if let Some(answer) = request.key.and_then(|key| self.repeats.answer(key)) {
+            self.emit(Action::Reply { port: request.port, answer, position: 0 }, actions);
             return true;
         }
-        if request.key.is_some() && self.has_forgotten && !self.is_new(request.seen) {
+        if request.key.is_some() && !self.repeats.is_new(request.seen, self.now) {
             // What this host decided and the journal does not know yet, it knows itself: no need to wait at the gate.
-            let look = Look { incarnation: self.incarnation, at: self.now };
+            let look = self.repeats.look(self.now);
             actions.push(Action::LookUp { port: request.port, look });
             return false;
         }
         let waiting = Waiting::Port(request.port, request.key);
         self.run_keyed(Some(&request.command), request.key, waiting, request.origin, actions);
         true
-    }
-
-    /// Whether a request's name cannot have been answered and forgotten. While one waits for its look, its double may be
-    /// decided; that is known here until it is old itself.
-    fn is_new(&self, seen: Seen) -> bool {
-        match seen {
-            Seen::Never => true,
-            Seen::Perhaps => false,
-            Seen::NotWhenLooked(look) => {
-                let is_fresh = look.incarnation == self.incarnation
-                    && self.now.millis_since(look.at) <= self.repeats_kept_ms;
-                is_fresh || planted::is(Bug::StaleLookBelieved)
-            }
-        }
     }
 
     fn run(
@@ -576,7 +318,7 @@ impl<M: Machine, P: WayBack> Host<M, P> {
                 Err(rejection) => outcome = Some(Err(rejection)),
             }
             if let Some(key) = key {
-                self.remember(key, outcome.clone());
+                self.repeats.remember(key, self.now, outcome.clone(), self.sent + 1);
                 let stored = |outcome: &&Outcome<M>| outcome.is_ok() || !planted::is(Bug::RefusalNotStored);
                 if let Some(outcome) = outcome.as_ref().filter(stored) {
                     happened.replies.push((key, M::store_outcome(outcome)));
@@ -617,7 +359,7 @@ impl<M: Machine, P: WayBack> Host<M, P> {
 
     /// An earlier request gets its answer now.
     fn resolve(&mut self, key: CommandKey, outcome: Outcome<M>, happened: &mut Happened<M>) {
-        self.remember(key, Some(outcome.clone()));
+        self.repeats.remember(key, self.now, Some(outcome.clone()), self.sent + 1);
         happened.replies.push((key, M::store_outcome(&outcome)));
         happened.resolved.push((key, outcome));
     }
@@ -804,29 +546,6 @@ impl<M: Machine, P: WayBack> Host<M, P> {
         match action {
             Action::Reply { port, answer, .. } => Action::Reply { port, answer, position: self.position },
             other => other,
-        }
-    }
-
-    fn remember(&mut self, key: CommandKey, outcome: Option<Outcome<M>>) {
-        let at = self.now;
-        if outcome.is_some() {
-            self.known_by_age.push_back((at, self.sent + 1, key.id));
-        }
-        self.known.insert(key.id, Box::new(Known { fingerprint: key.fingerprint, at, outcome }));
-    }
-
-    /// Nothing that the journal does not know yet, whatever the clock says: after a machine has slept for an hour, an
-    /// answer may be old and still be on its way there.
-    fn forget_old_replies(&mut self) {
-        while let Some((at, append, id)) = self.known_by_age.front().copied()
-            && self.now.millis_since(at) > self.repeats_kept_ms
-            && (append <= self.durable || planted::is(Bug::ForgottenBeforeDurable))
-        {
-            self.known_by_age.pop_front();
-            self.has_forgotten = true;
-            if self.known.get(&id).is_some_and(|known| known.at == at) {
-                self.known.remove(&id);
-            }
         }
     }
 
