@@ -47,6 +47,18 @@ pub(super) struct HostState<M: Hosted> {
     host: Host<M, Port<M>>,
     outcomes: Outcomes,
     pulse: Arc<Pulse>,
+    /// Whether it is in the middle of a step, of whose actions some may not have been performed.
+    stepping: bool,
+}
+
+/// Whoever ends before it has let out what is durable, or may become so, leaves readers with what they saw before: they are
+/// told that they know nothing any more.
+impl<M: Hosted> Drop for HostState<M> {
+    fn drop(&mut self) {
+        if self.stepping || !self.host.is_settled() {
+            M::ended_untold(&self.node, self.stream);
+        }
+    }
 }
 
 /// What a step has for the writer.
@@ -92,7 +104,7 @@ impl<M: Hosted> Actor for HostActor<M> {
         let host = Host::load(stream, started.epoch, started.incarnation, loaded)
             .map_err(|foreign| format!("{stream} holds another machine's event at seq {}", foreign.seq))?;
         let (epoch, incarnation) = (started.epoch, started.incarnation);
-        let mut state = HostState { node, stream, epoch, incarnation, host, outcomes, pulse };
+        let mut state = HostState { node, stream, epoch, incarnation, host, outcomes, pulse, stepping: false };
         let mut written = Vec::new();
         state.step(&myself, Handling::Start, Input::Tick, &mut written)?;
         state.write(written).await?;
@@ -207,6 +219,7 @@ impl<M: Hosted> HostState<M> {
         written: &mut Vec<Written<M>>,
     ) -> Result<(), ActorProcessingErr> {
         let mut actions = Vec::new();
+        self.stepping = true;
         self.host.step(self.node.clock().now(), input, &mut actions);
         self.pass(Trap::After(handling));
         self.pulse.is_at(self.host.durable_seq());
@@ -221,6 +234,7 @@ impl<M: Hosted> HostState<M> {
                 other => self.perform(myself, other)?,
             }
         }
+        self.stepping = false;
         Ok(())
     }
 

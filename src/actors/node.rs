@@ -71,6 +71,10 @@ pub trait Hosted: Machine {
 
     #[doc(hidden)]
     fn publish_to(node: &Node, stream: StreamId, epoch: Epoch, published: Self::Published);
+
+    /// An actor has ended before it had published everything.
+    #[doc(hidden)]
+    fn ended_untold(_: &Node, _: StreamId) {}
 }
 
 /// The actors of one kind of machine.
@@ -157,6 +161,13 @@ impl Hosted for Inventory {
             node.changes.count(sku.0);
         }
     }
+
+    fn ended_untold(node: &Node, stream: StreamId) {
+        if let StreamId::Stock(shard) = stream {
+            node.stock_view.forget(shard);
+        }
+        node.changes.count_all();
+    }
 }
 
 impl Hosted for Product {
@@ -171,6 +182,10 @@ impl Hosted for Product {
         if let StreamId::Product(product) = stream {
             node.changes.count(product.0);
         }
+    }
+
+    fn ended_untold(node: &Node, stream: StreamId) {
+        Self::publish_to(node, stream, Epoch::default(), ());
     }
 }
 

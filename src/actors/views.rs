@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{PoisonError, RwLock};
 
-use souk_core::ids::{SkuId, StreamId};
+use souk_core::ids::{ShardNo, SkuId, StreamId};
 use souk_core::inventory::Published;
 use souk_core::journal::Epoch;
 
@@ -18,8 +18,9 @@ struct Spoken {
     epoch: Epoch,
 }
 
-/// Free units per SKU as the shards last published them, durable when they did. What was published under a lease that is
-/// over says nothing: another server may have sold since.
+/// Free units per SKU as the shards last published them, durable when they did. What was published under an epoch that is
+/// over says nothing: another server may have sold since. Of a shard that ended before it had published everything nothing
+/// is known either.
 #[derive(Debug)]
 pub struct StockView {
     lease: Lease,
@@ -45,6 +46,12 @@ impl StockView {
     fn spoken(&self, sku: SkuId) -> Option<Spoken> {
         let spoken = *self.skus.read().unwrap_or_else(PoisonError::into_inner).get(&sku)?;
         (self.lease.epoch(StreamId::Stock(sku.shard()).partition()) == Some(spoken.epoch)).then_some(spoken)
+    }
+
+    /// The shard has more to say than it has said.
+    pub(super) fn forget(&self, shard: ShardNo) {
+        let mut skus = self.skus.write().unwrap_or_else(PoisonError::into_inner);
+        skus.retain(|sku, _| sku.shard() != shard);
     }
 
     pub(super) fn publish(&self, epoch: Epoch, published: &Published) {
@@ -84,6 +91,11 @@ impl Changes {
         self.counts[place(thing)].fetch_add(1, Ordering::Release);
     }
 
+    /// Any of them may have changed.
+    pub(super) fn count_all(&self) {
+        self.counts.iter().for_each(|count| drop(count.fetch_add(1, Ordering::Release)));
+    }
+
     /// To be taken before the thing, named by the bits of its id, is looked at.
     pub fn seen(&self, thing: u128) -> Seen {
         let place = place(thing);
@@ -115,6 +127,8 @@ mod tests {
         changes.count(7);
         assert!(!changes.is_still(before) && changes.is_still(other));
         assert!(changes.is_still(changes.seen(7)));
+        changes.count_all();
+        assert!(!changes.is_still(other));
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! layers below it, for every request.
 
 use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,9 +12,9 @@ use axum::Router;
 use axum::body::{Body, Bytes, HttpBody};
 use axum::http::Request;
 use axum::response::{IntoResponse as _, Response};
+use futures_util::FutureExt as _;
 use hyper::service::Service as _;
 use hyper_util::service::TowerToHyperService;
-use tower_http::catch_panic::{CatchPanic, ResponseForPanic};
 use tower_http::compression::Compression;
 use tracing::Instrument as _;
 
@@ -26,8 +27,8 @@ use super::shelf::Shelf;
 use super::turned_away::TurnedAway;
 use super::{ServerLimits, Shared, router};
 
-/// The routes, whose faults are told and whose large answers are compressed.
-type App = TowerToHyperService<Compression<CatchPanic<Router, TellsPanics>, WorthIt>>;
+/// The routes, whose large answers are compressed.
+type App = TowerToHyperService<Compression<Router, WorthIt>>;
 
 /// Answers requests. Clones are the same one.
 #[derive(Clone, Debug)]
@@ -50,12 +51,11 @@ impl std::fmt::Debug for Inside {
 
 impl Front {
     pub(super) fn new(services: &Shared, limits: &ServerLimits) -> Self {
-        let caught = CatchPanic::custom(router(services, limits), TellsPanics);
         Front(Arc::new(Inside {
             services: Shared::clone(services),
             turned_away: TurnedAway::new(services, limits),
             shelf: Shelf::new(),
-            app: TowerToHyperService::new(caching::compressing(caught)),
+            app: TowerToHyperService::new(caching::compressing(router(services, limits))),
             request_timeout: limits.request_timeout,
             body_timeout: BodyTimeout(limits.body_timeout),
         }))
@@ -73,13 +73,15 @@ impl Front {
         }
         let named = Named::of(&request);
         let span = named.span(&request);
-        let kept = span.in_scope(|| self.0.kept(&request, peer));
+        let look = || self.0.kept(&request, peer);
+        let kept = span.in_scope(|| catch_unwind(AssertUnwindSafe(look)).unwrap_or_else(|panic| Some(told(&*panic))));
         let mut response = match kept {
             Some(kept) => kept,
             None => {
                 let mut request = request.map(Body::new);
                 request.extensions_mut().insert(named.trace());
-                Box::pin(self.0.routed(request, peer)).instrument(span.clone()).await
+                let routed = AssertUnwindSafe(self.0.routed(request, peer)).catch_unwind();
+                Box::pin(routed).instrument(span.clone()).await.unwrap_or_else(|panic| told(&*panic))
             }
         };
         services.counters.count(response.status());
@@ -92,8 +94,8 @@ impl Front {
 impl Inside {
     /// What was answered before and would be answered again.
     fn kept<B>(&self, request: &Request<B>, peer: Option<Peer>) -> Option<Response> {
-        let wanted = self.shelf.wanted(request)?;
-        let kept = self.shelf.answer(&self.services, &wanted, request.headers())?;
+        let asked = self.shelf.asked(request)?;
+        let kept = self.shelf.answer(&self.services, asked, request.headers())?;
         let Some(allowance) = self.services.rate_limits.of_address(peer) else { return Some(kept) };
         let mut response = allowance.refusal().unwrap_or(kept);
         allowance.tell(response.headers_mut());
@@ -115,7 +117,7 @@ impl Inside {
         let refusal = allowance.as_ref().and_then(|allowance| allowance.refusal());
         let mut response = match refusal {
             Some(refusal) => refusal,
-            None => self.told(request).await,
+            None => self.answered(request).await,
         };
         if let Some(allowance) = allowance {
             allowance.tell(response.headers_mut());
@@ -123,8 +125,8 @@ impl Inside {
         response
     }
 
-    async fn told(&self, mut request: Request<Body>) -> Response {
-        let wanted = self.shelf.wanted(&request);
+    async fn answered(&self, mut request: Request<Body>) -> Response {
+        let wanted = self.shelf.asked(&request).map(|asked| asked.to_owned());
         request.extensions_mut().insert(Shared::clone(&self.services));
         request.extensions_mut().insert(self.body_timeout);
         let mut response = self.app.call(request).await.into_response();
@@ -136,20 +138,13 @@ impl Inside {
     }
 }
 
-/// Of a fault of ours in a handler. What it had started may have happened, and goes on in its actor.
-#[derive(Clone)]
-struct TellsPanics;
-
-impl ResponseForPanic for TellsPanics {
-    type ResponseBody = Body;
-
-    fn response_for_panic(&mut self, panic: Box<dyn Any + Send + 'static>) -> Response {
-        let said = panic.downcast_ref::<&str>().copied();
-        let said = said.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("something");
-        tracing::error!(said, "a handler panicked");
-        let detail = "it may have happened: send the same request again with the same Idempotency-Key to learn the outcome";
-        ApiError::new(Code::OutcomeUnknown, detail).retry_after_ms(1_000).into_response()
-    }
+/// A fault of ours. What the request had started may have happened, and goes on in its actor.
+fn told(panic: &(dyn Any + Send)) -> Response {
+    let said = panic.downcast_ref::<&str>().copied();
+    let said = said.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("something");
+    tracing::error!(said, "a handler panicked");
+    let detail = "it may have happened: send the same request again with the same Idempotency-Key to learn the outcome";
+    ApiError::new(Code::OutcomeUnknown, detail).retry_after_ms(1_000).into_response()
 }
 
 #[cfg(test)]
@@ -159,15 +154,14 @@ mod tests {
 
     #[tokio::test]
     async fn a_panic_is_told_as_an_unknown_outcome() {
-        let broken = || async {
+        let broken = async {
             let nothing: [u8; 0] = [];
-            nothing.iter().max().expect("a fault of ours").to_string()
+            tokio::task::yield_now().await;
+            nothing.iter().max().expect("a fault of ours").to_string().into_response()
         };
-        let app = CatchPanic::custom(Router::new().fallback(broken), TellsPanics);
-        let request = Request::new(Body::empty());
-        let told = TowerToHyperService::new(app).call(request).await.expect("an answer");
-        assert_eq!(told.status(), StatusCode::SERVICE_UNAVAILABLE);
-        assert_eq!(told.headers()[header::CONTENT_TYPE], "application/problem+json");
-        assert_eq!(told.headers()[header::RETRY_AFTER], "1");
+        let answer = AssertUnwindSafe(broken).catch_unwind().await.unwrap_or_else(|panic| told(&*panic));
+        assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(answer.headers()[header::CONTENT_TYPE], "application/problem+json");
+        assert_eq!(answer.headers()[header::RETRY_AFTER], "1");
     }
 }

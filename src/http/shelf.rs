@@ -1,8 +1,8 @@
 //! Answers about the catalogue, kept as bytes.
 //!
 //! Most shoppers look at the same few products and pages. What was answered last is answered again while nothing that it
-//! was made of has changed, which is looked up every time: a kept answer is never older than one made anew. Only what
-//! everybody is told alike is kept.
+//! was made of has changed, which is looked up every time: nobody is told what is older than what somebody was told
+//! already. Only what everybody is told alike is kept.
 
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher as _;
@@ -10,7 +10,7 @@ use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::body::{Body, Bytes, to_bytes};
-use axum::http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri, header};
+use axum::http::{HeaderMap, Method, Request, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use lru::LruCache;
 use souk_core::ids::{ProductId, SkuId};
@@ -27,8 +27,12 @@ const CATALOGUE: &str = "/v1/store/products";
 const ANSWERS_MAX: NonZeroUsize = NonZeroUsize::new(4_096).unwrap();
 /// The largest that is.
 const BYTES_MAX: usize = 32 * 1024;
-/// All of them together.
+/// All of them together, with what belongs to them.
 const ALL_BYTES_MAX: usize = 32 * 1024 * 1024;
+/// The longest path with its query, and the longest list of encodings, that an answer is kept for.
+const ASKED_BYTES_MAX: usize = 256;
+/// What a kept answer takes besides what can be counted: its headers and its place.
+const BYTES_BESIDES: usize = 1_024;
 
 /// What an answer was made of. Each part is named before it is looked at, so that a change in between is noticed.
 #[derive(Clone, Debug)]
@@ -70,11 +74,27 @@ impl MadeOf {
 }
 
 /// What is asked, by somebody who is told what everybody is told.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Asked<'a> {
+    path_and_query: &'a str,
+    /// The encodings that the client takes, as it says it.
+    accepts: &'a [u8],
+    hash: u64,
+}
+
+impl Asked<'_> {
+    /// A copy of its own: what hyper made of the request's head holds the whole head.
+    pub(super) fn to_owned(self) -> Wanted {
+        let Asked { path_and_query, accepts, hash } = self;
+        Wanted { path_and_query: path_and_query.into(), accepts: accepts.into(), hash }
+    }
+}
+
+/// The same, kept.
+#[derive(Debug)]
 pub(super) struct Wanted {
-    uri: Uri,
-    /// The encodings that the client takes.
-    accepts: Option<HeaderValue>,
+    path_and_query: Box<str>,
+    accepts: Box<[u8]>,
     hash: u64,
 }
 
@@ -90,7 +110,11 @@ struct Kept {
 
 impl Kept {
     fn weight(&self) -> usize {
-        self.bytes.len() + self.wanted.uri.path().len() + 512
+        self.bytes.len()
+            + self.wanted.path_and_query.len()
+            + self.wanted.accepts.len()
+            + self.made_of.seen.len() * size_of::<Seen>()
+            + BYTES_BESIDES
     }
 }
 
@@ -114,34 +138,40 @@ impl Shelf {
     }
 
     /// What this request wants, if an answer to it may be kept.
-    pub(super) fn wanted<B>(&self, request: &Request<B>) -> Option<Wanted> {
+    pub(super) fn asked<'a, B>(&self, request: &'a Request<B>) -> Option<Asked<'a>> {
         let (uri, headers) = (request.uri(), request.headers());
+        let path_and_query = uri.path_and_query()?.as_str();
+        // A product's page looks at no query, and would be kept once for each.
+        let is_list = uri.path() == CATALOGUE;
+        let mut accepted = headers.get_all(header::ACCEPT_ENCODING).iter();
+        let accepts = accepted.next().map_or(&[][..], |accepts| accepts.as_bytes());
         let is_for_all = request.method() == Method::GET
             && uri.path().starts_with(CATALOGUE)
+            && (is_list || uri.query().is_none())
             && !headers.contains_key(header::AUTHORIZATION)
-            && !headers.contains_key(positions::HEADER);
-        if !is_for_all {
-            return None;
-        }
-        let accepts = headers.get(header::ACCEPT_ENCODING).cloned();
-        let hash = self.hasher.hash_one((uri.path(), uri.query(), &accepts));
-        Some(Wanted { uri: uri.clone(), accepts, hash })
+            && !headers.contains_key(positions::HEADER)
+            // Which of several lines holds is not looked at here.
+            && accepted.next().is_none()
+            && path_and_query.len().max(accepts.len()) <= ASKED_BYTES_MAX;
+        let hash = || self.hasher.hash_one((path_and_query, accepts));
+        is_for_all.then(|| Asked { path_and_query, accepts, hash: hash() })
     }
 
     /// The answer, when it is still what would be answered.
-    pub(super) fn answer(&self, services: &Services, wanted: &Wanted, asked: &HeaderMap) -> Option<Response> {
+    pub(super) fn answer(&self, services: &Services, asked: Asked<'_>, headers: &HeaderMap) -> Option<Response> {
         let kept = {
             let mut pages = self.pages.lock().unwrap_or_else(PoisonError::into_inner);
-            Arc::clone(pages.kept.get(&wanted.hash)?)
+            Arc::clone(pages.kept.get(&asked.hash)?)
         };
         // Two that share a hash take turns.
-        let is_it = kept.wanted.uri == wanted.uri && kept.wanted.accepts == wanted.accepts;
+        let Wanted { path_and_query, accepts, .. } = &kept.wanted;
+        let is_it = **path_and_query == *asked.path_and_query && **accepts == *asked.accepts;
         if !is_it || !kept.made_of.is_unchanged(services) {
             return None;
         }
         let mut response = Response::new(Body::from(kept.bytes.clone()));
         *response.headers_mut() = kept.headers.clone();
-        Some(match caching::known_as(asked, &kept.tag) {
+        Some(match caching::known_as(headers, &kept.tag) {
             Some(tag) => caching::not_modified(response, &tag),
             None => response,
         })
@@ -200,7 +230,7 @@ mod tests {
 
     fn kept(shelf: &Shelf, path: &str, bytes: usize) -> Kept {
         let made_of = Arc::new(MadeOf { term: None, seen: Vec::new(), listed: None });
-        let wanted = shelf.wanted(&request(Method::GET, path, &[])).unwrap();
+        let wanted = shelf.asked(&request(Method::GET, path, &[])).unwrap().to_owned();
         Kept {
             wanted,
             made_of,
@@ -214,13 +244,14 @@ mod tests {
     fn only_what_everybody_is_told_alike_is_kept() {
         let shelf = Shelf::new();
         let product = "/v1/store/products/prd_1";
-        let of = |request: Request<()>| shelf.wanted(&request).map(|wanted| wanted.hash);
+        let of = |request: Request<()>| shelf.asked(&request).map(|asked| asked.hash);
         let plain = of(request(Method::GET, product, &[]));
         assert!(plain.is_some());
         assert_eq!(of(request(Method::GET, product, &[("user-agent", "k6")])), plain);
         let others = [
             of(request(Method::GET, "/v1/store/products/prd_2", &[])),
-            of(request(Method::GET, "/v1/store/products/prd_1?x", &[])),
+            of(request(Method::GET, "/v1/store/products", &[])),
+            of(request(Method::GET, "/v1/store/products?limit=1", &[])),
             of(request(Method::GET, product, &[("accept-encoding", "zstd")])),
         ];
         assert!(others.iter().all(|other| other.is_some() && *other != plain));
@@ -230,6 +261,9 @@ mod tests {
             request(Method::GET, "/v1/vendor/products", &[]),
             request(Method::GET, product, &[("authorization", "Bearer souk_op_1")]),
             request(Method::GET, product, &[("souk-position", "x")]),
+            request(Method::GET, product, &[("accept-encoding", "gzip"), ("accept-encoding", "zstd")]),
+            request(Method::GET, "/v1/store/products/prd_1?x", &[]),
+            request(Method::GET, &format!("/v1/store/products?cursor={}", "x".repeat(ASKED_BYTES_MAX)), &[]),
         ] {
             assert_eq!(of(other), None);
         }

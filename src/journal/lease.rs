@@ -62,8 +62,9 @@ impl Lease {
         until != FOREVER && self.shared.started.elapsed().as_millis() as u64 >= until
     }
 
-    /// A number that stays the same as long as this process owns what it owns; `None` when its time is over. What was
-    /// read from memory under one number says nothing under another: somebody else may have written in between.
+    /// A number that stays the same as long as this process owns what it owns without a break; `None` when its time is
+    /// over. What was read from memory under one number says nothing under another: somebody else may have written in
+    /// between, or an actor of this process have ended without a word.
     pub fn term(&self) -> Option<u64> {
         let term = self.shared.changes.load(Ordering::Acquire);
         (!self.is_over()).then_some(term)
@@ -107,6 +108,9 @@ impl Lease {
 
     /// `asked` is when the database was asked: it counted from later.
     pub(super) fn extend(&self, asked: Instant, length: Duration) {
+        if self.is_over() {
+            self.shared.changes.fetch_add(1, Ordering::AcqRel);
+        }
         let until = asked.saturating_duration_since(self.shared.started) + length;
         self.shared.held_until_ms.store(until.as_millis() as u64, Ordering::Release);
     }
@@ -150,9 +154,18 @@ mod tests {
         let lease = Lease::new();
         lease.hold([(Partition(3), Epoch(7))].into_iter());
         assert_eq!(lease.term(), None, "its time never began");
-        lease.extend_for_ever();
+        lease.extend(Instant::now(), Duration::ZERO);
+        assert_eq!(lease.term(), None, "it is over at once");
+        lease.extend(Instant::now(), Duration::from_secs(60));
         let term = lease.term();
         assert!(term.is_some());
+        lease.extend(Instant::now(), Duration::from_secs(60));
+        assert_eq!(lease.term(), term, "it went on");
+        lease.extend(Instant::now(), Duration::ZERO);
+        lease.extend(Instant::now(), Duration::from_secs(60));
+        assert!(lease.term().is_some() && lease.term() != term, "it was over in between");
+        lease.extend_for_ever();
+        let term = lease.term();
         assert_eq!(lease.term(), term, "nothing has changed");
         lease.lose(Partition(3));
         let without = lease.term();

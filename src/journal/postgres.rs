@@ -43,11 +43,13 @@ impl PostgresWriter {
     /// Connects when there is something to write. `patience` must be below half a lease.
     pub(super) fn new(options: PgConnectOptions, patience: Duration) -> Self {
         let millis = patience.as_millis();
+        // Well before the client gives up, so that it hears of it: the connection goes on then, and nothing is in doubt.
+        let for_a_lock = (patience * 2 / 3).as_millis();
         let options = options
             .options([
                 ("idle_in_transaction_session_timeout", millis),
                 ("tcp_user_timeout", millis),
-                ("lock_timeout", millis),
+                ("lock_timeout", for_a_lock),
             ])
             // A role or database may have it off, and would say yes before anything is on disk.
             .options([("synchronous_commit", "on")])

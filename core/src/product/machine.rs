@@ -48,6 +48,11 @@ impl Machine for Product {
         Some(&state.asks)
     }
 
+    /// It may have changed: the host before this one may have ended before it could say so.
+    fn publish_all(_: &State) -> Option<()> {
+        Some(())
+    }
+
     /// That it has changed; what it is, whoever wants to know reads.
     fn publish(_: &State, events: &[Event]) -> Option<()> {
         (!events.is_empty()).then_some(())

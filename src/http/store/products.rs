@@ -11,6 +11,7 @@ use souk_core::ids::{ProductId, SkuId, StreamId};
 use souk_core::market::LocalizedText;
 use souk_core::product::{Product, Status, Variant};
 
+use crate::actors::CallError;
 use crate::http::body::Ids;
 use crate::http::error::ApiError;
 use crate::http::shelf::MadeOf;
@@ -98,6 +99,12 @@ pub(in crate::http) async fn available(services: &Services, sku: SkuId) -> Resul
     if let Some(available) = services.node.stock_view().available(sku) {
         return Ok(available);
     }
-    services.node.stock().read(StreamId::Stock(sku.shard()), services.patience).await?;
-    Ok(services.node.stock_view().available(sku).unwrap_or(0))
+    let stream = StreamId::Stock(sku.shard());
+    services.node.stock().read(stream, services.patience).await?;
+    match services.node.stock_view().available(sku) {
+        Some(available) => Ok(available),
+        // It has never heard of it.
+        None if services.node.journal().is_owner(stream.partition()) => Ok(0),
+        None => Err(CallError::NotOwner { stream }.into()),
+    }
 }

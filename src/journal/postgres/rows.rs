@@ -23,7 +23,8 @@ macro_rules! checked_events {
          JOIN events e ON e.stream = s.stream AND e.seq = s.seq), \
          gate AS (SELECT 1 WHERE (SELECT n FROM confirmed) = cardinality($3::text[]) \
          AND (SELECT COUNT(*) FROM held JOIN UNNEST($1::bigint[], $2::bigint[]) AS w(partition, epoch) \
-         ON held.partition = w.partition AND held.epoch = w.epoch) = cardinality($1::bigint[])), \
+         ON held.partition = w.partition AND held.epoch = w.epoch) = cardinality($1::bigint[]) \
+         AND cardinality($1::bigint[]) > 0), \
          written AS (INSERT INTO events (partition, position, stream, seq, epoch, kind, version, append_id, \
          principal, cause_stream, cause_seq, trace, recorded_at, payload, checksum, chain) \
          SELECT u.* FROM gate, UNNEST($5::bigint[], $6::bigint[], $7::text[], $8::bigint[], $9::bigint[], \

@@ -3,7 +3,9 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use serde_json::json;
+use souk::actors::{Handling, Trap};
 use souk::tenants::Role;
+use souk_core::ids::{ProductId, SkuId, StreamId};
 
 use super::rig::{Cart, PRODUCTS, Server, approved_vendor, draft, open_stall, until};
 
@@ -100,6 +102,29 @@ async fn whoever_was_told_of_a_change_sees_it_however_many_look() {
     let gone = stall.path("archive");
     server.post(&stall.key, "gone", &gone, json!({})).await.ok();
     server.get("", &product).await.is(404, "not_found");
+    server.stop().await;
+}
+
+/// An actor that ends when what it decided is durable, and before it could say so, leaves nobody with what was before.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_an_actor_that_panicked_could_not_say_is_seen_all_the_same() {
+    let server = Server::start().await;
+    let operator = server.key(Role::Operator).await;
+    let stall = open_stall(&server, &operator, 1, 5).await;
+    let product = format!("/v1/store/products/{}", stall.product);
+    let (id, sku): (ProductId, SkuId) = (stall.product.parse().expect("an id"), stall.sku.parse().expect("an id"));
+    for (n, trap) in (1..).zip([Trap::Before(Handling::Settled), Trap::After(Handling::Settled)]) {
+        // Kept from here on.
+        assert_eq!(server.get("", &product).await.ok(), server.get("", &product).await.ok());
+        server.services.node.set_trap(StreamId::Product(id), trap);
+        let (name, price) = (format!("change-{n}"), json!({ "unit_minor": 1_000 + n, "currency": "EUR" }));
+        server.call(&stall.key, &name, "PUT", &stall.offer("price"), price).await.ok();
+        assert_eq!(server.get("", &product).await.ok()["offers"][0]["unit_price_minor"], 1_000 + n);
+        server.services.node.set_trap(StreamId::Stock(sku.shard()), trap);
+        server.post(&stall.key, &name, &stall.offer("receive"), json!({ "quantity": 1 })).await.ok();
+        assert_eq!(server.get("", &product).await.ok()["offers"][0]["available"], 5 + n);
+    }
+    assert_eq!(server.services.node.traps_waiting(), Vec::new(), "somebody came by everywhere");
     server.stop().await;
 }
 
