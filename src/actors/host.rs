@@ -104,7 +104,8 @@ impl<M: Hosted> Actor for HostActor<M> {
         let host = Host::load(stream, started.epoch, started.incarnation, loaded)
             .map_err(|foreign| format!("{stream} holds another machine's event at seq {}", foreign.seq))?;
         let (epoch, incarnation) = (started.epoch, started.incarnation);
-        let mut state = HostState { node, stream, epoch, incarnation, host, outcomes, pulse, stepping: false };
+        let mut state =
+            HostState { node, stream, epoch, incarnation, host, outcomes, pulse, stepping: false };
         let mut written = Vec::new();
         state.step(&myself, Handling::Start, Input::Tick, &mut written)?;
         state.write(written).await?;

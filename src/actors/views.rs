@@ -93,7 +93,9 @@ impl Changes {
 
     /// Any of them may have changed.
     pub(super) fn count_all(&self) {
-        self.counts.iter().for_each(|count| drop(count.fetch_add(1, Ordering::Release)));
+        for count in &self.counts {
+            count.fetch_add(1, Ordering::Release);
+        }
     }
 
     /// To be taken before the thing, named by the bits of its id, is looked at.

@@ -73,8 +73,10 @@ impl Front {
         }
         let named = Named::of(&request);
         let span = named.span(&request);
-        let look = || self.0.kept(&request, peer);
-        let kept = span.in_scope(|| catch_unwind(AssertUnwindSafe(look)).unwrap_or_else(|panic| Some(told(&*panic))));
+        let kept = {
+            let look = AssertUnwindSafe(|| self.0.kept(&request, peer));
+            span.in_scope(|| catch_unwind(look)).unwrap_or_else(|panic| Some(told(&*panic)))
+        };
         let mut response = match kept {
             Some(kept) => kept,
             None => {

@@ -158,7 +158,12 @@ impl Shelf {
     }
 
     /// The answer, when it is still what would be answered.
-    pub(super) fn answer(&self, services: &Services, asked: Asked<'_>, headers: &HeaderMap) -> Option<Response> {
+    pub(super) fn answer(
+        &self,
+        services: &Services,
+        asked: Asked<'_>,
+        headers: &HeaderMap,
+    ) -> Option<Response> {
         let kept = {
             let mut pages = self.pages.lock().unwrap_or_else(PoisonError::into_inner);
             Arc::clone(pages.kept.get(&asked.hash)?)
@@ -218,6 +223,8 @@ impl Shelf {
 
 #[cfg(test)]
 mod tests {
+    use axum::http::HeaderValue;
+
     use super::*;
 
     fn request(method: Method, path: &str, headers: &[(&'static str, &'static str)]) -> Request<()> {

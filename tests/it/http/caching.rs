@@ -112,7 +112,8 @@ async fn what_an_actor_that_panicked_could_not_say_is_seen_all_the_same() {
     let operator = server.key(Role::Operator).await;
     let stall = open_stall(&server, &operator, 1, 5).await;
     let product = format!("/v1/store/products/{}", stall.product);
-    let (id, sku): (ProductId, SkuId) = (stall.product.parse().expect("an id"), stall.sku.parse().expect("an id"));
+    let (id, sku): (ProductId, SkuId) =
+        (stall.product.parse().expect("an id"), stall.sku.parse().expect("an id"));
     for (n, trap) in (1..).zip([Trap::Before(Handling::Settled), Trap::After(Handling::Settled)]) {
         // Kept from here on.
         assert_eq!(server.get("", &product).await.ok(), server.get("", &product).await.ok());
