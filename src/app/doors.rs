@@ -119,6 +119,7 @@ impl Doors {
             counters: Counters::default(),
             progress: shop.projectors.as_ref().map(Projectors::progress),
             rate_limits: RateLimits::new(
+                config.limits.all_requests_per_minute,
                 config.limits.key_requests_per_minute,
                 config.limits.address_requests_per_minute,
                 config.limits.burst,

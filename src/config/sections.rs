@@ -234,8 +234,10 @@ pub enum LogFormat {
 }
 
 section!(
-    /// How much one client may ask.
+    /// How much may be asked.
     Limits in "limits" {
+        /// Requests a minute that ask for something to be done, from all shoppers and vendors together; 0 is no limit.
+        all_requests_per_minute: u32 = form::count(0, 10_000_000),
         /// Requests a minute from one API key; 0 is no limit.
         key_requests_per_minute: u32 = form::count(0, 10_000_000),
         /// Requests a minute from one address without a key; 0 is no limit.

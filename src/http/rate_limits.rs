@@ -1,4 +1,5 @@
-//! How often one client may ask: per API key, and per address for whoever has none.
+//! How often one client may ask: per API key, and per address for whoever has none. And how often all together may ask for
+//! something to be done.
 //!
 //! A key counts only when it is good: else somebody could use up another's allowance with a made-up secret, or get a
 //! new allowance with every made-up key.
@@ -15,7 +16,7 @@ use axum::response::{IntoResponse, Response};
 use governor::clock::{Clock as _, DefaultClock};
 use governor::middleware::StateInformationMiddleware;
 use governor::state::keyed::DefaultKeyedStateStore;
-use governor::{Quota, RateLimiter};
+use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use souk_core::ids::Principal;
 use tokio::time::Instant;
 
@@ -36,20 +37,32 @@ const SWEEP_EVERY_WHEN_FULL: Duration = Duration::from_secs(1);
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Peer(pub(super) IpAddr);
 
-/// What every client may ask.
-#[derive(Debug)]
+/// What every client may ask, and all of them.
 pub struct RateLimits {
+    all: Option<DefaultDirectRateLimiter>,
     keys: Option<Limit<u128>>,
     addresses: Option<Limit<IpAddr>>,
 }
 
 impl RateLimits {
-    /// Requests a minute, and how many of them may come at once. 0 a minute is no limit.
-    pub fn new(key_per_minute: u32, address_per_minute: u32, burst: u32) -> Self {
+    /// Requests a minute, and how many of a client's may come at once. 0 a minute is no limit.
+    pub fn new(all_per_minute: u32, key_per_minute: u32, address_per_minute: u32, burst: u32) -> Self {
+        let all = NonZeroU32::new(all_per_minute).map(|per_minute| {
+            let per_second = per_minute.get().div_ceil(60);
+            let burst = NonZeroU32::new(per_second).unwrap_or(NonZeroU32::MIN);
+            RateLimiter::direct(Quota::per_minute(per_minute).allow_burst(burst))
+        });
         RateLimits {
+            all,
             keys: Limit::new("key", key_per_minute, burst),
             addresses: Limit::new("address", address_per_minute, burst),
         }
+    }
+
+    /// How long whoever asks for something to be done must wait, because all together have asked for too much.
+    pub(super) fn wait_of_all(&self) -> Option<Duration> {
+        let all = self.all.as_ref()?;
+        all.check().err().map(|until| until.wait_time_from(DefaultClock::default().now()))
     }
 
     /// Forgets clients whose allowance is whole again.
@@ -64,6 +77,15 @@ impl RateLimits {
 
     fn are_off(&self) -> bool {
         self.keys.is_none() && self.addresses.is_none()
+    }
+}
+
+impl std::fmt::Debug for RateLimits {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RateLimits")
+            .field("keys", &self.keys)
+            .field("addresses", &self.addresses)
+            .finish_non_exhaustive()
     }
 }
 
@@ -260,6 +282,15 @@ mod tests {
         let allowed = (0..1_000).filter(|client| limit.check(*client).allowed).count();
         assert_eq!(allowed, 10 + 2, "ten of their own, and two for all others");
         assert!(limit.limiter.len() <= 11);
+    }
+
+    #[test]
+    fn all_together_have_one_allowance() {
+        let limits = RateLimits::new(120, 0, 0, 1);
+        assert_eq!([limits.wait_of_all(), limits.wait_of_all()], [None, None], "a second's worth");
+        let wait = limits.wait_of_all().expect("a wait");
+        assert!(wait <= Duration::from_millis(500), "{wait:?}");
+        assert_eq!(RateLimits::new(0, 0, 0, 1).wait_of_all(), None, "0 is no limit");
     }
 
     #[test]

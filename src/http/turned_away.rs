@@ -11,7 +11,7 @@ use hyper::Request;
 use crate::actors::CallError;
 
 use super::error::{ApiError, Code};
-use super::{ServerLimits, Shared, request_id};
+use super::{ServerLimits, Services, Shared, request_id};
 
 /// Those whose commands are counted. Operators are few, and must get through when nobody else does.
 const COUNTED: [&str; 2] = ["/v1/store/", "/v1/vendor/"];
@@ -32,10 +32,8 @@ impl TurnedAway {
     pub(super) fn refuse<B>(&self, request: &Request<B>) -> Option<Response> {
         let refused = if says_more_than(request.headers(), self.body_bytes) {
             ApiError::new(Code::BodyTooLarge, "send less at a time")
-        } else if is_counted(request)
-            && let Some(overloaded) = self.services.node.admission().refusal()
-        {
-            ApiError::from(CallError::from(overloaded))
+        } else if is_counted(request) {
+            self.too_much()?
         } else {
             return None;
         };
@@ -43,6 +41,17 @@ impl TurnedAway {
         request_id::name(request.headers(), response.headers_mut());
         self.services.counters.count(response.status());
         Some(response)
+    }
+
+    /// The refusal of one who is counted, when there is no room, or all together have asked for too much.
+    fn too_much(&self) -> Option<ApiError> {
+        let Services { node, rate_limits, .. } = &*self.services;
+        let no_room = node.admission().refusal().map(CallError::from);
+        let too_often = || {
+            let retry_after_ms = u64::try_from(rate_limits.wait_of_all()?.as_millis()).unwrap_or(u64::MAX);
+            Some(CallError::Overloaded { retry_after_ms })
+        };
+        no_room.or_else(too_often).map(ApiError::from)
     }
 }
 

@@ -1,8 +1,9 @@
 //! How often one client may ask.
 
+use serde_json::json;
 use souk::tenants::Role;
 
-use super::rig::Server;
+use super::rig::{Server, application, until};
 
 const VENDORS: &str = "/v1/operator/vendors";
 
@@ -46,6 +47,25 @@ async fn a_client_that_asks_too_often_is_told_when_to_come_back() {
     for _ in 0..5 {
         assert_eq!(server.get("", "/livez").await.status, 200);
     }
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn all_together_may_have_only_so_much_done_and_still_look() {
+    let server = Server::start_with(&[("limits.all_requests_per_minute", &60)]).await;
+    let operator = server.key(Role::Operator).await;
+    let carts = "/v1/store/carts";
+    assert_eq!(server.post("", "one", carts, json!({})).await.status, 201);
+    let refused = server.post("", "two", carts, json!({})).await;
+    refused.is(429, "overloaded");
+    assert_eq!(refused.header("retry-after"), Some("1"));
+    assert_eq!(server.get("", "/v1/store/products").await.status, 200);
+    server.post(&operator, "vendor", VENDORS, application(1)).await.ok();
+    until("another cart", async || {
+        let told = server.post("", "two", carts, json!({})).await;
+        if told.status == 201 { Ok(()) } else { Err(format!("{told:?}")) }
+    })
+    .await;
     server.stop().await;
 }
 
