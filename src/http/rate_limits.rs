@@ -48,8 +48,7 @@ impl RateLimits {
     /// Requests a minute, and how many of a client's may come at once. 0 a minute is no limit.
     pub fn new(all_per_minute: u32, key_per_minute: u32, address_per_minute: u32, burst: u32) -> Self {
         let all = NonZeroU32::new(all_per_minute).map(|per_minute| {
-            let per_second = per_minute.get().div_ceil(60);
-            let burst = NonZeroU32::new(per_second).unwrap_or(NonZeroU32::MIN);
+            let burst = NonZeroU32::new(per_minute.get() / 600).unwrap_or(NonZeroU32::MIN);
             RateLimiter::direct(Quota::per_minute(per_minute).allow_burst(burst))
         });
         RateLimits {
@@ -286,10 +285,10 @@ mod tests {
 
     #[test]
     fn all_together_have_one_allowance() {
-        let limits = RateLimits::new(120, 0, 0, 1);
-        assert_eq!([limits.wait_of_all(), limits.wait_of_all()], [None, None], "a second's worth");
+        let limits = RateLimits::new(1_200, 0, 0, 1);
+        assert_eq!([limits.wait_of_all(), limits.wait_of_all()], [None, None], "a tenth of a second's worth");
         let wait = limits.wait_of_all().expect("a wait");
-        assert!(wait <= Duration::from_millis(500), "{wait:?}");
+        assert!(wait <= Duration::from_millis(50), "{wait:?}");
         assert_eq!(RateLimits::new(0, 0, 0, 1).wait_of_all(), None, "0 is no limit");
     }
 

@@ -15,9 +15,11 @@ use crate::servers::Backend;
 /// How often the server is replaced; more when somebody has more time.
 const ROUNDS: &str = "SOUK_TEST_SUCCESSIONS";
 const ROUNDS_BY_DEFAULT: u32 = 3;
-const SHOPPERS: u64 = 8;
-/// Between two requests of a shopper.
-const PAUSE: Duration = Duration::from_millis(16);
+/// How many visitors come a second; more when the machine has nothing else to do.
+const RATE: &str = "SOUK_TEST_SUCCESSION_RATE";
+const RATE_BY_DEFAULT: u32 = 60;
+/// Between two of them: as many as come in that time see the server that is there.
+const PAUSE: Duration = Duration::from_millis(200);
 const SUCCEEDS_WITHIN: Duration = Duration::from_secs(60);
 
 /// The server that runs now, whichever it is; killed when the test ends early.
@@ -49,38 +51,61 @@ fn runs(pid: u32) -> bool {
     stat.rsplit(')').next().is_some_and(|rest| !rest.is_empty() && !rest.trim_start().starts_with('Z'))
 }
 
-/// Makes carts and looks at them and at the catalogue, each on a connection of its own, until the end.
-async fn shop(
-    shopper: u64,
+/// A cart is made, or the catalogue looked at, on a connection of its own.
+async fn visit(n: u64, addr: String) -> Result<Option<(String, String)>, String> {
+    if !n.is_multiple_of(2) {
+        let listed = ask(&addr, "GET", "/v1/store/products?limit=1", &[], "").await;
+        let listed = listed.map_err(|_| format!("list {n} was not answered"))?;
+        let is_told = listed.status == 200;
+        return if is_told {
+            Ok(None)
+        } else {
+            Err(format!("a list was told {}: {}", listed.status, listed.body))
+        };
+    }
+    let key = format!("cart-{n}");
+    let made = ask(&addr, "POST", "/v1/store/carts", &[("idempotency-key", &key)], "").await;
+    let made = made.map_err(|_| format!("{key} was not answered"))?;
+    if made.status != 201 {
+        return Err(format!("{key} was told {}: {}", made.status, made.body));
+    }
+    Ok(Some((made.text("id"), made.text("token"))))
+}
+
+/// Visitors who come at fixed times, whether or not those before them were answered, until the end.
+async fn crowd(
     addr: String,
+    per_second: u32,
     ends: Arc<AtomicBool>,
     asked: Arc<AtomicU64>,
 ) -> Result<Vec<(String, String)>, String> {
-    let mut carts = Vec::new();
-    for visit in 0u64.. {
+    let (mut carts, mut visits) = (Vec::new(), JoinSet::new());
+    let mut due = tokio::time::interval(Duration::from_secs(1) / per_second);
+    for n in 0u64.. {
         if ends.load(Ordering::Relaxed) {
             break;
         }
-        let key = format!("cart-{shopper}-{visit}");
-        let made = ask(&addr, "POST", "/v1/store/carts", &[("idempotency-key", &key)], "").await;
-        let made = made.map_err(|_| format!("{key} was not answered"))?;
-        if made.status != 201 {
-            return Err(format!("{key} was told {}: {}", made.status, made.body));
+        due.tick().await;
+        visits.spawn(visit(n, addr.clone()));
+        while let Some(visit) = visits.try_join_next() {
+            carts.extend(visit.expect("no panic")?);
+            asked.fetch_add(1, Ordering::Relaxed);
         }
-        carts.push((made.text("id"), made.text("token")));
-        let listed = ask(&addr, "GET", "/v1/store/products?limit=1", &[], "").await;
-        let listed = listed.map_err(|_| "a list was not answered".to_owned())?;
-        if listed.status != 200 {
-            return Err(format!("a list was told {}: {}", listed.status, listed.body));
-        }
-        asked.fetch_add(2, Ordering::Relaxed);
-        tokio::time::sleep(PAUSE).await;
+    }
+    while let Some(visit) = visits.join_next().await {
+        carts.extend(visit.expect("no panic")?);
+        asked.fetch_add(1, Ordering::Relaxed);
     }
     Ok(carts)
 }
 
+/// A number out of the environment.
+fn number(name: &str, otherwise: u32) -> u32 {
+    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(otherwise)
+}
+
 async fn nobody_is_refused(backend: &Backend) {
-    let rounds = std::env::var(ROUNDS).ok().and_then(|text| text.parse().ok()).unwrap_or(ROUNDS_BY_DEFAULT);
+    let (rounds, rate) = (number(ROUNDS, ROUNDS_BY_DEFAULT), number(RATE, RATE_BY_DEFAULT).max(1));
     let dir: &Path = backend.data_dir();
     // On a machine that has much to do a take-over takes longer than anybody should wait.
     let environment =
@@ -89,14 +114,13 @@ async fn nobody_is_refused(backend: &Backend) {
     let current = Current(dir.join("souk.pid"));
     let addr = first.addr.clone();
     let (ends, asked) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
-    let mut shoppers = JoinSet::new();
-    for shopper in 0..SHOPPERS {
-        shoppers.spawn(shop(shopper, addr.clone(), Arc::clone(&ends), Arc::clone(&asked)));
-    }
+    let mut visitors = JoinSet::new();
+    visitors.spawn(crowd(addr.clone(), rate, Arc::clone(&ends), Arc::clone(&asked)));
+    let started = Instant::now();
     let mut longest = Duration::ZERO;
     for round in 1..=rounds {
         let (before, begun) = (current.pid().expect("it said its number"), Instant::now());
-        let enough = asked.load(Ordering::Relaxed) + 50;
+        let enough = asked.load(Ordering::Relaxed) + 10;
         current.signal("-USR2");
         let is_over = || {
             let now = current.pid();
@@ -104,21 +128,24 @@ async fn nobody_is_refused(backend: &Backend) {
         };
         while !is_over() || asked.load(Ordering::Relaxed) < enough {
             assert!(begun.elapsed() < SUCCEEDS_WITHIN, "round {round}: nobody succeeded {before}");
-            if let Some(ended) = shoppers.try_join_next() {
+            if let Some(ended) = visitors.try_join_next() {
                 panic!("round {round}: {:?}", ended.expect("no panic"));
             }
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         longest = longest.max(begun.elapsed());
+        tokio::time::sleep(PAUSE).await;
     }
+    let lasted = started.elapsed();
     ends.store(true, Ordering::Relaxed);
     let mut carts = Vec::new();
-    while let Some(ended) = shoppers.join_next().await {
+    while let Some(ended) = visitors.join_next().await {
         carts.extend(ended.expect("no panic").expect("nobody was refused"));
     }
     println!(
-        "{} requests through {rounds} successions, the longest {} ms; none refused",
+        "{} requests, {:.0} a second, through {rounds} successions, the longest {} ms; none refused",
         asked.load(Ordering::Relaxed),
+        asked.load(Ordering::Relaxed) as f64 / lasted.as_secs_f64(),
         longest.as_millis()
     );
     for (cart, token) in carts {
