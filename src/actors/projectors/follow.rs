@@ -87,7 +87,7 @@ impl Projector {
         let ends = self.windows.reader().ends().await?;
         let mut cursors = match self.cursors.take() {
             Some(cursors) => cursors,
-            None => self.stand(&ends).await?,
+            None => self.stand().await?,
         };
         let Gathered { advances, events, more } = self.windows.gather(&cursors, &ends).await?;
         if advances.is_empty() {
@@ -118,9 +118,11 @@ impl Projector {
     }
 
     /// Reads the cursors. When they mean nothing here, everything is dropped.
-    async fn stand(&mut self, ends: &[u64]) -> Result<Vec<u64>, JournalError> {
+    async fn stand(&mut self) -> Result<Vec<u64>, JournalError> {
         let cursors = self.models.cursors(self.projection).await?;
-        if let Some(positions) = self.windows.stand(cursors, ends) {
+        // Only then where the journal ends: another server may have moved them on, while this one was frozen.
+        let ends = self.windows.reader().ends().await?;
+        if let Some(positions) = self.windows.stand(cursors, &ends) {
             return Ok(positions);
         }
         tracing::warn!(

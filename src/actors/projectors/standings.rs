@@ -120,7 +120,7 @@ impl Walker {
         let ends = self.windows.reader().ends().await?;
         let mut cursors = match self.cursors.take() {
             Some(cursors) => cursors,
-            None => self.stand(&ends).await?,
+            None => self.stand().await?,
         };
         let Gathered { advances, events, more } = self.windows.gather(&cursors, &ends).await?;
         if !advances.is_empty() {
@@ -144,9 +144,11 @@ impl Walker {
         Ok(more)
     }
 
-    async fn stand(&self, ends: &[u64]) -> Result<Vec<u64>, JournalError> {
+    async fn stand(&self) -> Result<Vec<u64>, JournalError> {
         let cursors = self.models.standing_cursors().await?;
-        if let Some(positions) = self.windows.stand(cursors, ends) {
+        // Only then where the journal ends: another server may have moved them on, while this one was frozen.
+        let ends = self.windows.reader().ends().await?;
+        if let Some(positions) = self.windows.stand(cursors, &ends) {
             return Ok(positions);
         }
         tracing::warn!("the walker's cursors are of another journal or ahead of this one; walking again");
