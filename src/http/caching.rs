@@ -35,19 +35,15 @@ pub(super) async fn tag(request: Request, next: Next) -> Response {
     // The answer to a HEAD has no bytes to hash.
     let is_get = request.method() == Method::GET;
     let is_private = request.headers().contains_key(header::AUTHORIZATION);
-    let asked = request.headers().clone();
+    let known = known(request.headers());
     let response = next.run(request).await;
     if !is_get || response.status() != StatusCode::OK || is_kept_nowhere(response.headers()) {
         return response;
     }
     let (mut parts, body) = response.into_parts();
-    let bytes: Bytes = match to_bytes(body, usize::MAX).await {
+    let bytes = match whole(body).await {
         Ok(bytes) => bytes,
-        Err(error) => {
-            tracing::error!(%error, "an answer could not be written");
-            let detail = "send the same request again after a moment";
-            return ApiError::new(Code::Unavailable, detail).retry_after_ms(1_000).into_response();
-        }
+        Err(error) => return error.into_response(),
     };
     let tag = match parts.headers.get(header::ETAG).and_then(|tag| tag.to_str().ok()) {
         Some(tag) => tag.trim_matches('"').to_owned(),
@@ -57,19 +53,24 @@ pub(super) async fn tag(request: Request, next: Next) -> Response {
     parts.headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(control));
     put(&mut parts.headers, &tag);
     let response = Response::from_parts(parts, Body::from(bytes));
-    match known_as(&asked, &tag) {
-        Some(known) => not_modified(response, &known),
+    match known_as(&known, &tag) {
+        Some(known) => not_modified(response, known),
         None => response,
     }
 }
 
+/// A body to its end.
+pub(super) async fn whole(body: Body) -> Result<Bytes, ApiError> {
+    to_bytes(body, usize::MAX).await.map_err(|error| {
+        tracing::error!(%error, "an answer could not be written");
+        ApiError::new(Code::Unavailable, "send the same request again after a moment").retry_after_ms(1_000)
+    })
+}
+
 /// The tag under which the client has this answer already, whatever its encoding.
-pub(super) fn known_as(asked: &HeaderMap, tag: &str) -> Option<String> {
-    if !asked.contains_key(header::IF_NONE_MATCH) {
-        return None;
-    }
-    let found = known(asked).into_iter().find(|known| known.names(tag))?;
-    Some(if found.0 == "*" { tag.to_owned() } else { found.0 })
+pub(super) fn known_as<'a>(known: &'a [Known], tag: &'a str) -> Option<&'a str> {
+    let found = known.iter().find(|known| known.names(tag))?;
+    Some(if found.0 == "*" { tag } else { &found.0 })
 }
 
 /// The same answer for somebody who has it.
@@ -104,7 +105,7 @@ fn put(headers: &mut HeaderMap, tag: &str) {
 }
 
 /// A tag that the client has, without quotes.
-struct Known(String);
+pub(super) struct Known(String);
 
 impl Known {
     /// Whether it names this answer, in whatever encoding.
@@ -115,7 +116,8 @@ impl Known {
     }
 }
 
-fn known(headers: &HeaderMap) -> Vec<Known> {
+/// The tags that the client has.
+pub(super) fn known(headers: &HeaderMap) -> Vec<Known> {
     let values = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
     let tag = |tag: &str| Known(tag.trim().trim_start_matches("W/").trim_matches('"').to_owned());
     values.flat_map(|value| value.split(',')).map(tag).collect()

@@ -174,6 +174,14 @@ impl IntoResponse for ApiError {
     }
 }
 
+impl ApiError {
+    /// Another server has the journal.
+    pub(super) fn not_owner() -> Self {
+        let detail = "another server is active, nothing was started here: send the same request to that one";
+        ApiError::new(Code::NotReady, detail).retry_after_ms(1_000)
+    }
+}
+
 impl From<CallError> for ApiError {
     fn from(error: CallError) -> Self {
         match error {
@@ -186,11 +194,7 @@ impl From<CallError> for ApiError {
                 format!("{stream} failed repeatedly and is kept apart: nothing was started; the operator is told"),
             )
             .retry_after_ms(30_000),
-            CallError::NotOwner { .. } => ApiError::new(
-                Code::NotReady,
-                "another server is active, nothing was started here: send the same request to that one",
-            )
-            .retry_after_ms(1_000),
+            CallError::NotOwner { .. } => ApiError::not_owner(),
             CallError::Unreadable => {
                 ApiError::new(Code::Unavailable, "nothing was started: send the same request again after a moment")
                     .retry_after_ms(1_000)

@@ -117,9 +117,7 @@ impl Inside {
     async fn admitted(&self, mut request: Request<Body>, peer: Option<Peer>) -> Response {
         // A server that has lost the journal to another one says so, also where it could still read something.
         if request.uri().path().starts_with("/v1/") && !self.services.node.journal().lease().is_owner() {
-            let detail =
-                "another server is active, nothing was started here: send the same request to that one";
-            return ApiError::new(Code::NotReady, detail).retry_after_ms(1_000).into_response();
+            return ApiError::not_owner().into_response();
         }
         let allowance = rate_limits::allowance(&self.services, peer, &mut request).await;
         let refusal = allowance.as_ref().and_then(|allowance| allowance.refusal());

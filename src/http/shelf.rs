@@ -9,7 +9,7 @@ use std::hash::BuildHasher as _;
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use axum::body::{Body, Bytes, to_bytes};
+use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, Method, Request, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use lru::LruCache;
@@ -18,7 +18,6 @@ use souk_core::ids::{ProductId, SkuId};
 use crate::actors::Seen;
 use crate::store::read::ReadAt;
 
-use super::error::{ApiError, Code};
 use super::{Services, caching, positions};
 
 /// What is kept lies below it.
@@ -176,8 +175,8 @@ impl Shelf {
         }
         let mut response = Response::new(Body::from(kept.bytes.clone()));
         *response.headers_mut() = kept.headers.clone();
-        Some(match caching::known_as(headers, &kept.tag) {
-            Some(tag) => caching::not_modified(response, &tag),
+        Some(match caching::known_as(&caching::known(headers), &kept.tag) {
+            Some(tag) => caching::not_modified(response, tag),
             None => response,
         })
     }
@@ -189,13 +188,9 @@ impl Shelf {
         }
         let Some(made_of) = response.extensions().get::<Arc<MadeOf>>().cloned() else { return response };
         let (parts, body) = response.into_parts();
-        let bytes = match to_bytes(body, usize::MAX).await {
+        let bytes = match caching::whole(body).await {
             Ok(bytes) => bytes,
-            Err(error) => {
-                tracing::error!(%error, "an answer could not be written");
-                let detail = "send the same request again after a moment";
-                return ApiError::new(Code::Unavailable, detail).retry_after_ms(1_000).into_response();
-            }
+            Err(error) => return error.into_response(),
         };
         if let Some(tag) = caching::tag_without_encoding(&parts.headers)
             && bytes.len() <= BYTES_MAX
