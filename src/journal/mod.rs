@@ -20,6 +20,7 @@ mod lease;
 mod lock;
 mod meta;
 pub mod migrate;
+mod newest;
 mod offer;
 mod owner;
 mod pages;
@@ -58,9 +59,11 @@ pub use writer::{
 };
 
 use backend::Backend;
+use newest::Newest;
 use owner::{Keeper, Terms};
 use postgres::PostgresWriter;
 use sqlite::SqliteWriter;
+use writer::Task;
 
 /// What may be tuned about a journal.
 #[derive(Clone, Copy, Debug)]
@@ -149,9 +152,11 @@ impl Journal {
                 (start, Backend::Postgres(Box::new(PostgresWriter::new(options, patience))))
             }
         };
-        let reader = Reader::open(database, settings.read_connections).await?;
+        let newest = Newest::new();
+        let reader = Reader::open(database, settings.read_connections).await?.beside(newest.clone());
         let number = start.number;
-        let writer = Writer::spawn(backend, lease.clone(), number, settings.queue, settings.group_max);
+        let task = Task::new(backend, lease.clone(), number, newest);
+        let writer = Writer::spawn(task, settings.queue, settings.group_max);
         let keeper = match database {
             Database::Sqlite { .. } => {
                 owner::take_all(&writer, &lease, start.tails).await?;

@@ -7,6 +7,7 @@ use souk_core::machine::Machine;
 
 use super::database::{Pool, in_time, on_pool};
 use super::error::JournalError;
+use super::newest::Newest;
 use super::read::Reader;
 use super::stored::{EffectColumns, ReplyColumns, StoredEffect, StoredEvent, StoredReply};
 use super::wire;
@@ -96,12 +97,42 @@ impl Reader {
         Ok(rows.into_iter().map(|(_, end)| end as u64).collect())
     }
 
+    /// The same, for those who follow the journal: while this process writes all of it, its writer knows.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn ends_to_follow(&self) -> Result<Vec<u64>, JournalError> {
+        match self.newest.as_ref().and_then(Newest::ends) {
+            Some(ends) => Ok(ends),
+            None => self.ends().await,
+        }
+    }
+
     /// The events of these windows, by partition and position: those whose kind begins in one of these ways (`order.`,
-    /// `product.offer_attached`, …). One round trip.
+    /// `product.offer_attached`, …). One round trip, and none for what this process has just written itself.
     ///
     /// # Errors
     /// When the database does not answer or a row was damaged.
     pub async fn windows(&self, windows: &[Window], kinds: &[&str]) -> Result<Vec<Recorded>, JournalError> {
+        let (mut rows, mut asked) = (Vec::new(), Vec::new());
+        for window in windows {
+            match self.newest.as_ref().and_then(|newest| newest.within(window, kinds)) {
+                Some(known) => rows.extend(known),
+                None => asked.push(*window),
+            }
+        }
+        if !asked.is_empty() {
+            rows.extend(self.read_windows(&asked, kinds).await?);
+        }
+        rows.sort_by_key(|row| (row.partition, row.position));
+        rows.iter().map(StoredEvent::decode).collect()
+    }
+
+    async fn read_windows(
+        &self,
+        windows: &[Window],
+        kinds: &[&str],
+    ) -> Result<Vec<StoredEvent>, JournalError> {
         let each =
             || windows.iter().flat_map(|window| kinds.iter().map(move |kinds| (window, format!("{kinds}%"))));
         let rows: Result<Vec<StoredEvent>, sqlx::Error> = match &self.pool {
@@ -128,8 +159,7 @@ impl Reader {
                 in_time(query.fetch_all(pool)).await
             }
         };
-        let rows = rows.map_err(JournalError::database("follow the journal"))?;
-        rows.iter().map(StoredEvent::decode).collect()
+        rows.map_err(JournalError::database("follow the journal"))
     }
 
     /// Every row of the outbox, by name, behind the one named; empty when there are no more.

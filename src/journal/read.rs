@@ -9,6 +9,7 @@ use souk_core::time::Timestamp;
 use super::database::{Database, Pool, Set, in_time, on_pool};
 use super::error::JournalError;
 use super::meta::Meta;
+use super::newest::Newest;
 use super::parts::{PARTS, PartRow, Parts};
 use super::stored::{EffectColumns, ReplyColumns, StoredEffect, StoredEvent, StoredReply};
 use super::wire;
@@ -72,6 +73,8 @@ pub struct DueWake {
 pub struct Reader {
     pub(super) pool: Pool,
     meta: Meta,
+    /// Of the writer in this process; `None` when there is none.
+    pub(super) newest: Option<Newest>,
 }
 
 impl Reader {
@@ -82,7 +85,12 @@ impl Reader {
     pub async fn open(database: &Database, connections: u32) -> Result<Self, JournalError> {
         let pool = database.read_pool(Set::Journal, connections).await?;
         let meta = Meta::read(&pool).await?;
-        Ok(Reader { pool, meta })
+        Ok(Reader { pool, meta, newest: None })
+    }
+
+    /// Of the same journal as the writer that fills this.
+    pub(super) fn beside(self, newest: Newest) -> Self {
+        Reader { newest: Some(newest), ..self }
     }
 
     /// What the journal says about itself.

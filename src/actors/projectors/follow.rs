@@ -10,7 +10,8 @@ use crate::journal::{JournalError, Reader};
 use crate::store::read::{Change, Projection, ReadModels};
 
 use super::fold::States;
-use super::windows::{Gathered, Windows, advance};
+use super::stand::Stand;
+use super::windows::{Gathered, Windows};
 use super::{ledger, rows};
 
 /// What a projection keeps between batches.
@@ -30,8 +31,8 @@ pub struct Projector {
     windows: Windows,
     models: ReadModels,
     folds: Folds,
-    /// By partition; `None` until they are read.
-    cursors: Option<Vec<u64>>,
+    /// `None` until the cursors are read.
+    stand: Option<Stand>,
 }
 
 impl Projector {
@@ -43,13 +44,7 @@ impl Projector {
             Projection::Orders => Folds::Orders(States::default()),
             Projection::Ledger => Folds::Ledger,
         };
-        Projector {
-            projection,
-            windows: Windows::new(reader, kinds(projection)),
-            models,
-            folds,
-            cursors: None,
-        }
+        Projector { projection, windows: Windows::new(reader, kinds(projection)), models, folds, stand: None }
     }
 
     /// What it fills.
@@ -59,7 +54,7 @@ impl Projector {
 
     /// The positions its rows contain, by partition; `None` while it does not know.
     pub fn reached(&self) -> Option<&[u64]> {
-        self.cursors.as_deref()
+        self.stand.as_ref().map(Stand::read)
     }
 
     /// Drops everything, so that the next steps fill it from the beginning.
@@ -84,31 +79,30 @@ impl Projector {
     }
 
     async fn try_step(&mut self) -> Result<bool, JournalError> {
-        let ends = self.windows.reader().ends().await?;
-        let mut cursors = match self.cursors.take() {
-            Some(cursors) => cursors,
-            None => self.stand().await?,
+        let mut stand = match self.stand.take() {
+            Some(stand) => stand,
+            None => Stand::at(self.cursors().await?),
         };
-        let Gathered { advances, events, more } = self.windows.gather(&cursors, &ends).await?;
-        if advances.is_empty() {
-            self.cursors = Some(cursors);
-            return Ok(false);
+        let ends = self.windows.reader().ends_to_follow().await?;
+        let Gathered { advances, events, more } = self.windows.gather(stand.read(), &ends).await?;
+        stand.pass(&advances);
+        if !events.is_empty() || stand.is_due() {
+            let changes = self.changes(&events).await?;
+            let journal_id = &self.windows.reader().meta().journal_id;
+            if !self.models.write(self.projection, journal_id, changes, &stand.unwritten()).await? {
+                // Somebody else fills it too, or has dropped it: look again where it stands.
+                tracing::info!(projection = %self.projection, "the cursors were moved by somebody else");
+                self.forget();
+                return Ok(true);
+            }
+            stand.is_written();
         }
-        let changes = self.changes(&events).await?;
-        let journal_id = &self.windows.reader().meta().journal_id;
-        if !self.models.write(self.projection, journal_id, changes, &advances).await? {
-            // Somebody else fills it too, or has dropped it: look again where it stands.
-            tracing::info!(projection = %self.projection, "the cursors were moved by somebody else");
-            self.forget();
-            return Ok(true);
-        }
-        advance(&mut cursors, &advances);
-        self.cursors = Some(cursors);
+        self.stand = Some(stand);
         Ok(more)
     }
 
     pub(super) fn forget(&mut self) {
-        self.cursors = None;
+        self.stand = None;
         match &mut self.folds {
             Folds::Vendors(states) => states.clear(),
             Folds::Catalogue(states) => states.clear(),
@@ -118,7 +112,7 @@ impl Projector {
     }
 
     /// Reads the cursors. When they mean nothing here, everything is dropped.
-    async fn stand(&mut self) -> Result<Vec<u64>, JournalError> {
+    async fn cursors(&mut self) -> Result<Vec<u64>, JournalError> {
         let cursors = self.models.cursors(self.projection).await?;
         // Only then where the journal ends: another server may have moved them on, while this one was frozen.
         let ends = self.windows.reader().ends().await?;

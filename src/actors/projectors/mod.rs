@@ -13,6 +13,7 @@ mod ledger;
 mod progress;
 mod rows;
 mod search;
+mod stand;
 mod standings;
 mod windows;
 

@@ -19,7 +19,8 @@ use crate::adapters::search::{Change, Document, Search, SearchError, Stand, Vend
 use crate::journal::{JournalError, Reader};
 
 use super::current::{Current, Seen};
-use super::windows::{Gathered, Windows, advance};
+use super::stand::advance;
+use super::windows::{Gathered, Windows};
 
 /// Documents of one commit, about.
 const DOCUMENTS: usize = 1_000;
@@ -125,11 +126,11 @@ impl Indexer {
     }
 
     async fn try_step(&mut self) -> Result<bool, IndexingError> {
-        let ends = self.windows.reader().ends().await?;
         let mut cursors = match self.cursors.take() {
             Some(cursors) => cursors,
-            None => self.stand(&ends).await?,
+            None => self.stand().await?,
         };
+        let ends = self.windows.reader().ends_to_follow().await?;
         let more = self.gather(&mut cursors, &ends).await?;
         let changes = self.changes().await?;
         if !changes.is_empty() || self.unwritten >= UNWRITTEN {
@@ -152,12 +153,14 @@ impl Indexer {
 
     /// Where the index stands. One of another journal, or ahead of this one (a backup was restored), holds what
     /// never happened here: everything is dropped.
-    async fn stand(&mut self, ends: &[u64]) -> Result<Vec<u64>, IndexingError> {
+    async fn stand(&mut self) -> Result<Vec<u64>, IndexingError> {
         let stand = self.search.stand().await?;
+        // Only then where the journal ends, as projectors do.
+        let ends = self.windows.reader().ends().await?;
         let known = |stand: &Stand| {
             stand.journal_id == self.windows.reader().meta().journal_id
                 && stand.positions.len() == ends.len()
-                && stand.positions.iter().zip(ends).all(|(position, end)| position <= end)
+                && stand.positions.iter().zip(&ends).all(|(position, end)| position <= end)
         };
         match stand {
             Some(stand) if known(&stand) => return Ok(stand.positions),

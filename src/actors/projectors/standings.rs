@@ -30,7 +30,8 @@ use crate::actors::handle::Handle;
 use crate::journal::{JournalError, Reader};
 use crate::store::read::{ReadModels, Standing, Word};
 
-use super::windows::{Gathered, Windows, advance};
+use super::stand::Stand;
+use super::windows::{Gathered, Windows};
 
 /// What it needs to see.
 const KINDS: &[&str] = &["vendor.", "product.offer_attached"];
@@ -82,8 +83,8 @@ pub(super) struct Walker {
     windows: Windows,
     models: ReadModels,
     products: Handle<Product>,
-    /// By partition; `None` until they are read.
-    cursors: Option<Vec<u64>>,
+    /// `None` until the cursors are read.
+    stand: Option<Stand>,
     /// Begun when something may be owed: at the start, and whenever rows have changed.
     walk: Option<Walk>,
 }
@@ -91,12 +92,12 @@ pub(super) struct Walker {
 impl Walker {
     pub(super) fn new(reader: Reader, models: ReadModels, products: Handle<Product>) -> Self {
         let windows = Windows::new(reader, KINDS);
-        Walker { windows, models, products, cursors: None, walk: Some(Walk::default()) }
+        Walker { windows, models, products, stand: None, walk: Some(Walk::default()) }
     }
 
     /// The positions up to which it has told everything, by partition; `None` while something is owed.
     pub(super) fn reached(&self) -> Option<&[u64]> {
-        self.cursors.as_deref().filter(|_| self.walk.is_none())
+        self.stand.as_ref().map(Stand::read).filter(|_| self.walk.is_none())
     }
 
     /// Reads a batch of what it has not seen, or tells a few products. Returns whether there is more to do.
@@ -112,22 +113,23 @@ impl Walker {
     }
 
     pub(super) fn forget(&mut self) {
-        self.cursors = None;
+        self.stand = None;
         self.walk = Some(Walk::default());
     }
 
     async fn read_on(&mut self) -> Result<bool, JournalError> {
-        let ends = self.windows.reader().ends().await?;
-        let mut cursors = match self.cursors.take() {
-            Some(cursors) => cursors,
-            None => self.stand().await?,
+        let mut stand = match self.stand.take() {
+            Some(stand) => stand,
+            None => Stand::at(self.cursors().await?),
         };
-        let Gathered { advances, events, more } = self.windows.gather(&cursors, &ends).await?;
-        if !advances.is_empty() {
+        let ends = self.windows.reader().ends_to_follow().await?;
+        let Gathered { advances, events, more } = self.windows.gather(stand.read(), &ends).await?;
+        stand.pass(&advances);
+        if !events.is_empty() || stand.is_due() {
             let standings: Vec<Standing> = events.iter().filter_map(standing).collect();
             let changed = !standings.is_empty();
             let journal_id = &self.windows.reader().meta().journal_id;
-            if !self.models.note_standings(journal_id, standings, &advances).await? {
+            if !self.models.note_standings(journal_id, standings, &stand.unwritten()).await? {
                 tracing::info!("the walker's cursors were moved by somebody else");
                 self.forget();
                 return Ok(true);
@@ -138,13 +140,13 @@ impl Walker {
                     None => self.walk = Some(Walk::default()),
                 }
             }
+            stand.is_written();
         }
-        advance(&mut cursors, &advances);
-        self.cursors = Some(cursors);
+        self.stand = Some(stand);
         Ok(more)
     }
 
-    async fn stand(&self) -> Result<Vec<u64>, JournalError> {
+    async fn cursors(&self) -> Result<Vec<u64>, JournalError> {
         let cursors = self.models.standing_cursors().await?;
         // Only then where the journal ends: another server may have moved them on, while this one was frozen.
         let ends = self.windows.reader().ends().await?;

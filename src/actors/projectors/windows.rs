@@ -90,12 +90,3 @@ impl Windows {
         Ok(Gathered { advances, events, more })
     }
 }
-
-/// Moves the positions as the cursors were moved.
-pub(super) fn advance(positions: &mut [u64], advances: &[Advance]) {
-    for advance in advances {
-        if let Some(position) = positions.get_mut(usize::from(advance.partition.0)) {
-            *position = advance.to;
-        }
-    }
-}

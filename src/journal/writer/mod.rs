@@ -13,11 +13,11 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 pub use health::WriterHealth;
 pub use outcomes::{OutcomeSink, Outcomes, Settled};
+pub(super) use task::Task;
 
-use super::backend::{Backend, Tail, Upkeep};
+use super::backend::{Tail, Upkeep};
 use super::encode::EncodedAppend;
 use super::error::JournalError;
-use super::lease::Lease;
 use super::now;
 use super::wire::{EncodedSnapshot, WireError};
 
@@ -94,11 +94,9 @@ pub struct Writer {
 }
 
 impl Writer {
-    pub(super) fn spawn(backend: Backend, lease: Lease, start: u32, queue: usize, group_max: usize) -> Self {
+    pub(super) fn spawn(task: Task, queue: usize, group_max: usize) -> Self {
         let (sender, receiver) = mpsc::channel(queue);
-        let (told, health) = watch::channel(WriterHealth::Healthy);
-        let (growing, grown) = watch::channel(0);
-        let task = task::Task::new(backend, lease, start, told, growing);
+        let (health, grown) = task.tells();
         tokio::spawn(task.run(receiver, group_max));
         Writer { queue: sender, health, grown }
     }

@@ -12,6 +12,7 @@ use crate::kill_point::{self, Side};
 
 use super::super::backend::{Backend, Fault, Tail};
 use super::super::lease::Lease;
+use super::super::newest::Newest;
 use super::super::now;
 use super::super::offer::{Chains, Offer, Sent};
 use super::super::wire::EncodedSnapshot;
@@ -33,7 +34,8 @@ struct Host {
     told: u64,
 }
 
-pub(super) struct Task {
+/// The writer as it runs.
+pub(in crate::journal) struct Task {
     backend: Backend,
     sequencer: Sequencer,
     chains: Chains,
@@ -41,19 +43,14 @@ pub(super) struct Task {
     lease: Lease,
     /// Makes incarnations unique over the journal's life: this start's number and a counter.
     next_incarnation: u64,
+    newest: Newest,
     health: watch::Sender<WriterHealth>,
     grown: watch::Sender<u64>,
     groups: u64,
 }
 
 impl Task {
-    pub(super) fn new(
-        backend: Backend,
-        lease: Lease,
-        start: u32,
-        health: watch::Sender<WriterHealth>,
-        grown: watch::Sender<u64>,
-    ) -> Self {
+    pub(in crate::journal) fn new(backend: Backend, lease: Lease, start: u32, newest: Newest) -> Self {
         Task {
             backend,
             sequencer: Sequencer::new(),
@@ -61,10 +58,16 @@ impl Task {
             hosts: HashMap::new(),
             lease,
             next_incarnation: u64::from(start) << 32,
-            health,
-            grown,
+            newest,
+            health: watch::Sender::new(WriterHealth::Healthy),
+            grown: watch::Sender::new(0),
             groups: 0,
         }
+    }
+
+    /// How it is, and how many groups became durable.
+    pub(super) fn tells(&self) -> (watch::Receiver<WriterHealth>, watch::Receiver<u64>) {
+        (self.health.subscribe(), self.grown.subscribe())
     }
 
     pub(super) async fn run(mut self, mut queue: mpsc::Receiver<Message>, group_max: usize) {
@@ -166,12 +169,14 @@ impl Task {
             self.fence(tail.partition);
             self.sequencer.own(tail.partition, tail.epoch, tail.position);
             self.chains.set(tail.partition, tail.chain);
+            self.newest.own(tail.partition, tail.position);
         }
     }
 
     /// The partition has another owner.
     fn fence(&mut self, partition: Partition) {
         self.lease.lose(partition);
+        self.newest.lose(partition);
         for (stream, incarnation) in self.sequencer.lose(partition) {
             self.refuse(stream, incarnation, Refusal::Fenced);
         }
@@ -301,6 +306,7 @@ impl Task {
         for (partition, chain) in offer.tails() {
             self.chains.set(partition, chain);
         }
+        self.newest.add(&offer);
         self.groups += 1;
         // From the end, so that a host hears only of the last of its appends.
         for placed in offer.group.placed.iter().rev() {

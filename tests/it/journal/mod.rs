@@ -2,6 +2,7 @@
 
 mod appends;
 mod faults;
+mod following;
 mod golden;
 mod hosts;
 mod ownership;

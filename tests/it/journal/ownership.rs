@@ -42,7 +42,7 @@ fn an_owner_notices_a_take_over_without_writing() {
     run_on_postgres(noticed);
 }
 
-fn take_over(partition: Partition) -> String {
+pub fn take_over(partition: Partition) -> String {
     format!("UPDATE leases SET epoch = epoch + 1, owner = 999 WHERE partition = {}", partition.0)
 }
 
