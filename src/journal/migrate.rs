@@ -46,6 +46,7 @@ pub const MIGRATIONS: &[MigrationFile] = &[
     migration!(5, "0005", "keys", Set::Plain),
     migration!(6, "0006", "read_models", Set::Read),
     migration!(7, "0007", "standings", Set::Read),
+    migration!(8, "0008", "snapshots", Set::Journal),
 ];
 
 /// Applies what is missing, in all three sets. Doing it twice changes nothing.

@@ -10,6 +10,7 @@ on_both!(
     tables_made_by_several_at_once_are_made_once,
     a_changed_migration_is_refused,
     a_newer_schema_is_refused,
+    snapshots_of_an_older_souk_are_kept,
     a_journal_of_another_form_is_not_opened,
     reading_nothing_says_so,
 );
@@ -60,9 +61,29 @@ async fn a_changed_migration_is_refused(place: Place) {
 
 async fn a_newer_schema_is_refused(place: Place) {
     migrate::run(&place.database).await.unwrap();
-    place.side_door().await.execute("UPDATE _sqlx_migrations SET version = 9000").await;
+    place.side_door().await.execute("UPDATE _sqlx_migrations SET version = 9000 WHERE version = 1").await;
     let error = Journal::open(&place.database).await.unwrap_err();
     assert!(error.to_string().contains("use a newer souk"), "{error}");
+}
+
+async fn snapshots_of_an_older_souk_are_kept(place: Place) {
+    if !place.is_sqlite() {
+        return;
+    }
+    migrate::run(&place.database).await.unwrap();
+    let mut door = place.side_door().await;
+    for statement in [
+        "DELETE FROM _sqlx_migrations WHERE version = 8",
+        "DROP TABLE snapshots",
+        "CREATE TABLE snapshots (stream TEXT NOT NULL PRIMARY KEY, partition BIGINT NOT NULL, seq BIGINT NOT NULL, \
+         version BIGINT NOT NULL, hash BLOB NOT NULL, state TEXT NOT NULL) WITHOUT ROWID",
+        "INSERT INTO snapshots VALUES ('shd_0001', 1, 7, 1, x'00', '{}')",
+    ] {
+        door.execute(statement).await;
+    }
+    migrate::run(&place.database).await.unwrap();
+    assert_eq!(door.number("SELECT seq FROM snapshots WHERE stream = 'shd_0001'").await, 7);
+    assert_eq!(door.number("SELECT rowid FROM snapshots").await, 1, "rows have a number of their own now");
 }
 
 async fn a_journal_of_another_form_is_not_opened(place: Place) {
