@@ -1,8 +1,10 @@
 //! What this process made durable last, kept in memory for those who follow the journal: while it is the one that
 //! writes, they need not ask the database for what it has just been given.
 //!
-//! Nothing is here before the database has said that it is durable, so whoever reads here sees what a query a moment later
-//! would show, row by row. A partition that was lost is unknown here until it is owned again.
+//! Nothing is here before the database has said that it is durable, so whoever reads here sees what a query would have
+//! shown then, row by row. A partition is unknown here from when the writer hears that it was lost until it is owned again;
+//! before it hears, another server's events are missing here, which is a lag and nothing else: rows never change, and
+//! cursors are only moved from where they stand. Where a follower stands is asked of the database all the same.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -70,7 +72,7 @@ impl Newest {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// From here on this process alone writes to the partition, behind this position.
+    /// From here on, as far as the writer knows, this process alone writes to the partition, behind this position.
     pub(super) fn own(&self, partition: Partition, position: u64) {
         self.kept().begin(partition, Some(position));
     }
@@ -78,6 +80,11 @@ impl Newest {
     /// Somebody else may write to it.
     pub(super) fn lose(&self, partition: Partition) {
         self.kept().begin(partition, None);
+    }
+
+    /// The writer has ended: whatever is written from here on is somebody else's.
+    pub(super) fn lose_all(&self) {
+        (0..PARTITIONS).for_each(|partition| self.lose(Partition(partition)));
     }
 
     /// The group is durable.
@@ -105,7 +112,7 @@ impl Newest {
         let run = kept.partitions.get(usize::from(window.partition.0))?;
         let end = run.end?;
         let first = end - run.rows.len() as u64;
-        if window.after < first || window.up_to > end {
+        if window.after < first || window.after > window.up_to || window.up_to > end {
             return None;
         }
         let rows = run.rows.range((window.after - first) as usize..(window.up_to - first) as usize);
@@ -224,6 +231,7 @@ mod tests {
         assert_eq!(positions(&newest, 3, 12, 13), Some(vec![13]));
         assert_eq!(positions(&newest, 3, 14, 14), Some(vec![]));
         assert_eq!(positions(&newest, 3, 9, 14), None);
+        assert_eq!(positions(&newest, 3, 13, 12), None);
         assert_eq!(positions(&newest, 3, 10, 15), None);
         assert_eq!(positions(&newest, 4, 0, 0), None, "not owned");
         newest.lose(Partition(3));

@@ -1,7 +1,7 @@
 //! Where a follower stands, and how much of that its cursors say.
 //!
 //! Most of what a follower passes is not its business: of a sale's twenty events the catalogue needs none. Cursors that
-//! only passed such events are written once in a while; after a kill they are passed again.
+//! only passed such events are written once in a while; after the next start they are passed again.
 
 use std::time::Duration;
 

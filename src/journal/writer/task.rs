@@ -49,6 +49,13 @@ pub(in crate::journal) struct Task {
     groups: u64,
 }
 
+impl Drop for Task {
+    /// However it ends.
+    fn drop(&mut self) {
+        self.newest.lose_all();
+    }
+}
+
 impl Task {
     pub(in crate::journal) fn new(backend: Backend, lease: Lease, start: u32, newest: Newest) -> Self {
         Task {

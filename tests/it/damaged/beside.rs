@@ -93,7 +93,7 @@ async fn an_order_to_the_outside_that_nobody_gave_and_a_cursor_ahead_break_i10()
     assert!(named(&beyond, "I10", PAY).contains(&99), "{beyond}");
 
     let partition = CHK.partition().0;
-    let ahead = format!("UPDATE cursors SET position = position + 1 WHERE partition = {partition}");
+    let ahead = format!("UPDATE cursors SET position = position + 1000 WHERE partition = {partition}");
     let ahead = after(&history, Set::Read, &ahead).await;
     // It names a stream of the partition and no event: the cursor stands behind the last one.
     let by = StreamId::Stock(souk_core::ids::ShardNo(partition));

@@ -43,7 +43,7 @@ async fn history() -> TempDir {
     cancel(&shop.node, order, Scope::Line(1)).await;
     comes_to_rest(&backend, "the history").await;
     let caught_up = shop.projectors.as_ref().expect("projectors run").caught_up(CAUGHT_UP).await;
-    assert!(caught_up.expect("readable"), "the cursors are at the end");
+    assert!(caught_up.expect("readable"), "everything is followed to the end");
     shop.close().await;
     let dir = tempfile::tempdir().expect("a directory");
     copy(&backend.data_dir().join("data"), dir.path());
