@@ -39,15 +39,15 @@ pub fn network_pool_options<DB: sqlx::Database>(connections: u32) -> PoolOptions
 /// How long a connection may take to say that it is there.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(2);
 /// How long a query of the journal may take; the longest reads a page of it.
-const READ_WITHIN: Duration = Duration::from_secs(15);
+const STATEMENT_WITHIN: Duration = Duration::from_secs(15);
 /// How long the end of connections is waited for; the database finds out by itself that nobody is there any more.
 const ENDS_WITHIN: Duration = Duration::from_secs(10);
 
-/// The query's answer, or that there is none.
-pub(super) async fn in_time<T>(
+/// The query's answer, or that there is none. A statement that is given up may still be carried out.
+pub(crate) async fn in_time<T>(
     query: impl Future<Output = Result<T, sqlx::Error>>,
 ) -> Result<T, sqlx::Error> {
-    let answered = tokio::time::timeout(READ_WITHIN, query).await;
+    let answered = tokio::time::timeout(STATEMENT_WITHIN, query).await;
     answered.unwrap_or_else(|_| Err(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into())))
 }
 
@@ -148,19 +148,17 @@ pub enum Pool {
     Postgres(sqlx::PgPool),
 }
 
-/// Runs the same query on whichever pool it is. Over a network it has its time: an actor that reads its stream, or a loop
-/// that reads what is due, must not wait for ever where nothing comes any more.
+/// Runs the same statement on whichever pool it is. Over a network it has its time: an actor that reads its stream, a loop
+/// that reads what is due, or the one task that fills a table must not wait for ever where nothing comes any more.
 macro_rules! on_pool {
     ($pool:expr, $name:ident => $body:expr) => {
         match $pool {
-            $crate::journal::database::Pool::Sqlite($name) => $body,
-            $crate::journal::database::Pool::Postgres($name) => {
-                $crate::journal::database::in_time(async { $body }).await
-            }
+            $crate::journal::Pool::Sqlite($name) => $body,
+            $crate::journal::Pool::Postgres($name) => $crate::journal::in_time(async { $body }).await,
         }
     };
 }
-pub(super) use on_pool;
+pub(crate) use on_pool;
 
 impl Pool {
     /// Waits for its connections to end, but not for ever for one that has fallen silent.

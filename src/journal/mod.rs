@@ -46,6 +46,7 @@ use souk_core::machine::Machine;
 use souk_core::time::Timestamp;
 
 pub use database::{Database, Pool, Set, network_pool_options, pool_options};
+pub(crate) use database::{in_time, on_pool};
 pub use encode::{EncodedAppend, EventRow, OutboxRow, ReplyRow};
 pub use error::JournalError;
 pub use lease::Lease;
@@ -59,7 +60,6 @@ pub use writer::{
 };
 
 use backend::Backend;
-use newest::Newest;
 use owner::{Keeper, Terms};
 use postgres::PostgresWriter;
 use sqlite::SqliteWriter;
@@ -152,10 +152,10 @@ impl Journal {
                 (start, Backend::Postgres(Box::new(PostgresWriter::new(options, patience))))
             }
         };
-        let newest = Newest::new();
-        let reader = Reader::open(database, settings.read_connections).await?.beside(newest.clone());
+        let (filling, newest) = newest::kept();
+        let reader = Reader::open(database, settings.read_connections).await?.beside(newest);
         let number = start.number;
-        let task = Task::new(backend, lease.clone(), number, newest);
+        let task = Task::new(backend, lease.clone(), number, filling);
         let writer = Writer::spawn(task, settings.queue, settings.group_max);
         let keeper = match database {
             Database::Sqlite { .. } => {

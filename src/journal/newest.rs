@@ -22,9 +22,21 @@ const EVENTS_MAX: usize = 8_192;
 /// The bytes of their payloads.
 const PAYLOADS_MAX: usize = 8 * 1024 * 1024;
 
-/// Cheap to clone: the writer has one, every reader of its journal another.
+/// For those who read; cheap to clone.
 #[derive(Clone, Debug)]
 pub(super) struct Newest(Arc<Mutex<Kept>>);
+
+/// For the one who writes. When it is gone nothing is known any more: what is written from then on is somebody else's.
+#[derive(Debug)]
+pub(super) struct Filling(Newest);
+
+/// Nothing yet, and no partition is owned.
+pub(super) fn kept() -> (Filling, Newest) {
+    let partitions = (0..PARTITIONS).map(|_| Run::default()).collect();
+    let kept = Kept { partitions, order: VecDeque::new(), payloads: 0 };
+    let newest = Newest(Arc::new(Mutex::new(kept)));
+    (Filling(newest.clone()), newest)
+}
 
 #[derive(Debug)]
 struct Kept {
@@ -62,34 +74,20 @@ struct Shared {
     recorded_at: i64,
 }
 
-impl Newest {
-    pub(super) fn new() -> Self {
-        let partitions = (0..PARTITIONS).map(|_| Run::default()).collect();
-        Newest(Arc::new(Mutex::new(Kept { partitions, order: VecDeque::new(), payloads: 0 })))
-    }
-
-    fn kept(&self) -> MutexGuard<'_, Kept> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
+impl Filling {
     /// From here on, as far as the writer knows, this process alone writes to the partition, behind this position.
     pub(super) fn own(&self, partition: Partition, position: u64) {
-        self.kept().begin(partition, Some(position));
+        self.0.kept().begin(partition, Some(position));
     }
 
     /// Somebody else may write to it.
     pub(super) fn lose(&self, partition: Partition) {
-        self.kept().begin(partition, None);
-    }
-
-    /// The writer has ended: whatever is written from here on is somebody else's.
-    pub(super) fn lose_all(&self) {
-        (0..PARTITIONS).for_each(|partition| self.lose(Partition(partition)));
+        self.0.kept().begin(partition, None);
     }
 
     /// The group is durable.
     pub(super) fn add(&self, offer: &Offer) {
-        let mut kept = self.kept();
+        let mut kept = self.0.kept();
         let mut shared: Option<Arc<Shared>> = None;
         for row in offer.events() {
             let of = match &shared {
@@ -99,6 +97,18 @@ impl Newest {
             shared = Some(Arc::clone(&of));
             kept.add(Row { of, event: row.event.clone(), position: row.position, chain: *row.chain });
         }
+    }
+}
+
+impl Drop for Filling {
+    fn drop(&mut self) {
+        (0..PARTITIONS).for_each(|partition| self.lose(Partition(partition)));
+    }
+}
+
+impl Newest {
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The last position of every partition, by number; `None` unless all are this process's own.
@@ -224,8 +234,8 @@ mod tests {
 
     #[test]
     fn a_window_that_is_not_wholly_here_is_not_shown() {
-        let newest = Newest::new();
-        newest.own(Partition(3), 10);
+        let (filling, newest) = super::kept();
+        filling.own(Partition(3), 10);
         (11..=14).for_each(|position| newest.kept().add(row(3, position, 5)));
         assert_eq!(positions(&newest, 3, 10, 14), Some(vec![11, 12, 13, 14]));
         assert_eq!(positions(&newest, 3, 12, 13), Some(vec![13]));
@@ -234,16 +244,19 @@ mod tests {
         assert_eq!(positions(&newest, 3, 13, 12), None);
         assert_eq!(positions(&newest, 3, 10, 15), None);
         assert_eq!(positions(&newest, 4, 0, 0), None, "not owned");
-        newest.lose(Partition(3));
+        filling.lose(Partition(3));
         assert_eq!(positions(&newest, 3, 10, 14), None);
-        newest.own(Partition(3), 20);
+        filling.own(Partition(3), 20);
         assert_eq!(positions(&newest, 3, 10, 14), None, "somebody else wrote meanwhile");
+        assert_eq!(positions(&newest, 3, 20, 20), Some(vec![]));
+        drop(filling);
+        assert_eq!(positions(&newest, 3, 20, 20), None, "the writer has ended");
     }
 
     #[test]
     fn after_a_gap_nothing_is_known() {
-        let newest = Newest::new();
-        (0..PARTITIONS).for_each(|partition| newest.own(Partition(partition), 0));
+        let (filling, newest) = super::kept();
+        (0..PARTITIONS).for_each(|partition| filling.own(Partition(partition), 0));
         newest.kept().add(row(3, 1, 5));
         assert_eq!(newest.ends().map(|ends| ends[3]), Some(1));
         newest.kept().add(row(3, 3, 5));
@@ -254,8 +267,8 @@ mod tests {
     #[test]
     fn the_oldest_goes_first_whichever_partition_it_is_of() {
         for bytes in [1, PAYLOADS_MAX / 100] {
-            let newest = Newest::new();
-            (1..=2).for_each(|partition| newest.own(Partition(partition), 0));
+            let (filling, newest) = super::kept();
+            (1..=2).for_each(|partition| filling.own(Partition(partition), 0));
             for position in 1..=EVENTS_MAX as u64 {
                 (1..=2).for_each(|partition| newest.kept().add(row(partition, position, bytes)));
             }
@@ -265,8 +278,8 @@ mod tests {
             assert_eq!(positions(&newest, 2, end - kept - 1, end), None);
             assert!(newest.kept().order.len() <= EVENTS_MAX && newest.kept().payloads <= PAYLOADS_MAX);
             // What was dropped with its partition is not counted twice.
-            newest.own(Partition(1), end);
-            newest.own(Partition(2), end);
+            filling.own(Partition(1), end);
+            filling.own(Partition(2), end);
             assert_eq!(newest.kept().payloads, 0);
         }
     }

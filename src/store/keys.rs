@@ -5,7 +5,7 @@ use std::str::FromStr;
 use souk_core::ids::VendorId;
 use souk_core::time::Timestamp;
 
-use crate::journal::{Database, JournalError, Pool, Set, network_pool_options, pool_options};
+use crate::journal::{Database, JournalError, Pool, Set, network_pool_options, on_pool, pool_options};
 use crate::tenants::keys::SecretHash;
 use crate::tenants::{KeyId, KeyRecord, OperatorScope, Role};
 
@@ -27,16 +27,6 @@ const LIST: &str = "SELECT id, role, vendor, name, secret_hash, created_at, revo
 /// The first revocation stands; a repeat keeps its time.
 const REVOKE: &str =
     "UPDATE api_keys SET revoked_at = COALESCE(revoked_at, $2) WHERE id = $1 RETURNING revoked_at";
-
-/// Runs the same text on whichever pool it is.
-macro_rules! on_pool {
-    ($pool:expr, $name:ident => $body:expr) => {
-        match $pool {
-            Pool::Sqlite($name) => $body,
-            Pool::Postgres($name) => $body,
-        }
-    };
-}
 
 type Row = (String, String, Option<String>, String, Vec<u8>, i64, Option<i64>);
 

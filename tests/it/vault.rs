@@ -8,6 +8,7 @@ use souk::clock::Clock;
 use souk::store::vault::Address;
 use souk_core::checkout::{self, Checkout};
 use souk_core::ids::{CheckoutId, StreamId, SubjectId};
+use sqlx::{Connection as _, Executor as _};
 
 use crate::sales::{fill, give, options, stock_the_shop, until_async};
 use crate::servers::Backend;
@@ -100,4 +101,22 @@ async fn what_no_event_names_is_swept_on_postgres() {
     if let Some(backend) = Backend::postgres("sweeping the vault on Postgres") {
         what_no_event_names_is_swept(backend).await;
     }
+}
+
+/// One task fills the vault: while it waited for ever for a database that had fallen silent, nobody could say where they
+/// live any more.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_row_that_the_database_never_answers_for_holds_up_no_others_on_postgres() {
+    let Some(backend) = Backend::postgres("a vault that is not answered") else { return };
+    let shop = open(&backend, &Clock::system()).await;
+    let mut other = sqlx::PgConnection::connect(backend.url()).await.expect("connected");
+    other.execute("BEGIN; LOCK TABLE plain.vault IN ACCESS EXCLUSIVE MODE").await.expect("locked");
+    let address = Address::default();
+    let given_up = shop.vault.put(SubjectId(1), home(1), &address);
+    let given_up = tokio::time::timeout(Duration::from_secs(40), given_up).await.expect("it is given up");
+    assert!(given_up.is_err());
+    other.execute("ROLLBACK").await.expect("unlocked");
+    put(&shop, 2, 2).await;
+    assert!(is_there(&shop, 2).await);
+    shop.close().await;
 }

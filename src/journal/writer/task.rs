@@ -12,7 +12,7 @@ use crate::kill_point::{self, Side};
 
 use super::super::backend::{Backend, Fault, Tail};
 use super::super::lease::Lease;
-use super::super::newest::Newest;
+use super::super::newest::Filling;
 use super::super::now;
 use super::super::offer::{Chains, Offer, Sent};
 use super::super::wire::EncodedSnapshot;
@@ -43,21 +43,14 @@ pub(in crate::journal) struct Task {
     lease: Lease,
     /// Makes incarnations unique over the journal's life: this start's number and a counter.
     next_incarnation: u64,
-    newest: Newest,
+    newest: Filling,
     health: watch::Sender<WriterHealth>,
     grown: watch::Sender<u64>,
     groups: u64,
 }
 
-impl Drop for Task {
-    /// However it ends.
-    fn drop(&mut self) {
-        self.newest.lose_all();
-    }
-}
-
 impl Task {
-    pub(in crate::journal) fn new(backend: Backend, lease: Lease, start: u32, newest: Newest) -> Self {
+    pub(in crate::journal) fn new(backend: Backend, lease: Lease, start: u32, newest: Filling) -> Self {
         Task {
             backend,
             sequencer: Sequencer::new(),

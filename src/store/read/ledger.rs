@@ -5,11 +5,11 @@ use souk_core::ledger::Account;
 use souk_core::money::Money;
 use souk_core::time::Timestamp;
 
-use crate::journal::JournalError;
+use crate::journal::{JournalError, on_pool};
 use crate::tenants::OperatorScope;
 
 use super::statement::{Statement, values};
-use super::{ReadModels, failed, on_pool, parsed};
+use super::{ReadModels, failed, parsed};
 
 /// A posting that is there already changes nothing, and then no balance either.
 const PUT: &str = "INSERT INTO ledger_postings (stream, seq, n, account, currency, minor, recorded_at) \

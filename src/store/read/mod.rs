@@ -20,7 +20,7 @@ use souk_core::ids::Partition;
 use sqlx::sqlite::SqliteSynchronous;
 
 use crate::journal::{
-    Database, JournalError, Pool, Set, is_missing_table, network_pool_options, pool_options,
+    Database, JournalError, Pool, Set, is_missing_table, network_pool_options, on_pool, pool_options,
 };
 
 pub use ledger::{Balance, PostingRow, account_name};
@@ -32,7 +32,7 @@ pub use standings::{Standing, Word};
 pub use vendors::VendorRow;
 
 use recent::Recent;
-use statement::{Statement, Texts, run, values};
+use statement::{Statement, Texts, run, run_at_length, values};
 
 /// The most rows that one page of a list holds.
 pub const PAGE_MAX: u32 = 500;
@@ -54,17 +54,6 @@ const MOVE_CURSORS: Texts = Texts {
          AND position = (m.value ->> 1)::bigint",
 };
 const DROP_CURSORS: &str = "DELETE FROM cursors WHERE projection = $1";
-
-/// Runs the same text on whichever pool it is.
-macro_rules! on_pool {
-    ($pool:expr, $name:ident => $body:expr) => {
-        match $pool {
-            $crate::journal::Pool::Sqlite($name) => $body,
-            $crate::journal::Pool::Postgres($name) => $body,
-        }
-    };
-}
-use on_pool;
 
 /// A set of read models that is filled and rebuilt together, and has one cursor per partition.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -277,7 +266,7 @@ impl ReadModels {
         let mut statements = vec![Statement::new(DROP_CURSORS, values![projection.name()])];
         statements
             .extend(projection.tables().iter().map(|(_, delete, _)| Statement::new(*delete, Vec::new())));
-        let dropped = run(&self.writes, "drop a read model", statements).await.map(|_| ());
+        let dropped = run_at_length(&self.writes, "drop a read model", statements).await.map(|_| ());
         self.recent.was_written();
         dropped
     }

@@ -8,12 +8,12 @@ use souk_core::market::{LocalizedText, MarketId};
 use souk_core::money::Money;
 use souk_core::product::{Price, Status};
 
-use crate::journal::{JournalError, Pool};
+use crate::journal::{JournalError, Pool, in_time, on_pool};
 use crate::tenants::{OperatorScope, StoreScope, VendorScope};
 
 use super::recent::{Asked, Listing, ReadAt};
 use super::statement::{Statement, values};
-use super::{Page, ReadModels, failed, of_word, on_pool, page_limit, parsed, word};
+use super::{Page, ReadModels, failed, of_word, page_limit, parsed, word};
 
 const PUT: &str = "INSERT INTO products (id, seq, status, title, category, steward, version) \
      VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (id) DO UPDATE SET seq = excluded.seq, \
@@ -312,7 +312,7 @@ impl ReadModels {
             }
             Pool::Postgres(pool) => {
                 let query = sqlx::query_as(MEANT_POSTGRES).bind(market).bind(vendor).bind(price_min);
-                query.bind(price_max).bind(ids).fetch_all(pool).await
+                in_time(query.bind(price_max).bind(ids).fetch_all(pool)).await
             }
         };
         rows.map_err(failed("read products' offers"))?.into_iter().map(offer).collect()

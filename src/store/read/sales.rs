@@ -6,11 +6,11 @@ use souk_core::money::{Currency, Money};
 use souk_core::order::{LineStage, Status};
 use souk_core::time::Timestamp;
 
-use crate::journal::JournalError;
+use crate::journal::{JournalError, on_pool};
 use crate::tenants::{BuyerScope, OperatorScope, VendorScope};
 
 use super::orders::{LineRow, OrderRow, OrderRows, ParcelRow, STATUSES, VendorOrderRow};
-use super::{Page, ReadModels, failed, of_word, on_pool, page_limit, parsed, parsed_if, word};
+use super::{Page, ReadModels, failed, of_word, page_limit, parsed, parsed_if, word};
 
 /// The columns of an order, spelled out in each text so that the texts stay constant.
 macro_rules! select_orders {

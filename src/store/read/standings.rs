@@ -3,10 +3,10 @@
 
 use souk_core::ids::{ProductId, VendorId};
 
-use crate::journal::JournalError;
+use crate::journal::{JournalError, on_pool};
 
-use super::statement::{Statement, run, values};
-use super::{Advance, Cursor, DROP_CURSORS, ReadModels, failed, moves, on_pool, parsed};
+use super::statement::{Statement, run, run_at_length, values};
+use super::{Advance, Cursor, DROP_CURSORS, ReadModels, failed, moves, parsed};
 
 /// As the cursors name it.
 const NAME: &str = "standings";
@@ -106,7 +106,7 @@ impl ReadModels {
     pub async fn reset_standings(&self) -> Result<(), JournalError> {
         let mut statements = vec![Statement::new(DROP_CURSORS, values![NAME])];
         statements.extend([DROP_STANDINGS, DROP_PRODUCTS].map(|text| Statement::new(text, Vec::new())));
-        run(&self.writes, "drop how vendors stand", statements).await.map(|_| ())
+        run_at_length(&self.writes, "drop how vendors stand", statements).await.map(|_| ())
     }
 
     /// Words that products have not heard, by vendor and product, behind the one named.

@@ -1,6 +1,8 @@
 //! Writing: statements as data, so that one list of them serves both backends.
 
-use crate::journal::{JournalError, Pool};
+use std::future::Future;
+
+use crate::journal::{JournalError, Pool, in_time};
 
 use super::failed;
 
@@ -109,15 +111,34 @@ impl Statement {
     }
 }
 
-/// Runs them in order in one transaction. `false` when one changed fewer rows than it must; then none of them did.
+/// Runs them in order in one transaction. `false` when one changed fewer rows than it must; then none of them did. Over a
+/// network each has its time.
 pub(super) async fn run(
     pool: &Pool,
     doing: &'static str,
     statements: Vec<Statement>,
 ) -> Result<bool, JournalError> {
+    run_within(pool, doing, statements, matches!(pool, Pool::Postgres(_))).await
+}
+
+/// The same for what may rightly take long, as dropping all rows of a table does.
+pub(super) async fn run_at_length(
+    pool: &Pool,
+    doing: &'static str,
+    statements: Vec<Statement>,
+) -> Result<bool, JournalError> {
+    run_within(pool, doing, statements, false).await
+}
+
+async fn run_within(
+    pool: &Pool,
+    doing: &'static str,
+    statements: Vec<Statement>,
+    has_its_time: bool,
+) -> Result<bool, JournalError> {
     macro_rules! run_on {
         ($pool:expr, $dialect:ident) => {{
-            let mut transaction = $pool.begin().await.map_err(failed(doing))?;
+            let mut transaction = waited(has_its_time, $pool.begin()).await.map_err(failed(doing))?;
             let mut waiting = statements;
             waiting.reverse();
             while let Some(Statement { texts, values, then, required }) = waiting.pop() {
@@ -128,16 +149,17 @@ pub(super) async fn run(
                         Value::Number(number) => query.bind(number),
                     };
                 }
-                let done = query.execute(&mut *transaction).await.map_err(failed(doing))?;
+                let done =
+                    waited(has_its_time, query.execute(&mut *transaction)).await.map_err(failed(doing))?;
                 if done.rows_affected() < required {
-                    transaction.rollback().await.map_err(failed(doing))?;
+                    waited(has_its_time, transaction.rollback()).await.map_err(failed(doing))?;
                     return Ok(false);
                 }
                 if done.rows_affected() > 0 {
                     waiting.extend(then.into_iter().rev());
                 }
             }
-            transaction.commit().await.map_err(failed(doing))?;
+            waited(has_its_time, transaction.commit()).await.map_err(failed(doing))?;
             Ok(true)
         }};
     }
@@ -145,4 +167,11 @@ pub(super) async fn run(
         Pool::Sqlite(pool) => run_on!(pool, sqlite),
         Pool::Postgres(pool) => run_on!(pool, postgres),
     }
+}
+
+async fn waited<T>(
+    has_its_time: bool,
+    statement: impl Future<Output = Result<T, sqlx::Error>>,
+) -> Result<T, sqlx::Error> {
+    if has_its_time { in_time(statement).await } else { statement.await }
 }

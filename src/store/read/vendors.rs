@@ -4,11 +4,11 @@ use souk_core::ids::VendorId;
 use souk_core::money::Rate;
 use souk_core::vendor::Status;
 
-use crate::journal::JournalError;
+use crate::journal::{JournalError, on_pool};
 use crate::tenants::OperatorScope;
 
 use super::statement::{Statement, values};
-use super::{Page, ReadModels, failed, of_word, on_pool, page_limit, parsed, word};
+use super::{Page, ReadModels, failed, of_word, page_limit, parsed, word};
 
 const PUT: &str = "INSERT INTO vendors (id, name, status, commission_bps, version) VALUES ($1, $2, $3, $4, $5) \
      ON CONFLICT (id) DO UPDATE SET name = excluded.name, status = excluded.status, \

@@ -9,10 +9,10 @@ use souk_core::time::Timestamp;
 use sqlx::QueryBuilder;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::journal::Pool;
+use crate::journal::{Pool, on_pool};
 
 use super::error::VaultError;
-use super::rows::{Sealed, on_pool};
+use super::rows::Sealed;
 
 /// Rows that one statement carries.
 const GROUP_MAX: usize = 256;

@@ -3,7 +3,7 @@
 use souk_core::ids::{StreamId, SubjectId};
 use souk_core::time::Timestamp;
 
-use crate::journal::{Database, Pool, Set, network_pool_options, pool_options};
+use crate::journal::{Database, Pool, Set, network_pool_options, on_pool, pool_options};
 
 use super::error::VaultError;
 use super::puts::Puts;
@@ -25,17 +25,6 @@ const REWRAP: &str =
     "UPDATE vault SET key_version = $2, wrapped_key = $3 WHERE subject = $1 AND wrapped_key = $4";
 /// Pages that were freed are zeroed by `secure_delete`, and then lie in the write-ahead log until this.
 const TRUNCATE_WAL: &str = "PRAGMA wal_checkpoint(TRUNCATE)";
-
-/// Runs the same text on whichever pool it is.
-macro_rules! on_pool {
-    ($pool:expr, $name:ident => $body:expr) => {
-        match $pool {
-            Pool::Sqlite($name) => $body,
-            Pool::Postgres($name) => $body,
-        }
-    };
-}
-pub(super) use on_pool;
 
 /// A row without what names it.
 #[derive(Clone, Debug)]
