@@ -15,7 +15,7 @@ use souk_core::market::MarketId;
 
 use crate::actors::projectors::Projectors;
 use crate::actors::{Node, NodeOptions, Outside};
-use crate::adapters::mail::{Mailer, OrderLinks};
+use crate::adapters::mail::{Links, Mailer};
 use crate::adapters::payments::Provider;
 use crate::adapters::payments::test_bank::{BankError, Settings as BankSettings, TestBank};
 use crate::adapters::search::{Search, SearchError};
@@ -54,7 +54,7 @@ pub struct ShopOptions {
     /// Whether letters are written; a bulk replay writes none.
     pub letters: bool,
     /// What links in letters are made of; without it they have none.
-    pub links: Option<OrderLinks>,
+    pub links: Option<Links>,
     /// Whether the read models are filled; for measuring the engine alone they need not be.
     pub projectors: bool,
     /// The market whose prices are searched for; without one there is no search index.

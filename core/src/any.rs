@@ -3,9 +3,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{OrderId, SubjectId};
+use crate::ids::{OrderId, SubjectId, UserId};
 use crate::machine::Outcome;
-use crate::{checkout, inventory, order, payment, product, vendor};
+use crate::{checkout, family, inventory, order, payment, person, product, vendor};
 
 /// An event of any machine.
 #[derive(Clone, PartialEq, Debug)]
@@ -22,6 +22,10 @@ pub enum AnyEvent {
     Payment(payment::Event),
     /// Of an order.
     Order(order::Event),
+    /// Of a person.
+    Person(person::Event),
+    /// Of a sign-in.
+    Family(family::Event),
 }
 
 /// The answer of any machine to a request from outside.
@@ -39,6 +43,10 @@ pub enum AnyOutcome {
     Payment(Outcome<payment::Payment>),
     /// Of an order.
     Order(Outcome<order::Order>),
+    /// Of a person.
+    Person(Outcome<person::Person>),
+    /// Of a sign-in.
+    Family(Outcome<family::Family>),
 }
 
 impl AnyEvent {
@@ -49,12 +57,15 @@ impl AnyEvent {
             AnyEvent::Vendor(vendor::Event::Applied(application)) => application.contact,
             AnyEvent::Checkout(checkout::Event::Addressed(address)) => Some(address.subject),
             AnyEvent::Order(order::Event::Placed(placed)) => Some(placed.subject),
+            AnyEvent::Person(person::Event::Registered { mail, .. }) => Some(*mail),
             AnyEvent::Stock(_)
             | AnyEvent::Vendor(_)
             | AnyEvent::Product(_)
             | AnyEvent::Checkout(_)
             | AnyEvent::Payment(_)
-            | AnyEvent::Order(_) => None,
+            | AnyEvent::Order(_)
+            | AnyEvent::Person(_)
+            | AnyEvent::Family(_) => None,
         }
     }
 }
@@ -76,6 +87,8 @@ into_any! {
     checkout => Checkout,
     payment => Payment,
     order => Order,
+    person => Person,
+    family => Family,
 }
 
 /// An order to the outside world: an outbox row of the append that decided it.
@@ -89,18 +102,55 @@ pub enum Effect {
 
 /// A mail to send: what it says and to whom, by ids. The address is read from the vault when it is sent.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
-pub struct Mail {
+pub enum Mail {
+    /// About an order.
+    Order(OrderMail),
+    /// About a person's account.
+    Person(PersonMail),
+}
+
+/// A mail about an order.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct OrderMail {
     /// Which text.
-    pub template: MailTemplate,
+    pub template: OrderTemplate,
     /// To whom.
     pub to: SubjectId,
     /// About which order.
     pub order: OrderId,
 }
 
-/// The mails souk sends.
+/// A mail about a person's account. It names a token by its number: what the link holds is made when it is sent.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct PersonMail {
+    /// Which text.
+    pub template: PersonTemplate,
+    /// To whom.
+    pub to: SubjectId,
+    /// Whose account.
+    pub person: UserId,
+}
+
+/// The mails about accounts.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub enum MailTemplate {
+pub enum PersonTemplate {
+    /// Follow this link to show that the address is yours.
+    VerifyMail {
+        /// The number of the link's token.
+        token: u32,
+    },
+    /// Follow this link to choose another password.
+    ResetPassword {
+        /// The number of the link's token.
+        token: u32,
+    },
+    /// Somebody chose another password for your account.
+    PasswordChanged,
+}
+
+/// The mails about orders.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum OrderTemplate {
     /// Thank you, here is what you ordered.
     OrderPlaced,
     /// A parcel is on its way.

@@ -160,6 +160,21 @@ prefixed_id!(
     "sub_"
 );
 prefixed_id!(
+    /// A person with an account.
+    UserId,
+    "usr_"
+);
+prefixed_id!(
+    /// A sign-in of a person, over all its refreshes.
+    FamilyId,
+    "fam_"
+);
+prefixed_id!(
+    /// Something by which a person shows who they are: a plain row that an event names.
+    CredentialId,
+    "crd_"
+);
+prefixed_id!(
     /// A shopper, from the first cart on, with or without an account.
     BuyerId,
     "buy_"
@@ -315,6 +330,10 @@ pub enum StreamId {
     Account(VendorId),
     /// `lim_L`: a counted thing.
     Limited(LimitedId),
+    /// `usr_P`: a person.
+    Person(UserId),
+    /// `fam_F`: a sign-in.
+    Family(FamilyId),
 }
 
 impl StreamId {
@@ -329,6 +348,8 @@ impl StreamId {
             StreamId::Product(id) => id.0,
             StreamId::Vendor(id) | StreamId::Account(id) => id.0,
             StreamId::Limited(id) => id.0,
+            StreamId::Person(id) => id.0,
+            StreamId::Family(id) => id.0,
         };
         Partition((placement_hash(key) % u64::from(PARTITIONS)) as u16)
     }
@@ -348,6 +369,8 @@ impl fmt::Display for StreamId {
                 write_key(id.0, f)
             }
             StreamId::Limited(id) => id.fmt(f),
+            StreamId::Person(id) => id.fmt(f),
+            StreamId::Family(id) => id.fmt(f),
         }
     }
 }
@@ -379,6 +402,8 @@ impl FromStr for StreamId {
             "ven_" => text.parse().map(StreamId::Vendor),
             "acc_" => parse_key(&text[4..]).map(|key| StreamId::Account(VendorId(key))),
             "lim_" => text.parse().map(StreamId::Limited),
+            "usr_" => text.parse().map(StreamId::Person),
+            "fam_" => text.parse().map(StreamId::Family),
             _ => Err(InvalidId),
         }
     }

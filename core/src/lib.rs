@@ -7,6 +7,7 @@
 pub mod any;
 pub mod ask;
 pub mod checkout;
+pub mod family;
 pub mod host;
 pub mod ids;
 pub mod inventory;
@@ -17,6 +18,7 @@ pub mod market;
 pub mod money;
 pub mod order;
 pub mod payment;
+pub mod person;
 pub mod planted;
 pub mod product;
 pub mod sequencer;

@@ -8,12 +8,14 @@ use ractor::{Actor, ActorCell};
 use souk_core::any::Effect;
 use souk_core::ask::{Ask, AskAnswer, AskId};
 use souk_core::checkout::Checkout;
+use souk_core::family::Family;
 use souk_core::ids::StreamId;
 use souk_core::inventory::{Inventory, Published};
 use souk_core::journal::{EffectId, Epoch, Origin};
 use souk_core::machine::Machine;
 use souk_core::order::Order;
 use souk_core::payment::Payment;
+use souk_core::person::Person;
 use souk_core::product::Product;
 use souk_core::time::Timestamp;
 use souk_core::vendor::Vendor;
@@ -131,6 +133,8 @@ pub struct Node {
     checkouts: Kind<Checkout>,
     payments: Kind<Payment>,
     orders: Kind<Order>,
+    persons: Kind<Person>,
+    families: Kind<Family>,
     outbox: Outbox,
     /// Says that the node is ending, to those that reach outside.
     stop: watch::Sender<bool>,
@@ -210,6 +214,8 @@ hosted_on_demand! {
     Checkout => checkouts,
     Payment => payments,
     Order => orders,
+    Person => persons,
+    Family => families,
 }
 
 /// Does the same with the kind of machine that a stream belongs to.
@@ -240,6 +246,14 @@ macro_rules! for_kind_of {
                 type $machine = Order;
                 $then
             }
+            StreamId::Person(_) => {
+                type $machine = Person;
+                $then
+            }
+            StreamId::Family(_) => {
+                type $machine = Family;
+                $then
+            }
             StreamId::Account(_) | StreamId::Limited(_) => $other,
         }
     };
@@ -259,6 +273,10 @@ macro_rules! for_all_kinds {
         let $kind = &$node.vendors;
         $then;
         let $kind = &$node.stock;
+        $then;
+        let $kind = &$node.persons;
+        $then;
+        let $kind = &$node.families;
         $then;
     }};
 }
@@ -288,6 +306,8 @@ impl Node {
             checkouts: Kind::new(),
             payments: Kind::new(),
             orders: Kind::new(),
+            persons: Kind::new(),
+            families: Kind::new(),
             outbox,
             stop: watch::Sender::new(false),
             lanes: Mutex::default(),
@@ -388,6 +408,8 @@ impl Node {
             self.products.overview("product", busiest),
             self.vendors.overview("vendor", busiest),
             self.stock.overview("stock", busiest),
+            self.persons.overview("person", busiest),
+            self.families.overview("family", busiest),
         ]
     }
 

@@ -11,7 +11,7 @@ use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use souk_core::any::{Effect, Mail};
+use souk_core::any::{Effect, Mail, OrderMail, PersonMail};
 use souk_core::host::Answer;
 use souk_core::ids::StreamId;
 use souk_core::journal::{EffectId, Origin};
@@ -22,7 +22,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::Instant;
 use tracing::Instrument as _;
 
-use crate::adapters::mail::{Letter, Mailer, OrderLinks};
+use crate::adapters::mail::{Letter, Links, Mailer};
 use crate::adapters::payments::{Notice, Provider};
 use crate::journal::wire::{MAIL_LANE, PAYMENT_LANE};
 use crate::store::vault::Vault;
@@ -67,7 +67,7 @@ pub struct Outside {
     /// Where the addresses are.
     pub vault: Arc<Vault>,
     /// What links in mails are made of; without it they have none.
-    pub links: Option<OrderLinks>,
+    pub links: Option<Links>,
 }
 
 /// An order to the outside world that waits to be carried out.
@@ -307,21 +307,33 @@ async fn write_and_send(
     mail: &Mail,
     outside: &Outside,
 ) -> anyhow::Result<()> {
-    let Mail { template, order, .. } = *mail;
     // Bulk replays have so many that looking each order up would be their main work.
     if matches!(outside.mails, Mailer::Discard) {
         return Ok(());
     }
-    let Some(address) = outside.vault.get(mail.to).await? else { return Ok(()) };
-    let link = match &outside.links {
-        None => None,
-        Some(links) => {
-            let (state, _) = node.handle::<Order>().read(StreamId::Order(order), RECORD_PATIENCE).await?;
-            state.placed.map(|placed| links.to(order, placed.buyer))
+    let to = match mail {
+        Mail::Order(mail) => mail.to,
+        Mail::Person(mail) => mail.to,
+    };
+    let Some(address) = outside.vault.get(to).await? else { return Ok(()) };
+    let (name, email) = (address.name.expose(), address.email.expose());
+    let letter = match mail {
+        Mail::Order(OrderMail { template, order, .. }) => {
+            let link = match &outside.links {
+                None => None,
+                Some(links) => {
+                    let handle = node.handle::<Order>();
+                    let (state, _) = handle.read(StreamId::Order(*order), RECORD_PATIENCE).await?;
+                    state.placed.map(|placed| links.to_order(*order, placed.buyer))
+                }
+            };
+            Letter::about_order(*template, *order, name, email, link.as_deref())
+        }
+        Mail::Person(PersonMail { template, person, .. }) => {
+            let token = outside.links.as_ref().and_then(|links| links.letter_token(*template, *person));
+            Letter::about_person(*template, name, email, token.as_ref())
         }
     };
-    let (name, email) = (address.name.expose(), address.email.expose());
-    let letter = Letter::new(template, order, name, email, link.as_deref());
     outside.mails.send(id, &letter).await?;
     Ok(())
 }

@@ -8,7 +8,7 @@ use anyhow::Context;
 
 use crate::actors::NodeOptions;
 use crate::actors::projectors::Projectors;
-use crate::adapters::mail::OrderLinks;
+use crate::adapters::mail::Links;
 use crate::adapters::payments::test_bank::Settings as BankSettings;
 use crate::clock::Clock;
 use crate::config::{Config, Provider};
@@ -98,7 +98,7 @@ impl Doors {
         make_dir(&data_dir)?;
         let server_key = ServerKey::load_or_create(&config.server_key_file())?;
         let public_url = config.server.public_url.clone();
-        options.links = Some(OrderLinks { public_url, server_key: server_key.clone() });
+        options.links = Some(Links { public_url, server_key: server_key.clone() });
         let shop = Shop::open(&database, &data_dir, clock, options).await?;
         let keys = keys::open(&database).await.context("cannot open the API keys")?;
         let request_timeout = config.server.request_timeout_ms.duration();

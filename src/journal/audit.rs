@@ -5,12 +5,14 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use souk_core::checkout::Checkout;
+use souk_core::family::Family;
 use souk_core::ids::StreamId;
 use souk_core::inventory::Inventory;
 use souk_core::journal::Recorded;
 use souk_core::machine::{EventMeta, Machine};
 use souk_core::order::Order;
 use souk_core::payment::Payment;
+use souk_core::person::Person;
 use souk_core::product::Product;
 use souk_core::vendor::Vendor;
 
@@ -144,6 +146,8 @@ fn folding(snapshot: &StoredSnapshot) -> Option<Box<dyn Folding>> {
         StreamId::Checkout(_) => of::<Checkout>(snapshot),
         StreamId::Payment(_) => of::<Payment>(snapshot),
         StreamId::Order(_) => of::<Order>(snapshot),
+        StreamId::Person(_) => of::<Person>(snapshot),
+        StreamId::Family(_) => of::<Family>(snapshot),
         // No machine of this version writes these.
         StreamId::Account(_) | StreamId::Limited(_) => None,
     }

@@ -1,14 +1,16 @@
-//! Tokens that the server signed: whoever has one may use that cart, or see that order. A shopper without an
-//! account has nothing else.
+//! Tokens that the server signed: whoever has one may use that cart, or see that order, or do once what a letter asks of
+//! them. A shopper without an account has nothing else.
 //!
-//! A token is `souk_cart_ID_BUYER_SIGNATURE` or `souk_order_ID_BUYER_SIGNATURE`. The signature covers the
-//! purpose, so that a cart's token never opens an order under another name, and cannot be guessed: 128 bits
-//! that only the server's secret yields. Nothing is stored, and a token ends with its cart or order.
+//! A token is `souk_cart_ID_BUYER_SIGNATURE`, `souk_order_ID_BUYER_SIGNATURE`, or `souk_verify_PERSON_NUMBER_SIGNATURE`
+//! or `souk_reset_…` of a letter. The signature covers the purpose, so that a cart's token never opens an order under another
+//! name, and cannot be guessed: 128 bits that only the server's secret yields. Nothing is stored: a token ends with its
+//! cart or order, and whether a letter's is spent its person knows.
 
 use std::fmt;
 
 use hmac::Mac as _;
-use souk_core::ids::{BuyerId, CheckoutId, OrderId};
+use souk_core::ids::{BuyerId, CheckoutId, OrderId, UserId};
+use souk_core::person;
 
 use super::base32;
 use super::scope::BuyerScope;
@@ -16,6 +18,8 @@ use super::server_key::ServerKey;
 
 const CART: Purpose = Purpose { prefix: "souk_cart_", signed: "souk/1/cart token" };
 const ORDER: Purpose = Purpose { prefix: "souk_order_", signed: "souk/1/order token" };
+const VERIFY: Purpose = Purpose { prefix: "souk_verify_", signed: "souk/1/verify token" };
+const RESET: Purpose = Purpose { prefix: "souk_reset_", signed: "souk/1/reset token" };
 /// Bytes of the signature.
 const SIGNATURE: usize = 16;
 
@@ -24,20 +28,20 @@ struct Purpose {
     signed: &'static str,
 }
 
-/// A signed token's text. Whoever reads it may use it: shown to its shopper only, never logged.
+/// A signed token's text. Whoever reads it may use it: shown to its owner only, never logged.
 #[derive(Clone)]
-pub struct BuyerToken(String);
+pub struct SignedToken(String);
 
-impl BuyerToken {
+impl SignedToken {
     /// The text.
     pub fn expose(&self) -> &str {
         &self.0
     }
 }
 
-impl fmt::Debug for BuyerToken {
+impl fmt::Debug for SignedToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("BuyerToken(***)")
+        f.write_str("SignedToken(***)")
     }
 }
 
@@ -48,13 +52,31 @@ pub struct TokenRefused;
 
 impl ServerKey {
     /// The token to a cart, and to the order that it becomes.
-    pub fn cart_token(&self, checkout: CheckoutId, buyer: BuyerId) -> BuyerToken {
-        self.token(&CART, checkout.0, buyer)
+    pub fn cart_token(&self, checkout: CheckoutId, buyer: BuyerId) -> SignedToken {
+        self.token(&CART, checkout.0, buyer.0)
     }
 
     /// The token to an order, and to nothing else.
-    pub fn order_token(&self, order: OrderId, buyer: BuyerId) -> BuyerToken {
-        self.token(&ORDER, order.0, buyer)
+    pub fn order_token(&self, order: OrderId, buyer: BuyerId) -> SignedToken {
+        self.token(&ORDER, order.0, buyer.0)
+    }
+
+    /// The token of a person's letter with this number.
+    pub fn letter_token(&self, purpose: person::Purpose, person: UserId, number: u32) -> SignedToken {
+        self.token(of_letter(purpose), person.0, u128::from(number))
+    }
+
+    /// Whose letter a token is of, and its number.
+    ///
+    /// # Errors
+    /// When this server did not sign it for this purpose.
+    pub fn open_letter_token(
+        &self,
+        purpose: person::Purpose,
+        text: &str,
+    ) -> Result<(UserId, u32), TokenRefused> {
+        let (person, number) = self.opened(of_letter(purpose), text).ok_or(TokenRefused)?;
+        Ok((UserId(person), u32::try_from(number).map_err(|_| TokenRefused)?))
     }
 
     /// What a token opens.
@@ -64,35 +86,43 @@ impl ServerKey {
     pub fn open_token(&self, text: &str) -> Result<BuyerScope, TokenRefused> {
         let opened = |purpose: &Purpose| self.opened(purpose, text);
         if let Some((key, buyer)) = opened(&CART) {
-            return Ok(BuyerScope::of_checkout(buyer, CheckoutId(key)));
+            return Ok(BuyerScope::of_checkout(BuyerId(buyer), CheckoutId(key)));
         }
-        opened(&ORDER).map(|(key, buyer)| BuyerScope::of_order(buyer, OrderId(key))).ok_or(TokenRefused)
+        let (key, buyer) = opened(&ORDER).ok_or(TokenRefused)?;
+        Ok(BuyerScope::of_order(BuyerId(buyer), OrderId(key)))
     }
 
-    fn token(&self, purpose: &Purpose, key: u128, buyer: BuyerId) -> BuyerToken {
-        let (key, buyer) = (key.to_be_bytes(), buyer.0.to_be_bytes());
-        let signature = self.mac(purpose.signed, &[&key, &buyer]).finalize().into_bytes();
+    fn token(&self, purpose: &Purpose, first: u128, second: u128) -> SignedToken {
+        let (first, second) = (first.to_be_bytes(), second.to_be_bytes());
+        let signature = self.mac(purpose.signed, &[&first, &second]).finalize().into_bytes();
         let part = base32::encode;
-        BuyerToken(format!(
+        SignedToken(format!(
             "{}{}_{}_{}",
             purpose.prefix,
-            part(&key),
-            part(&buyer),
+            part(&first),
+            part(&second),
             part(&signature[..SIGNATURE])
         ))
     }
 
-    fn opened(&self, purpose: &Purpose, text: &str) -> Option<(u128, BuyerId)> {
+    fn opened(&self, purpose: &Purpose, text: &str) -> Option<(u128, u128)> {
         let mut parts = text.strip_prefix(purpose.prefix)?.split('_');
-        let key: [u8; 16] = base32::decode(parts.next()?)?;
-        let buyer: [u8; 16] = base32::decode(parts.next()?)?;
+        let first: [u8; 16] = base32::decode(parts.next()?)?;
+        let second: [u8; 16] = base32::decode(parts.next()?)?;
         let signature: [u8; SIGNATURE] = base32::decode(parts.next()?)?;
         if parts.next().is_some() {
             return None;
         }
         // In constant time: how long a wrong signature takes must not tell how much of it was right.
-        self.mac(purpose.signed, &[&key, &buyer]).verify_truncated_left(&signature).ok()?;
-        Some((u128::from_be_bytes(key), BuyerId(u128::from_be_bytes(buyer))))
+        self.mac(purpose.signed, &[&first, &second]).verify_truncated_left(&signature).ok()?;
+        Some((u128::from_be_bytes(first), u128::from_be_bytes(second)))
+    }
+}
+
+fn of_letter(purpose: person::Purpose) -> &'static Purpose {
+    match purpose {
+        person::Purpose::Verify => &VERIFY,
+        person::Purpose::Reset => &RESET,
     }
 }
 
@@ -113,7 +143,7 @@ mod tests {
         let order = KEY.order_token(OrderId(5), BuyerId(6));
         let scope = KEY.open_token(order.expose()).unwrap();
         assert_eq!((scope.checkout(), scope.order(), scope.buyer()), (None, OrderId(5), BuyerId(6)));
-        assert_eq!(format!("{cart:?}"), "BuyerToken(***)");
+        assert_eq!(format!("{cart:?}"), "SignedToken(***)");
     }
 
     #[test]
@@ -125,6 +155,20 @@ mod tests {
             "souk_order_00000000000000000000000005_00000000000000000000000006_0z2ktjd3afwqdxjwgt59s5y6v5";
         assert_eq!(KEY.cart_token(CheckoutId(5), BuyerId(6)).expose(), cart);
         assert_eq!(KEY.order_token(OrderId(5), BuyerId(6)).expose(), order);
+    }
+
+    #[test]
+    fn a_letter_s_token_is_of_one_person_number_and_purpose() {
+        use person::Purpose::{Reset, Verify};
+        let token = KEY.letter_token(Verify, UserId(5), 6);
+        assert_eq!(KEY.open_letter_token(Verify, token.expose()), Ok((UserId(5), 6)));
+        assert_eq!(KEY.open_letter_token(Reset, token.expose()), Err(TokenRefused));
+        let renamed = token.expose().replace("souk_verify_", "souk_reset_");
+        assert_eq!(KEY.open_letter_token(Reset, &renamed), Err(TokenRefused));
+        let cart = KEY.cart_token(CheckoutId(5), BuyerId(6));
+        let renamed = cart.expose().replace("souk_cart_", "souk_verify_");
+        assert_eq!(KEY.open_letter_token(Verify, &renamed), Err(TokenRefused));
+        assert_eq!(KEY.open_token(token.expose()), Err(TokenRefused));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::any::{Effect, Mail, MailTemplate};
+use crate::any::{Effect, Mail, OrderMail, OrderTemplate};
 use crate::ask::{Ask, AskAnswer, AskId, AskRequest};
 use crate::ids::{ParcelId, VendorId};
 use crate::inventory;
@@ -113,7 +113,7 @@ fn ship(state: &State, placed: &PlacedOrder, by: Actor, asked: &Shipment) -> Dec
         tracking: asked.tracking.clone(),
     });
     let mut decision = Decision::of(events, reply);
-    decision.effects.push(mail(placed, MailTemplate::ParcelShipped));
+    decision.effects.push(mail(placed, OrderTemplate::ParcelShipped));
     Ok(decision)
 }
 
@@ -214,7 +214,7 @@ fn cancel(state: &State, placed: &PlacedOrder, by: Actor, scope: Scope, reason: 
     cancelled.sort_unstable();
     let event = Event::Cancelled { lines, by, reason, refunds, transaction };
     let mut decision = Decision::of(vec![event], Reply::Cancelled { lines: cancelled, refunded });
-    decision.effects.push(mail(placed, MailTemplate::Cancelled));
+    decision.effects.push(mail(placed, OrderTemplate::Cancelled));
     Ok(decision)
 }
 
@@ -329,6 +329,6 @@ fn refund_answered(state: &State, refund: RefundId, answer: &AskAnswer) -> Decid
     Ok(Decision::of(vec![Event::RefundRefused { refund, why }], Reply::Noted))
 }
 
-fn mail(placed: &PlacedOrder, template: MailTemplate) -> Effect {
-    Effect::Mail(Mail { template, to: placed.subject, order: placed.id() })
+fn mail(placed: &PlacedOrder, template: OrderTemplate) -> Effect {
+    Effect::Mail(Mail::Order(OrderMail { template, to: placed.subject, order: placed.id() }))
 }

@@ -58,7 +58,8 @@ pub enum Answer {
 /// The first events of `ord_X`, for the checkout's last append, and the mail that thanks for it.
 pub fn place(order: PlacedOrder) -> Creation {
     let id = OrderId(order.checkout.0);
-    let mail = any::Mail { template: any::MailTemplate::OrderPlaced, to: order.subject, order: id };
+    let template = any::OrderTemplate::OrderPlaced;
+    let mail = any::Mail::Order(any::OrderMail { template, to: order.subject, order: id });
     Creation {
         stream: StreamId::Order(id),
         events: vec![AnyEvent::Order(Event::Placed(order))],

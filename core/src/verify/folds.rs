@@ -7,12 +7,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::checkout::{Checkout, PayingStep, Step};
+use crate::family::Family;
 use crate::ids::{LocationId, Partition, SkuId, StreamId};
 use crate::inventory::{Inventory, Level};
 use crate::journal::Recorded;
 use crate::machine::{EventMeta, Machine};
 use crate::order::{LineStage, Order, RefundStage};
 use crate::payment::{Payment, Standing};
+use crate::person::Person;
 use crate::product::Product;
 use crate::vendor::Vendor;
 
@@ -38,6 +40,8 @@ enum AnyState {
     Order(Box<<Order as Machine>::State>),
     Product(Box<<Product as Machine>::State>),
     Vendor(Box<<Vendor as Machine>::State>),
+    Person(Box<<Person as Machine>::State>),
+    Family(Box<<Family as Machine>::State>),
     /// No machine lives there yet.
     Nobody,
 }
@@ -95,6 +99,8 @@ impl AnyState {
             StreamId::Order(_) => AnyState::Order(Box::new(Order::initial(stream))),
             StreamId::Product(_) => AnyState::Product(Box::new(Product::initial(stream))),
             StreamId::Vendor(_) => AnyState::Vendor(Box::new(Vendor::initial(stream))),
+            StreamId::Person(_) => AnyState::Person(Box::new(Person::initial(stream))),
+            StreamId::Family(_) => AnyState::Family(Box::new(Family::initial(stream))),
             StreamId::Account(_) | StreamId::Limited(_) => AnyState::Nobody,
         }
     }
@@ -108,6 +114,8 @@ impl AnyState {
             AnyState::Order(state) => fold::<Order>(state, recorded),
             AnyState::Product(state) => fold::<Product>(state, recorded),
             AnyState::Vendor(state) => fold::<Vendor>(state, recorded),
+            AnyState::Person(state) => fold::<Person>(state, recorded),
+            AnyState::Family(state) => fold::<Family>(state, recorded),
             AnyState::Nobody => false,
         }
     }

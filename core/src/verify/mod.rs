@@ -86,6 +86,8 @@ impl Verifier {
             }
             // What they promise is promised to checkouts and shards, and checked there.
             AnyEvent::Vendor(_) | AnyEvent::Product(_) => {}
+            // Of neither money nor stock.
+            AnyEvent::Person(_) | AnyEvent::Family(_) => {}
         }
         let books = folds::Books {
             stock: &self.stock,

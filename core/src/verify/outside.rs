@@ -129,6 +129,8 @@ fn is_of(outcome: &AnyOutcome, stream: StreamId) -> bool {
             | (AnyOutcome::Checkout(_), StreamId::Checkout(_))
             | (AnyOutcome::Payment(_), StreamId::Payment(_))
             | (AnyOutcome::Order(_), StreamId::Order(_))
+            | (AnyOutcome::Person(_), StreamId::Person(_))
+            | (AnyOutcome::Family(_), StreamId::Family(_))
     )
 }
 
@@ -140,6 +142,8 @@ fn is_yes(outcome: &AnyOutcome) -> bool {
         AnyOutcome::Checkout(outcome) => outcome.is_ok(),
         AnyOutcome::Payment(outcome) => outcome.is_ok(),
         AnyOutcome::Order(outcome) => outcome.is_ok(),
+        AnyOutcome::Person(outcome) => outcome.is_ok(),
+        AnyOutcome::Family(outcome) => outcome.is_ok(),
     }
 }
 

@@ -70,8 +70,8 @@ macro_rules! machines {
                 $(StreamId::$variant(_) => {
                     Running::<$machine>::load(stream, epoch, incarnation, loaded, habits)
                 })+
-                // No machine lives there yet.
-                StreamId::Account(_) | StreamId::Limited(_) => None,
+                // Nobody signs in, and of the others no machine lives there yet.
+                StreamId::Person(_) | StreamId::Family(_) | StreamId::Account(_) | StreamId::Limited(_) => None,
             }
         }
 
@@ -80,7 +80,7 @@ macro_rules! machines {
             pub fn initial(stream: StreamId) -> Option<Self> {
                 match stream {
                     $(StreamId::$variant(_) => Some(<$machine>::wrap_state(<$machine>::initial(stream))),)+
-                    StreamId::Account(_) | StreamId::Limited(_) => None,
+                    StreamId::Person(_) | StreamId::Family(_) | StreamId::Account(_) | StreamId::Limited(_) => None,
                 }
             }
 

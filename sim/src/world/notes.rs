@@ -101,7 +101,7 @@ fn situation(event: &AnyEvent) -> Option<Situation> {
         },
         AnyEvent::Product(product::Event::SkuAnswered { .. }) => Some(Situation::SkuFollowed),
         AnyEvent::Vendor(vendor::Event::Suspended { .. }) => Some(Situation::VendorSuspended),
-        AnyEvent::Product(_) | AnyEvent::Vendor(_) => None,
+        AnyEvent::Product(_) | AnyEvent::Vendor(_) | AnyEvent::Person(_) | AnyEvent::Family(_) => None,
     }
 }
 

@@ -1,7 +1,9 @@
 //! What souk's letters say.
 
-use souk_core::any::MailTemplate;
+use souk_core::any::{OrderTemplate, PersonTemplate};
 use souk_core::ids::OrderId;
+
+use crate::tenants::tokens::SignedToken;
 
 /// A letter, ready to be carried. Never logged: it names a person.
 pub struct Letter {
@@ -11,20 +13,26 @@ pub struct Letter {
 }
 
 impl Letter {
-    /// The letter of this template about this order. Line breaks in what a person typed become spaces, so that
+    /// A letter about an order. Line breaks in what a person typed become spaces, so that
     /// nobody writes headers of their own.
-    pub fn new(template: MailTemplate, order: OrderId, name: &str, email: &str, link: Option<&str>) -> Self {
+    pub fn about_order(
+        template: OrderTemplate,
+        order: OrderId,
+        name: &str,
+        email: &str,
+        link: Option<&str>,
+    ) -> Self {
         let name = one_line(name);
         let (subject, mut body) = match template {
-            MailTemplate::OrderPlaced => (
+            OrderTemplate::OrderPlaced => (
                 format!("Your order {order}"),
                 format!("Dear {name},\n\nthank you. Your order {order} is placed and paid.\n"),
             ),
-            MailTemplate::ParcelShipped => (
+            OrderTemplate::ParcelShipped => (
                 format!("On its way: {order}"),
                 format!("Dear {name},\n\na parcel of your order {order} is on its way.\n"),
             ),
-            MailTemplate::Cancelled => (
+            OrderTemplate::Cancelled => (
                 format!("Cancelled: {order}"),
                 format!(
                     "Dear {name},\n\nsomething of your order {order} was cancelled. Its money is on its way back.\n"
@@ -35,6 +43,41 @@ impl Letter {
             body.push_str(&format!("\nSee your order: {link}\n"));
         }
         Letter { to: one_line(email), subject, body }
+    }
+
+    /// A letter about a person's account, with what whoever got it is asked to show.
+    pub fn about_person(
+        template: PersonTemplate,
+        name: &str,
+        email: &str,
+        token: Option<&SignedToken>,
+    ) -> Self {
+        let greeting = match one_line(name) {
+            name if name.is_empty() => "Hello".to_owned(),
+            name => format!("Dear {name}"),
+        };
+        let (subject, text) = match template {
+            PersonTemplate::VerifyMail { .. } => (
+                "Is this your address?",
+                "somebody has made an account with this address. If it was you, this token shows that it is \
+                 yours; it is good for a day. If it was not, you need do nothing.",
+            ),
+            PersonTemplate::ResetPassword { .. } => (
+                "Choose another password",
+                "somebody has asked for another password for your account. If it was you, this token lets you \
+                 choose one; it is good for an hour. If it was not, you need do nothing: your password stays.",
+            ),
+            PersonTemplate::PasswordChanged => (
+                "Your password was changed",
+                "the password of your account was changed, and everybody who was signed in is signed out. If it \
+                 was not you, ask for another password now.",
+            ),
+        };
+        let mut body = format!("{greeting},\n\n{text}\n");
+        if let Some(token) = token {
+            body.push_str(&format!("\n{}\n", token.expose()));
+        }
+        Letter { to: one_line(email), subject: subject.to_owned(), body }
     }
 
     /// The letter as mail programs read it.
@@ -52,15 +95,35 @@ fn one_line(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use souk_core::ids::UserId;
+    use souk_core::person::Purpose;
+
     use super::*;
+    use crate::tenants::ServerKey;
 
     #[test]
     fn nobody_writes_headers_of_their_own() {
         let (order, email) = (OrderId(1), "a@example.org\r\nBcc: b@example.org");
-        let letter = Letter::new(MailTemplate::OrderPlaced, order, "A\nB", email, Some("http://s/o?token=t"));
+        let letter =
+            Letter::about_order(OrderTemplate::OrderPlaced, order, "A\nB", email, Some("http://s/o?token=t"));
         let text = letter.to_text();
         assert!(text.starts_with("To: a@example.org  Bcc: b@example.org\nSubject: "), "{text}");
         assert!(text.contains("Dear A B,"), "{text}");
         assert!(text.ends_with("See your order: http://s/o?token=t\n"), "{text}");
+    }
+
+    #[test]
+    fn a_letter_that_asks_for_something_holds_what_it_takes_and_no_other_does() {
+        let key = ServerKey::from_bytes([1; 32]);
+        let token = key.letter_token(Purpose::Verify, UserId(4), 1);
+        let asks = PersonTemplate::VerifyMail { token: 1 };
+        let letter = Letter::about_person(asks, "", "a@example.org", Some(&token)).to_text();
+        assert!(
+            letter.contains("\n\nHello,\n") && letter.ends_with(&format!("\n{}\n", token.expose())),
+            "{letter}"
+        );
+        let tells =
+            Letter::about_person(PersonTemplate::PasswordChanged, "Ada", "a@example.org", None).to_text();
+        assert!(tells.contains("Dear Ada,") && !tells.contains("souk_"), "{tells}");
     }
 }

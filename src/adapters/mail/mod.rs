@@ -4,30 +4,43 @@ mod letter;
 
 use std::path::{Path, PathBuf};
 
-use souk_core::ids::{BuyerId, OrderId};
+use souk_core::any::PersonTemplate;
+use souk_core::ids::{BuyerId, OrderId, UserId};
 use souk_core::journal::EffectId;
+use souk_core::person::Purpose;
 use tokio::io::AsyncWriteExt as _;
 
 use crate::tenants::ServerKey;
+use crate::tenants::tokens::SignedToken;
 
 pub use letter::Letter;
 
-/// Makes the links that letters have.
+/// Makes the links and tokens that letters have.
 #[derive(Clone, Debug)]
-pub struct OrderLinks {
+pub struct Links {
     /// What they begin with.
     pub public_url: String,
     /// Signs them.
     pub server_key: ServerKey,
 }
 
-impl OrderLinks {
+impl Links {
     /// Shows the order to whoever follows it. The token stands behind the question mark: what stands there is not
     /// logged.
-    pub fn to(&self, order: OrderId, buyer: BuyerId) -> String {
+    pub fn to_order(&self, order: OrderId, buyer: BuyerId) -> String {
         let token = self.server_key.order_token(order, buyer);
         let url = self.public_url.trim_end_matches('/');
         format!("{url}/v1/store/orders/{order}?token={}", token.expose())
+    }
+
+    /// What shows that whoever has it got this letter; `None` for a letter that asks nothing.
+    pub fn letter_token(&self, template: PersonTemplate, person: UserId) -> Option<SignedToken> {
+        let (purpose, token) = match template {
+            PersonTemplate::VerifyMail { token } => (Purpose::Verify, token),
+            PersonTemplate::ResetPassword { token } => (Purpose::Reset, token),
+            PersonTemplate::PasswordChanged => return None,
+        };
+        Some(self.server_key.letter_token(purpose, person, token))
     }
 }
 

@@ -1,7 +1,7 @@
 //! Orders to the outside world, as outbox rows hold them.
 
-use souk_core::any::{self, Effect};
-use souk_core::ids::{OrderId, SubjectId};
+use souk_core::any::{self, Effect, Mail};
+use souk_core::ids::{OrderId, SubjectId, UserId};
 
 use super::mirror::Mirror;
 use super::payment::ProviderCall;
@@ -26,9 +26,17 @@ pub struct EncodedEffect {
 }
 
 mirror! {
-    struct Mail = any::Mail { template: Template, to: SubjectId, order: OrderId }
+    struct OrderMail = any::OrderMail { template: OrderTemplate, to: SubjectId, order: OrderId }
 
-    enum Template = any::MailTemplate { OrderPlaced, ParcelShipped, Cancelled }
+    enum OrderTemplate = any::OrderTemplate { OrderPlaced, ParcelShipped, Cancelled }
+
+    struct PersonMail = any::PersonMail { template: PersonTemplate, to: SubjectId, person: UserId }
+
+    enum PersonTemplate = any::PersonTemplate {
+        VerifyMail { token: u32 },
+        ResetPassword { token: u32 },
+        PasswordChanged,
+    }
 }
 
 /// The effect as its row holds it.
@@ -38,7 +46,8 @@ mirror! {
 pub fn encode_effect(effect: &Effect) -> Result<EncodedEffect, WireError> {
     let (lane, Encoded { kind, version, payload }) = match effect {
         Effect::Payment(call) => (PAYMENT_LANE, write("payment.call", 1, &ProviderCall::of(call))?),
-        Effect::Mail(mail) => (MAIL_LANE, write("mail.send", 1, &Mail::of(mail))?),
+        Effect::Mail(Mail::Order(mail)) => (MAIL_LANE, write("mail.send", 1, &OrderMail::of(mail))?),
+        Effect::Mail(Mail::Person(mail)) => (MAIL_LANE, write("mail.person", 1, &PersonMail::of(mail))?),
     };
     Ok(EncodedEffect { lane: lane.to_owned(), kind: kind.to_owned(), version, payload })
 }
@@ -52,7 +61,12 @@ pub fn decode_effect(kind: &str, version: i64, payload: &str) -> Result<Effect, 
         ("payment.call", 1) => {
             Ok(Effect::Payment(read::<ProviderCall>("effect", kind, payload)?.into_core()))
         }
-        ("mail.send", 1) => Ok(Effect::Mail(read::<Mail>("effect", kind, payload)?.into_core())),
+        ("mail.send", 1) => {
+            Ok(Effect::Mail(Mail::Order(read::<OrderMail>("effect", kind, payload)?.into_core())))
+        }
+        ("mail.person", 1) => {
+            Ok(Effect::Mail(Mail::Person(read::<PersonMail>("effect", kind, payload)?.into_core())))
+        }
         _ => Err(unknown("effect", kind, version)),
     }
 }

@@ -7,8 +7,8 @@
 use std::collections::BTreeMap;
 
 use souk_core::ids::{
-    BuyerId, CheckoutId, HoldId, LocationId, MovementId, OrderId, ParcelId, PaymentId, ProductId, QuoteId,
-    ShardNo, SkuId, SubjectId, VariantId, VendorId,
+    BuyerId, CheckoutId, CredentialId, FamilyId, HoldId, LocationId, MovementId, OrderId, ParcelId,
+    PaymentId, ProductId, QuoteId, ShardNo, SkuId, SubjectId, UserId, VariantId, VendorId,
 };
 use souk_core::market::MarketId;
 use souk_core::money::{Currency, Money, Rate};
@@ -40,8 +40,8 @@ macro_rules! plain {
 
 plain! {
     bool, u32, u64, i64, String, Timestamp, Currency, Money, Rate, MarketId, ShardNo,
-    BuyerId, CheckoutId, HoldId, LocationId, MovementId, OrderId, ParcelId, PaymentId, ProductId, QuoteId,
-    SkuId, SubjectId, VariantId, VendorId,
+    BuyerId, CheckoutId, CredentialId, FamilyId, HoldId, LocationId, MovementId, OrderId, ParcelId, PaymentId,
+    ProductId, QuoteId, SkuId, SubjectId, UserId, VariantId, VendorId,
 }
 
 impl<C, W: Mirror<C>> Mirror<Option<C>> for Option<W> {

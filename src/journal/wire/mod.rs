@@ -9,10 +9,12 @@ mod mirror;
 
 mod checkout;
 mod effect;
+mod family;
 mod inventory;
 mod order;
 mod outcome;
 mod payment;
+mod person;
 mod product;
 mod snapshot;
 #[cfg(test)]
@@ -80,6 +82,8 @@ pub fn encode(event: &AnyEvent) -> Result<Encoded, WireError> {
         AnyEvent::Checkout(event) => checkout::encode(event),
         AnyEvent::Payment(event) => payment::encode(event),
         AnyEvent::Order(event) => order::encode(event),
+        AnyEvent::Person(event) => person::encode(event),
+        AnyEvent::Family(event) => family::encode(event),
     }
 }
 
@@ -95,14 +99,24 @@ pub fn decode(kind: &str, version: i64, payload: &str) -> Result<AnyEvent, WireE
         Some(("checkout", _)) => checkout::decode(kind, version, payload).map(AnyEvent::Checkout),
         Some(("payment", _)) => payment::decode(kind, version, payload).map(AnyEvent::Payment),
         Some(("order", _)) => order::decode(kind, version, payload).map(AnyEvent::Order),
+        Some(("person", _)) => person::decode(kind, version, payload).map(AnyEvent::Person),
+        Some(("family", _)) => family::decode(kind, version, payload).map(AnyEvent::Family),
         _ => Err(unknown("event", kind, version)),
     }
 }
 
 /// Every kind of event, with the version that is written today.
 pub fn event_kinds() -> impl Iterator<Item = (&'static str, u32)> {
-    let machines =
-        [inventory::KINDS, vendor::KINDS, product::KINDS, checkout::KINDS, payment::KINDS, order::KINDS];
+    let machines = [
+        inventory::KINDS,
+        vendor::KINDS,
+        product::KINDS,
+        checkout::KINDS,
+        payment::KINDS,
+        order::KINDS,
+        person::KINDS,
+        family::KINDS,
+    ];
     machines.into_iter().flatten().copied()
 }
 

@@ -12,7 +12,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use souk_core::any::AnyOutcome;
 
 use super::mirror::Mirror;
-use super::{WireError, checkout, inventory, order, payment, product, read, vendor};
+use super::{WireError, checkout, family, inventory, order, payment, person, product, read, vendor};
 
 /// The most bytes of a stored outcome, for orders of up to [`souk_core::checkout::LINES_MAX`] lines.
 pub const OUTCOME_BYTES_MAX: usize = 300;
@@ -32,6 +32,10 @@ mirror! {
         Payment(outcome: Answered<payment::Yes, payment::No>),
         #[serde(rename = "order.1")]
         Order(outcome: Answered<order::Yes, order::No>),
+        #[serde(rename = "person.1")]
+        Person(outcome: Answered<person::Yes, person::No>),
+        #[serde(rename = "family.1")]
+        Family(outcome: Answered<family::Yes, family::No>),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Appends and groups: what goes in together, what is refused, what is told to whom.
 
 use souk::journal::{EncodedAppend, OutboxRow, OutcomeSink, Settled, StoredReply, ToWrite, wire};
-use souk_core::any::{Effect, Mail, MailTemplate};
+use souk_core::any::{Effect, Mail, OrderMail, OrderTemplate};
 use souk_core::ids::{OrderId, Principal, SubjectId};
 use souk_core::journal::{EffectId, Origin, Refusal, WakeChange};
 use souk_core::machine::Creation;
@@ -39,7 +39,8 @@ fn effect(host: &HandHost, seq: u64, n: u16) -> OutboxRow {
 /// effects.
 fn rich(host: &mut HandHost, n: u128) -> EncodedAppend {
     let mut append = host.append(2);
-    let mail = Mail { template: MailTemplate::OrderPlaced, to: SubjectId(n), order: OrderId(n) };
+    let (template, to) = (OrderTemplate::OrderPlaced, SubjectId(n));
+    let mail = Mail::Order(OrderMail { template, to, order: OrderId(n) });
     append.creates = vec![Creation { effects: vec![Effect::Mail(mail)], ..create(order(n), 3) }];
     append.replies = vec![(key(n), outcome(7))];
     append.wake = WakeChange::Set(AT.plus_millis(500));

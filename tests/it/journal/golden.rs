@@ -5,6 +5,7 @@ mod checkout;
 mod order;
 mod outside;
 mod payment;
+mod people;
 mod product;
 mod stock;
 mod vendor;
@@ -47,6 +48,7 @@ fn events() -> Vec<AnyEvent> {
         checkout::events(),
         payment::events(),
         order::events(),
+        people::events(),
     ]
     .concat()
 }

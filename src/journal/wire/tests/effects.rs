@@ -1,7 +1,7 @@
 //! Orders to the outside world survive their rows, and are worked in their lanes.
 
-use souk_core::any::{Effect, Mail, MailTemplate};
-use souk_core::ids::SubjectId;
+use souk_core::any::{Effect, Mail, OrderMail, OrderTemplate, PersonMail, PersonTemplate};
+use souk_core::ids::{SubjectId, UserId};
 use souk_core::payment::{Method, Operation, ProviderCall};
 
 use super::super::{MAIL_LANE, PAYMENT_LANE, decode_effect, encode_effect};
@@ -31,7 +31,16 @@ fn calls_to_the_provider() {
 
 #[test]
 fn mails() {
-    for template in [MailTemplate::OrderPlaced, MailTemplate::ParcelShipped, MailTemplate::Cancelled] {
-        survives(MAIL_LANE, &Effect::Mail(Mail { template, to: SubjectId(4), order: ORDER }));
+    let to = SubjectId(4);
+    for template in [OrderTemplate::OrderPlaced, OrderTemplate::ParcelShipped, OrderTemplate::Cancelled] {
+        survives(MAIL_LANE, &Effect::Mail(Mail::Order(OrderMail { template, to, order: ORDER })));
+    }
+    for template in [
+        PersonTemplate::VerifyMail { token: 1 },
+        PersonTemplate::ResetPassword { token: u32::MAX },
+        PersonTemplate::PasswordChanged,
+    ] {
+        let mail = PersonMail { template, to, person: UserId(5) };
+        survives(MAIL_LANE, &Effect::Mail(Mail::Person(mail)));
     }
 }

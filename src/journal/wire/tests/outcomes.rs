@@ -2,11 +2,11 @@
 
 use souk_core::any::AnyOutcome;
 use souk_core::checkout::LINES_MAX;
-use souk_core::ids::{ProductId, QuoteId, VariantId};
+use souk_core::ids::{FamilyId, ProductId, QuoteId, UserId, VariantId};
 use souk_core::money::{AMOUNT_MAX, Currency, Rate};
 use souk_core::payment::{News, PROVIDER_TEXT_MAX, RefundId, RefundRefused};
 use souk_core::time::Timestamp;
-use souk_core::{checkout, inventory, order, payment, product, vendor};
+use souk_core::{checkout, family, inventory, order, payment, person, product, vendor};
 
 use super::super::{OUTCOME_BYTES_MAX, decode_outcome, encode_outcome};
 use super::events::stock_refusals;
@@ -73,6 +73,53 @@ fn of_a_vendor() {
         Field::Reason,
     ] {
         survives(AnyOutcome::Vendor(Err(Rejection::Invalid { field })));
+    }
+}
+
+#[test]
+fn of_a_person() {
+    use person::{Rejection, Reply};
+    for verified in [true, false] {
+        let (person, signed_in_from) = (UserId(u128::MAX), WHEN);
+        survives(AnyOutcome::Person(Ok(Reply::Account { person, verified, signed_in_from })));
+    }
+    for rejection in [
+        Rejection::NotFound,
+        Rejection::AlreadyExists,
+        Rejection::TokenSpent,
+        Rejection::AlreadyVerified,
+        Rejection::TooSoon { next_at: WHEN },
+        Rejection::PasswordChanged,
+    ] {
+        survives(AnyOutcome::Person(Err(rejection)));
+    }
+}
+
+#[test]
+fn of_a_family() {
+    use family::{Audience, EndReason, Method, Rejection, Reply};
+    for audience in [Audience::Store, Audience::Vendor, Audience::Operator] {
+        survives(AnyOutcome::Family(Ok(Reply::Live {
+            family: FamilyId(u128::MAX),
+            person: UserId(u128::MAX),
+            audience,
+            method: Method::Password,
+            begun_at: WHEN,
+            generation: u32::MAX,
+            good_until: WHEN,
+        })));
+    }
+    for reason in [EndReason::SignedOut, EndReason::Reused, EndReason::Revoked] {
+        survives(AnyOutcome::Family(Ok(Reply::Over { reason })));
+    }
+    for rejection in [
+        Rejection::NotFound,
+        Rejection::AlreadyExists,
+        Rejection::Expired,
+        Rejection::UnknownGeneration,
+        Rejection::InvalidTime,
+    ] {
+        survives(AnyOutcome::Family(Err(rejection)));
     }
 }
 

@@ -1,29 +1,41 @@
 //! Orders to the outside world, and answers to requests from there.
 
-use souk_core::any::{AnyOutcome, Effect, Mail, MailTemplate};
+use souk_core::any::{AnyOutcome, Effect, Mail, OrderMail, OrderTemplate, PersonMail, PersonTemplate};
 use souk_core::checkout::{self, PayingStep, Step};
-use souk_core::ids::SubjectId;
+use souk_core::ids::{FamilyId, SubjectId, UserId};
 use souk_core::payment::{CallKind, Method, Operation, ProviderCall};
-use souk_core::{inventory, order, payment, product, vendor};
+use souk_core::{family, inventory, order, payment, person, product, vendor};
 
 use super::{AT, LOCATION, ORDER, PAYMENT, PRODUCT, SKU, VENDOR, eur};
 
 /// One effect of every kind.
-pub fn effects() -> [Effect; 2] {
+pub fn effects() -> [Effect; 3] {
     let method = Method::Card { token: "tok_visa".to_owned() };
     let operation = Operation::Authorise { amount: eur(4_470), method };
     let call = ProviderCall { payment: PAYMENT, key: CallKind::Authorise.key(PAYMENT), operation };
-    let mail = Mail { template: MailTemplate::OrderPlaced, to: SubjectId(42), order: ORDER };
-    [Effect::Payment(call), Effect::Mail(mail)]
+    let (to, person) = (SubjectId(42), UserId(40));
+    let of_order = OrderMail { template: OrderTemplate::OrderPlaced, to, order: ORDER };
+    let of_person = PersonMail { template: PersonTemplate::ResetPassword { token: 2 }, to, person };
+    [Effect::Payment(call), Effect::Mail(Mail::Order(of_order)), Effect::Mail(Mail::Person(of_person))]
 }
 
 /// A yes and a no of every machine, named by its file.
-pub fn outcomes() -> [(&'static str, AnyOutcome); 12] {
+pub fn outcomes() -> [(&'static str, AnyOutcome); 16] {
     let held = inventory::Reply::Held { location: LOCATION, deadline: AT };
     let active = vendor::Reply::Vendor { vendor: VENDOR, status: vendor::Status::Active, version: 2 };
     let offer = product::Reply::Offer { product: PRODUCT, sku: SKU, for_sale: true, version: 9 };
     let placed = checkout::Reply::Placed { order: ORDER, total: eur(4_470) };
     let at = Step::Paying(PayingStep::Authorising);
+    let account = person::Reply::Account { person: UserId(40), verified: true, signed_in_from: AT };
+    let live = family::Reply::Live {
+        family: FamilyId(43),
+        person: UserId(40),
+        audience: family::Audience::Vendor,
+        method: family::Method::Password,
+        begun_at: AT,
+        generation: 7,
+        good_until: AT,
+    };
     let cancelled = order::Reply::Cancelled { lines: vec![1, 2, 3, 7], refunded: eur(4_470) };
     [
         ("stock.v1-yes", AnyOutcome::Stock(Ok(held))),
@@ -37,6 +49,10 @@ pub fn outcomes() -> [(&'static str, AnyOutcome); 12] {
         ("payment.v1-yes", AnyOutcome::Payment(Ok(payment::Reply::Waiting))),
         ("payment.v1-no", AnyOutcome::Payment(Err(payment::Rejection::Stale))),
         ("order.v1-yes", AnyOutcome::Order(Ok(cancelled))),
+        ("person.v1-yes", AnyOutcome::Person(Ok(account))),
+        ("person.v1-no", AnyOutcome::Person(Err(person::Rejection::TooSoon { next_at: AT }))),
+        ("family.v1-yes", AnyOutcome::Family(Ok(live))),
+        ("family.v1-no", AnyOutcome::Family(Err(family::Rejection::UnknownGeneration))),
         ("order.v1-no", AnyOutcome::Order(Err(order::Rejection::AlreadyShipped { line: 2 }))),
     ]
 }

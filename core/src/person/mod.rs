@@ -1,0 +1,171 @@
+//! A person with an account: who may sign in.
+//!
+//! registered → verified. What identifies or authenticates a person (mail address, password hash) lies in plain rows that
+//! are written before the event that names them; the machine knows their ids. What a letter asks of a person, to show that a
+//! mail address is theirs or to choose another password, is good once: a *letter token* is a number that an event hands
+//! out and another consumes, so that nothing is done twice after a crash or a take-over.
+
+mod decide;
+mod machine;
+mod state;
+#[cfg(test)]
+mod tests;
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{CredentialId, SubjectId, UserId};
+use crate::time::Timestamp;
+
+pub use machine::Person;
+pub use state::{Account, OpenLetter, State};
+
+/// How long a letter that verifies a mail address is good, in ms: a day.
+pub const VERIFY_WITHIN_MS: i64 = 24 * 60 * 60 * 1000;
+/// How long a letter that lets a person choose another password is good, in ms: an hour.
+pub const RESET_WITHIN_MS: i64 = 60 * 60 * 1000;
+/// How long a person waits for the next letter of a kind, in ms. A letter is mail to somebody who may not have asked.
+pub const LETTERS_EVERY_MS: i64 = 60 * 1000;
+
+/// What a letter asks of a person.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+pub enum Purpose {
+    /// To show that the mail address is theirs.
+    Verify,
+    /// To choose another password.
+    Reset,
+}
+
+impl Purpose {
+    /// How long such a letter is good, in ms.
+    pub const fn good_for_ms(self) -> i64 {
+        match self {
+            Purpose::Verify => VERIFY_WITHIN_MS,
+            Purpose::Reset => RESET_WITHIN_MS,
+        }
+    }
+}
+
+/// An order to a person's account.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Command {
+    /// Somebody makes an account.
+    Register {
+        /// Names the mail address.
+        mail: SubjectId,
+        /// Names the password's hash.
+        password: CredentialId,
+    },
+    /// The person asks for a letter.
+    AskLetter {
+        /// Which.
+        purpose: Purpose,
+    },
+    /// Somebody comes with the token of a letter that verifies.
+    Verify {
+        /// The token's number.
+        token: u32,
+    },
+    /// Somebody comes with the token of a letter that resets, and has chosen another password.
+    Reset {
+        /// The token's number.
+        token: u32,
+        /// Names the new password's hash.
+        password: CredentialId,
+    },
+    /// The person, signed in and with the old password, chooses another.
+    ChangePassword {
+        /// Names the new password's hash.
+        password: CredentialId,
+    },
+    /// The person signs out everywhere.
+    EndSignIns,
+    /// May the person who knows this password sign in now? Changes nothing.
+    MaySignIn {
+        /// The password that was compared; another may have been chosen meanwhile.
+        password: CredentialId,
+    },
+}
+
+/// What happened.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Event {
+    /// Somebody made an account.
+    Registered {
+        /// Names the mail address.
+        mail: SubjectId,
+        /// Names the password's hash.
+        password: CredentialId,
+    },
+    /// A letter is on its way; older ones of its purpose are not good any more.
+    LetterAsked {
+        /// Which.
+        purpose: Purpose,
+        /// Its token's number, from 1.
+        token: u32,
+    },
+    /// The mail address is the person's.
+    Verified {
+        /// The token that showed it; it is spent.
+        token: u32,
+    },
+    /// Another password by way of a letter. The address is the person's, then; who had signed in before is signed out.
+    PasswordReset {
+        /// The token; it is spent.
+        token: u32,
+        /// Names the new password's hash.
+        password: CredentialId,
+    },
+    /// Another password by way of the old one; who had signed in before is signed out.
+    PasswordChanged {
+        /// Names the new password's hash.
+        password: CredentialId,
+    },
+    /// Who had signed in before is signed out.
+    SignInsEnded,
+}
+
+impl Event {
+    /// The password that holds from here on, when this event changes it.
+    pub fn password(&self) -> Option<CredentialId> {
+        match *self {
+            Event::Registered { password, .. }
+            | Event::PasswordReset { password, .. }
+            | Event::PasswordChanged { password } => Some(password),
+            Event::LetterAsked { .. } | Event::Verified { .. } | Event::SignInsEnded => None,
+        }
+    }
+}
+
+/// A person's yes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Reply {
+    /// How the account stands.
+    Account {
+        /// Whose.
+        person: UserId,
+        /// Whether the mail address is known to be theirs.
+        verified: bool,
+        /// Sign-ins that began earlier are over.
+        signed_in_from: Timestamp,
+    },
+}
+
+/// A person's no.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Rejection {
+    /// Nobody has an account under this id.
+    NotFound,
+    /// Somebody has, with another mail address.
+    AlreadyExists,
+    /// The token was spent, is too old, or there is a newer letter.
+    TokenSpent,
+    /// The address is known to be theirs already.
+    AlreadyVerified,
+    /// A letter was sent a moment ago.
+    TooSoon {
+        /// When the next may be asked for.
+        next_at: Timestamp,
+    },
+    /// Another password was chosen meanwhile.
+    PasswordChanged,
+}

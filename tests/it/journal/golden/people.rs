@@ -1,0 +1,36 @@
+use souk_core::any::AnyEvent;
+use souk_core::family::{self, Audience, EndReason, Method};
+use souk_core::ids::{CredentialId, SubjectId, UserId};
+use souk_core::person::{self, Purpose};
+
+use super::AT;
+
+pub fn events() -> Vec<AnyEvent> {
+    let (old, new) = (CredentialId(41), CredentialId(42));
+    let of_person = [
+        person::Event::Registered { mail: SubjectId(30), password: old },
+        person::Event::LetterAsked { purpose: Purpose::Verify, token: 1 },
+        person::Event::Verified { token: 1 },
+        person::Event::LetterAsked { purpose: Purpose::Reset, token: 2 },
+        person::Event::PasswordReset { token: 2, password: new },
+        person::Event::PasswordChanged { password: old },
+        person::Event::SignInsEnded,
+    ];
+    let begun = |audience| family::Event::Begun {
+        person: UserId(40),
+        audience,
+        method: Method::Password,
+        idle_ms: 2_592_000_000,
+        ends_at: AT,
+    };
+    let of_family = [
+        begun(Audience::Store),
+        begun(Audience::Vendor),
+        begun(Audience::Operator),
+        family::Event::Rotated { generation: 2 },
+        family::Event::Ended { reason: EndReason::SignedOut },
+        family::Event::Ended { reason: EndReason::Reused },
+        family::Event::Ended { reason: EndReason::Revoked },
+    ];
+    of_person.map(AnyEvent::Person).into_iter().chain(of_family.map(AnyEvent::Family)).collect()
+}
