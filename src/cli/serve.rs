@@ -42,7 +42,11 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let config = &settings.config;
     let mut options = ShopOptions::of(config);
     let listener = listener(config, &mut options).await?;
-    let stop = stops(&listener)?;
+    let stops = stops(&listener)?;
+    let stop = async {
+        stops.await;
+        forget_number(&config.database.data_dir);
+    };
     let listens = format!("souk listens on http://{}", listener.local_addr()?);
     let opened = || {
         say_number(&config.database.data_dir);
@@ -58,6 +62,16 @@ fn say_number(data_dir: &Path) {
     let path = data_dir.join(PID_FILE);
     if let Err(error) = std::fs::write(&path, format!("{}\n", std::process::id())) {
         tracing::warn!(%error, path = %path.display(), "the number of this process could not be written");
+    }
+}
+
+/// Takes the number away when this process begins to end: as long as it holds the shop no successor has put its own there.
+fn forget_number(data_dir: &Path) {
+    let path = data_dir.join(PID_FILE);
+    let own = std::process::id().to_string();
+    if std::fs::read_to_string(&path).is_ok_and(|number| number.trim() == own) {
+        // What is left names nobody, and nobody is there to be told.
+        let _ = std::fs::remove_file(&path);
     }
 }
 

@@ -204,4 +204,5 @@ async fn a_successor_that_cannot_start_changes_nothing() {
     let told: Value = ask(&server.addr, "GET", "/readyz", &[], "").await.expect("it answers").json();
     assert_eq!((told["ready"].as_bool(), current.pid()), (Some(true), Some(before)), "{told}");
     server.stop().await;
+    assert_eq!(current.pid(), None, "nobody is named who is not there");
 }

@@ -16,6 +16,7 @@ mod sim;
 mod test;
 mod workspace;
 
+use std::io::Write as _;
 use std::process::ExitCode;
 
 const HELP: &str = "\
@@ -81,7 +82,8 @@ fn main() -> ExitCode {
         "sim" => sim::run(rest),
         "postgres" => postgres::run(rest),
         "help" | "--help" | "-h" => {
-            print!("{HELP}\n{}", chaos::HELP);
+            // Whoever reads may leave before the end.
+            let _ = write!(std::io::stdout(), "{HELP}\n{}", chaos::HELP);
             Ok(ExitCode::SUCCESS)
         }
         other => Ok(wrong_usage(&format!("there is no task `{other}`"))),
