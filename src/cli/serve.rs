@@ -1,5 +1,6 @@
 //! `souk serve`: opens the shop and its doors, until it is told to stop.
 
+use std::cell::Cell;
 use std::future::Future;
 use std::path::Path;
 use std::process::ExitCode;
@@ -43,13 +44,16 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let mut options = ShopOptions::of(config);
     let listener = listener(config, &mut options).await?;
     let stops = stops(&listener)?;
+    let number_said = Cell::new(false);
     let stop = async {
         stops.await;
-        forget_number(&config.database.data_dir);
+        if number_said.get() {
+            forget_number(&config.database.data_dir);
+        }
     };
     let listens = format!("souk listens on http://{}", listener.local_addr()?);
     let opened = || {
-        say_number(&config.database.data_dir);
+        number_said.set(say_number(&config.database.data_dir));
         // A shop that is open is not closed because nobody reads this.
         let _ = output::line(&listens);
     };
@@ -57,15 +61,18 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Leaves this process's number where whoever tells it something finds it; a successor replaces it.
-fn say_number(data_dir: &Path) {
+/// Leaves this process's number where whoever tells it something finds it; a successor replaces it. Says whether it did.
+fn say_number(data_dir: &Path) -> bool {
     let path = data_dir.join(PID_FILE);
-    if let Err(error) = std::fs::write(&path, format!("{}\n", std::process::id())) {
+    let written = std::fs::write(&path, format!("{}\n", std::process::id()));
+    if let Err(error) = &written {
         tracing::warn!(%error, path = %path.display(), "the number of this process could not be written");
     }
+    written.is_ok()
 }
 
-/// Takes the number away when this process begins to end: as long as it holds the shop no successor has put its own there.
+/// Takes the number away when this process, which has put it there, begins to end: as long as it holds the shop no
+/// successor has put its own there. A standby has put none, and in a container its number may be the owner's.
 fn forget_number(data_dir: &Path) {
     let path = data_dir.join(PID_FILE);
     let own = std::process::id().to_string();

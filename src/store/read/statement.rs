@@ -2,6 +2,8 @@
 
 use std::future::Future;
 
+use sqlx::Connection as _;
+
 use crate::journal::{JournalError, Pool, in_time};
 
 use super::failed;
@@ -138,29 +140,40 @@ async fn run_within(
 ) -> Result<bool, JournalError> {
     macro_rules! run_on {
         ($pool:expr, $dialect:ident) => {{
-            let mut transaction = waited(has_its_time, $pool.begin()).await.map_err(failed(doing))?;
-            let mut waiting = statements;
-            waiting.reverse();
-            while let Some(Statement { texts, values, then, required }) = waiting.pop() {
-                let mut query = sqlx::query(texts.$dialect);
-                for value in values {
-                    query = match value {
-                        Value::Text(text) => query.bind(text),
-                        Value::Number(number) => query.bind(number),
-                    };
+            let mut connection = waited(has_its_time, $pool.acquire()).await.map_err(failed(doing))?;
+            let ran = async {
+                let mut transaction =
+                    waited(has_its_time, connection.begin()).await.map_err(failed(doing))?;
+                let mut waiting = statements;
+                waiting.reverse();
+                while let Some(Statement { texts, values, then, required }) = waiting.pop() {
+                    let mut query = sqlx::query(texts.$dialect);
+                    for value in values {
+                        query = match value {
+                            Value::Text(text) => query.bind(text),
+                            Value::Number(number) => query.bind(number),
+                        };
+                    }
+                    let done =
+                        waited(has_its_time, query.execute(&mut *transaction)).await.map_err(failed(doing))?;
+                    if done.rows_affected() < required {
+                        waited(has_its_time, transaction.rollback()).await.map_err(failed(doing))?;
+                        return Ok(false);
+                    }
+                    if done.rows_affected() > 0 {
+                        waiting.extend(then.into_iter().rev());
+                    }
                 }
-                let done =
-                    waited(has_its_time, query.execute(&mut *transaction)).await.map_err(failed(doing))?;
-                if done.rows_affected() < required {
-                    waited(has_its_time, transaction.rollback()).await.map_err(failed(doing))?;
-                    return Ok(false);
-                }
-                if done.rows_affected() > 0 {
-                    waiting.extend(then.into_iter().rev());
-                }
+                waited(has_its_time, transaction.commit()).await.map_err(failed(doing))?;
+                Ok(true)
             }
-            waited(has_its_time, transaction.commit()).await.map_err(failed(doing))?;
-            Ok(true)
+            .await;
+            if ran.is_err() {
+                // A BEGIN that was given up before its answer came may have begun something: whoever took this connection
+                // next would write into it.
+                connection.close_on_drop();
+            }
+            ran
         }};
     }
     match pool {

@@ -2,6 +2,7 @@
 
 use souk_core::ids::{StreamId, SubjectId};
 use souk_core::time::Timestamp;
+use sqlx::QueryBuilder;
 
 use crate::journal::{Database, Pool, Set, network_pool_options, on_pool, pool_options};
 
@@ -10,7 +11,7 @@ use super::puts::Puts;
 
 const FIND: &str = "SELECT stream, key_version, wrapped_key, address FROM vault WHERE subject = $1";
 const TOUCH: &str = "UPDATE vault SET put_at = $2 WHERE subject = $1 AND wrapped_key = $3";
-const NAMED: &str = "UPDATE vault SET named = 1 WHERE subject = $1";
+const NAMED: &str = "UPDATE vault SET named = 1 WHERE subject IN (";
 const FORGOTTEN: &str = "SELECT subject, stream, put_at FROM vault WHERE named = 0 AND put_at < $1 \
      AND (put_at, subject) > ($2, $3) ORDER BY put_at, subject LIMIT $4";
 const FORGET: &str = "DELETE FROM vault WHERE subject = $1 AND named = 0 AND put_at = $2";
@@ -124,16 +125,21 @@ impl Rows {
         Ok(done.map_err(VaultError::database("put a row into the vault again"))? == 1)
     }
 
-    /// Marks them in one transaction: most rows are kept in the end, and each would be a write of its own.
+    /// Marks them in one statement: most rows are kept in the end, and each would be a write of its own.
     pub async fn named(&self, subjects: &[SubjectId]) -> Result<(), VaultError> {
-        on_pool!(&self.pool, pool => async {
-            let mut transaction = pool.begin().await?;
+        if subjects.is_empty() {
+            return Ok(());
+        }
+        let marked = on_pool!(&self.pool, pool => {
+            let mut statement = QueryBuilder::new(NAMED);
+            let mut list = statement.separated(", ");
             for subject in subjects {
-                sqlx::query(NAMED).bind(subject.to_string()).execute(&mut *transaction).await?;
+                list.push_bind(subject.to_string());
             }
-            transaction.commit().await
-        }.await)
-        .map_err(VaultError::database("mark rows of the vault"))
+            statement.push(")");
+            statement.build().execute(pool).await.map(|_| ())
+        });
+        marked.map_err(VaultError::database("mark rows of the vault"))
     }
 
     pub async fn forgotten(
