@@ -22,7 +22,8 @@ use crate::adapters::search::{Search, SearchError};
 use crate::clock::Clock;
 use crate::http::Opening;
 use crate::in_use::patiently;
-use crate::journal::{Database, Journal, Settings};
+use crate::journal::{Database, Journal, Pool, Settings};
+use crate::store::plain;
 use crate::store::read::ReadModels;
 use crate::store::vault::{Vault, VaultKeys};
 
@@ -90,6 +91,8 @@ pub struct Shop {
     pub node: Arc<Node>,
     /// Personal data.
     pub vault: Arc<Vault>,
+    /// Keys and credentials.
+    pub plain: Pool,
     /// The provider, when it is the test bank.
     pub bank: TestBank,
     /// What is read, as far as it has been filled.
@@ -133,7 +136,9 @@ impl Shop {
         };
         let bank = patiently(patience, open_bank, BankError::is_in_use).await?;
         let mails = if options.letters { Mailer::Folder(data_dir.join(LETTERS)) } else { Mailer::Discard };
+        let plain = plain::open(database).await?;
         let outside = Outside {
+            plain: plain.clone(),
             payments: Provider::TestBank(bank.clone()),
             mails,
             vault: Arc::clone(&vault),
@@ -150,7 +155,7 @@ impl Shop {
         };
         let node = Node::start(journal, clock, outside, options.node).await?;
         let projectors = options.projectors.then(|| Projectors::start(&node, &models, search.as_ref()));
-        Ok(Shop { node, vault, bank, models, search, projectors })
+        Ok(Shop { node, vault, plain, bank, models, search, projectors })
     }
 
     /// Ends everything in order; what was accepted is finished first.
@@ -162,6 +167,7 @@ impl Shop {
         self.node.shut_down().await;
         self.models.close().await;
         self.vault.close().await;
+        self.plain.close().await;
     }
 }
 

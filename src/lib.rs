@@ -2,7 +2,7 @@
 //!
 //! Layers, each importing only what stands before it:
 //! `souk_core ← {clock, config, in_use, kill_point, telemetry} ← tenants ← {journal, store, adapters} ← actors ←
-//! {demo, http, replay} ← app ← cli`. `tests/it/architecture.rs` checks the arrows.
+//! people ← {demo, http, replay} ← app ← cli`. `tests/it/architecture.rs` checks the arrows.
 
 pub mod actors;
 pub mod adapters;
@@ -15,6 +15,7 @@ pub mod http;
 mod in_use;
 pub mod journal;
 pub mod kill_point;
+pub mod people;
 pub mod replay;
 pub mod store;
 pub mod telemetry;

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{OrderId, SubjectId, UserId};
+use crate::ids::{CredentialId, OrderId, SubjectId, UserId};
 use crate::machine::Outcome;
 use crate::{checkout, family, inventory, order, payment, person, product, vendor};
 
@@ -57,7 +57,7 @@ impl AnyEvent {
             AnyEvent::Vendor(vendor::Event::Applied(application)) => application.contact,
             AnyEvent::Checkout(checkout::Event::Addressed(address)) => Some(address.subject),
             AnyEvent::Order(order::Event::Placed(placed)) => Some(placed.subject),
-            AnyEvent::Person(person::Event::Registered { mail, .. }) => Some(*mail),
+            AnyEvent::Person(person::Event::SignedUp { mail }) => Some(*mail),
             AnyEvent::Stock(_)
             | AnyEvent::Vendor(_)
             | AnyEvent::Product(_)
@@ -65,6 +65,22 @@ impl AnyEvent {
             | AnyEvent::Payment(_)
             | AnyEvent::Order(_)
             | AnyEvent::Person(_)
+            | AnyEvent::Family(_) => None,
+        }
+    }
+}
+
+impl AnyEvent {
+    /// The password whose hash lies in the plain rows that this event names, if it names one: likewise.
+    pub fn credential(&self) -> Option<CredentialId> {
+        match self {
+            AnyEvent::Person(event) => event.password(),
+            AnyEvent::Stock(_)
+            | AnyEvent::Vendor(_)
+            | AnyEvent::Product(_)
+            | AnyEvent::Checkout(_)
+            | AnyEvent::Payment(_)
+            | AnyEvent::Order(_)
             | AnyEvent::Family(_) => None,
         }
     }
@@ -120,7 +136,7 @@ pub struct OrderMail {
     pub order: OrderId,
 }
 
-/// A mail about a person's account. It names a token by its number: what the link holds is made when it is sent.
+/// A mail about a person's account. It names a token by its number: what it says is made when it is sent.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct PersonMail {
     /// Which text.
@@ -134,18 +150,20 @@ pub struct PersonMail {
 /// The mails about accounts.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum PersonTemplate {
-    /// Follow this link to show that the address is yours.
+    /// Use this token to show that the address is yours, and choose a password.
     VerifyMail {
-        /// The number of the link's token.
+        /// The token's number.
         token: u32,
     },
-    /// Follow this link to choose another password.
+    /// Use this token to choose another password.
     ResetPassword {
-        /// The number of the link's token.
+        /// The token's number.
         token: u32,
     },
     /// Somebody chose another password for your account.
     PasswordChanged,
+    /// Somebody wants an account with your address, and you have one.
+    HasAccount,
 }
 
 /// The mails about orders.

@@ -108,6 +108,10 @@ macro_rules! text_serde {
     };
 }
 
+mod principal;
+
+pub use principal::Principal;
+
 prefixed_id!(
     /// An offer: one vendor's variant of a product. Carts, holds and lines name it.
     SkuId,
@@ -410,57 +414,6 @@ impl FromStr for StreamId {
 }
 
 text_serde!(StreamId);
-
-/// Who gave a command. Part of every event's metadata.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub enum Principal {
-    /// souk itself: timers, asks between machines, sweepers.
-    #[default]
-    System,
-    /// An API key, by its id.
-    Key(u128),
-    /// A shopper without an account, by the `buy_` id of the cart.
-    Buyer(u128),
-}
-
-impl fmt::Display for Principal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Principal::System => f.write_str("system"),
-            Principal::Key(key) => {
-                f.write_str("key_")?;
-                write_key(*key, f)
-            }
-            Principal::Buyer(key) => {
-                f.write_str("buy_")?;
-                write_key(*key, f)
-            }
-        }
-    }
-}
-
-impl fmt::Debug for Principal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
-impl FromStr for Principal {
-    type Err = InvalidId;
-    fn from_str(text: &str) -> Result<Self, InvalidId> {
-        if text == "system" {
-            return Ok(Principal::System);
-        }
-        let key = parse_key(text.get(4..).ok_or(InvalidId)?)?;
-        match &text[..4] {
-            "key_" => Ok(Principal::Key(key)),
-            "buy_" => Ok(Principal::Buyer(key)),
-            _ => Err(InvalidId),
-        }
-    }
-}
-
-text_serde!(Principal);
 
 #[cfg(test)]
 mod tests {

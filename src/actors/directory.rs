@@ -12,8 +12,9 @@ use souk_core::ids::StreamId;
 use tokio::time::{Duration, Instant};
 
 use super::host::{HostActor, HostArguments};
+use super::kinds::Hosted;
 use super::message::HostMessage;
-use super::node::{Hosted, Node};
+use super::node::Node;
 use super::pulse::{ActorPulse, KindOverview, Pulse};
 use super::supervisor::{Quarantined, SupervisorMessage};
 

@@ -15,8 +15,9 @@ use tokio::time::{Instant, timeout_at};
 use crate::journal::JournalError;
 
 use super::admission::{Overloaded, Permit};
+use super::kinds::Hosted;
 use super::message::{HostMessage, Port, Reply};
-use super::node::{Hosted, Node};
+use super::node::Node;
 
 /// The pause before a command whose actor ended under it is sent again, with the same name.
 const AGAIN_AFTER: Duration = Duration::from_millis(20);

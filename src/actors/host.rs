@@ -13,8 +13,9 @@ use tracing::Span;
 use crate::journal::{OutcomeSink, Outcomes, ToWrite};
 use crate::telemetry::traces;
 
+use super::kinds::Hosted;
 use super::message::{HostMessage, Port, Reply};
-use super::node::{Hosted, Node};
+use super::node::Node;
 use super::pulse::Pulse;
 use super::supervisor::NotOurs;
 use super::trap::{Handling, Trap};

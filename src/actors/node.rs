@@ -1,21 +1,18 @@
 //! A node: everything the host actors of one process share, and the routes between them.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
-use ractor::{Actor, ActorCell};
 use souk_core::any::Effect;
 use souk_core::ask::{Ask, AskAnswer, AskId};
 use souk_core::checkout::Checkout;
-use souk_core::family::Family;
+use souk_core::family::{Family, SignIn};
 use souk_core::ids::StreamId;
-use souk_core::inventory::{Inventory, Published};
-use souk_core::journal::{EffectId, Epoch, Origin};
-use souk_core::machine::Machine;
+use souk_core::inventory::Inventory;
+use souk_core::journal::{EffectId, Origin};
 use souk_core::order::Order;
 use souk_core::payment::Payment;
-use souk_core::person::Person;
+use souk_core::person::{Person, Standing};
 use souk_core::product::Product;
 use souk_core::time::Timestamp;
 use souk_core::vendor::Vendor;
@@ -26,12 +23,12 @@ use crate::clock::Clock;
 use crate::journal::{Journal, WriterHealth};
 
 use super::admission::Admission;
-use super::directory::Directory;
 use super::handle::Handle;
+use super::kinds::{Hosted, Kind, for_all_kinds, for_kind_of};
 use super::message::HostMessage;
 use super::outbox::{self, Outbox, Outside, Work};
+use super::published::Published;
 use super::pulse::{ActorPulse, KindOverview};
-use super::supervisor::{Supervisor, SupervisorMessage};
 use super::sweeper::Sweeper;
 use super::timers::{self, SetTimer};
 use super::trap::Traps;
@@ -62,85 +59,28 @@ impl Default for NodeOptions {
     }
 }
 
-/// A machine that the node hosts.
-pub trait Hosted: Machine {
-    /// Whether its actors may sleep when nobody writes to them.
-    const SLEEPS: bool;
-
-    #[doc(hidden)]
-    #[allow(private_interfaces)]
-    fn kind(node: &Node) -> &Kind<Self>;
-
-    #[doc(hidden)]
-    fn publish_to(node: &Node, stream: StreamId, epoch: Epoch, published: Self::Published);
-
-    /// An actor has ended before it had published everything.
-    #[doc(hidden)]
-    fn ended_untold(_: &Node, _: StreamId) {}
-}
-
-/// The actors of one kind of machine.
-pub(super) struct Kind<M: Hosted> {
-    pub(super) directory: Directory<M>,
-    supervisor: OnceLock<ActorCell>,
-    /// Actors of this kind that were loaded anew after a failure.
-    restarts: AtomicU64,
-}
-
-impl<M: Hosted> Kind<M> {
-    fn new() -> Self {
-        Kind { directory: Directory::new(), supervisor: OnceLock::new(), restarts: AtomicU64::new(0) }
-    }
-
-    fn restarts(&self) -> u64 {
-        self.restarts.load(Ordering::Relaxed)
-    }
-
-    fn overview(&self, kind: &'static str, busiest: usize) -> KindOverview {
-        KindOverview { restarts: self.restarts(), ..self.directory.overview(kind, busiest) }
-    }
-
-    async fn supervise(&self, node: &Arc<Node>) -> Result<(), ractor::SpawnErr> {
-        let (actor, _) = Supervisor::<M>::spawn(None, Supervisor::new(), Arc::downgrade(node)).await?;
-        let actor: ractor::ActorRef<SupervisorMessage> = actor;
-        let _ = self.supervisor.set(actor.get_cell());
-        Ok(())
-    }
-
-    pub(super) fn supervisor(&self) -> ActorCell {
-        match self.supervisor.get() {
-            Some(cell) => cell.clone(),
-            None => unreachable!("supervisors are started before the node is handed out"),
-        }
-    }
-
-    fn sweep(&self, idle: Duration) {
-        if M::SLEEPS {
-            self.directory.sweep(idle);
-        }
-    }
-}
-
 /// One process's actors.
 pub struct Node {
     journal: Journal,
     clock: Clock,
     admission: Admission,
     timers: mpsc::UnboundedSender<SetTimer>,
-    stock: Kind<Inventory>,
-    vendors: Kind<Vendor>,
-    products: Kind<Product>,
-    checkouts: Kind<Checkout>,
-    payments: Kind<Payment>,
-    orders: Kind<Order>,
-    persons: Kind<Person>,
-    families: Kind<Family>,
+    pub(super) stock: Kind<Inventory>,
+    pub(super) vendors: Kind<Vendor>,
+    pub(super) products: Kind<Product>,
+    pub(super) checkouts: Kind<Checkout>,
+    pub(super) payments: Kind<Payment>,
+    pub(super) orders: Kind<Order>,
+    pub(super) persons: Kind<Person>,
+    pub(super) families: Kind<Family>,
     outbox: Outbox,
     /// Says that the node is ending, to those that reach outside.
     stop: watch::Sender<bool>,
     lanes: Mutex<Vec<JoinHandle<()>>>,
-    stock_view: StockView,
-    changes: Changes,
+    pub(super) stock_view: StockView,
+    pub(super) changes: Changes,
+    pub(super) accounts: Published<Standing>,
+    pub(super) sign_ins: Published<SignIn>,
     traps: Traps,
 }
 
@@ -148,137 +88,6 @@ impl std::fmt::Debug for Node {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Node").finish_non_exhaustive()
     }
-}
-
-impl Hosted for Inventory {
-    // A shard's state is large and always wanted.
-    const SLEEPS: bool = false;
-
-    #[allow(private_interfaces)]
-    fn kind(node: &Node) -> &Kind<Self> {
-        &node.stock
-    }
-
-    fn publish_to(node: &Node, _: StreamId, epoch: Epoch, published: Published) {
-        node.stock_view.publish(epoch, &published);
-        for (sku, ..) in published.stock {
-            node.changes.count(sku.0);
-        }
-    }
-
-    fn ended_untold(node: &Node, stream: StreamId) {
-        if let StreamId::Stock(shard) = stream {
-            node.stock_view.forget(shard);
-        }
-        node.changes.count_all();
-    }
-}
-
-impl Hosted for Product {
-    const SLEEPS: bool = true;
-
-    #[allow(private_interfaces)]
-    fn kind(node: &Node) -> &Kind<Self> {
-        &node.products
-    }
-
-    fn publish_to(node: &Node, stream: StreamId, _: Epoch, (): ()) {
-        if let StreamId::Product(product) = stream {
-            node.changes.count(product.0);
-        }
-    }
-
-    fn ended_untold(node: &Node, stream: StreamId) {
-        Self::publish_to(node, stream, Epoch::default(), ());
-    }
-}
-
-/// Machines whose actors come and go, and that publish nothing.
-macro_rules! hosted_on_demand {
-    ($($machine:ty => $kind:ident),* $(,)?) => {
-        $(impl Hosted for $machine {
-            const SLEEPS: bool = true;
-
-            #[allow(private_interfaces)]
-            fn kind(node: &Node) -> &Kind<Self> {
-                &node.$kind
-            }
-
-            fn publish_to(_: &Node, _: StreamId, _: Epoch, (): ()) {}
-        })*
-    };
-}
-
-hosted_on_demand! {
-    Vendor => vendors,
-    Checkout => checkouts,
-    Payment => payments,
-    Order => orders,
-    Person => persons,
-    Family => families,
-}
-
-/// Does the same with the kind of machine that a stream belongs to.
-macro_rules! for_kind_of {
-    ($stream:expr, $machine:ident => $then:expr, else $other:expr) => {
-        match $stream {
-            StreamId::Stock(_) => {
-                type $machine = Inventory;
-                $then
-            }
-            StreamId::Vendor(_) => {
-                type $machine = Vendor;
-                $then
-            }
-            StreamId::Product(_) => {
-                type $machine = Product;
-                $then
-            }
-            StreamId::Checkout(_) => {
-                type $machine = Checkout;
-                $then
-            }
-            StreamId::Payment(_) => {
-                type $machine = Payment;
-                $then
-            }
-            StreamId::Order(_) => {
-                type $machine = Order;
-                $then
-            }
-            StreamId::Person(_) => {
-                type $machine = Person;
-                $then
-            }
-            StreamId::Family(_) => {
-                type $machine = Family;
-                $then
-            }
-            StreamId::Account(_) | StreamId::Limited(_) => $other,
-        }
-    };
-}
-
-/// Does the same with every kind, in the order in which they are drained: what asks before what is asked.
-macro_rules! for_all_kinds {
-    ($node:expr, $kind:ident => $then:expr) => {{
-        let $kind = &$node.checkouts;
-        $then;
-        let $kind = &$node.payments;
-        $then;
-        let $kind = &$node.orders;
-        $then;
-        let $kind = &$node.products;
-        $then;
-        let $kind = &$node.vendors;
-        $then;
-        let $kind = &$node.stock;
-        $then;
-        let $kind = &$node.persons;
-        $then;
-        let $kind = &$node.families;
-        $then;
-    }};
 }
 
 impl Node {
@@ -295,6 +104,8 @@ impl Node {
         let (timers, orders) = mpsc::unbounded_channel();
         let (outbox, work) = Outbox::new();
         let stock_view = StockView::new(journal.lease().clone());
+        let accounts = Published::new(journal.lease().clone());
+        let sign_ins = Published::new(journal.lease().clone());
         let node = Arc::new(Node {
             journal,
             clock,
@@ -313,11 +124,13 @@ impl Node {
             lanes: Mutex::default(),
             stock_view,
             changes: Changes::default(),
+            accounts,
+            sign_ins,
             traps: Traps::default(),
         });
         for_all_kinds!(node, kind => kind.supervise(&node).await?);
         let weak = Arc::downgrade(&node);
-        let sweeper = Sweeper::new(Weak::clone(&weak), Arc::clone(&outside.vault));
+        let sweeper = Sweeper::new(Weak::clone(&weak), Arc::clone(&outside.vault), outside.plain.clone());
         let mut lanes = outbox::spawn(&node, work, outside, &node.stop.subscribe());
         lanes.push(tokio::spawn(sweeper.run(
             options.sweep_after,
@@ -350,6 +163,16 @@ impl Node {
     /// How often products and their stock have changed since the start.
     pub fn changes(&self) -> &Changes {
         &self.changes
+    }
+
+    /// How accounts stand, as their machines last published it.
+    pub fn accounts(&self) -> &Published<Standing> {
+        &self.accounts
+    }
+
+    /// How sign-ins stand, likewise.
+    pub fn sign_ins(&self) -> &Published<SignIn> {
+        &self.sign_ins
     }
 
     /// The journal.
@@ -459,7 +282,7 @@ impl Node {
     }
 
     pub(super) fn count_restart<M: Hosted>(&self) {
-        M::kind(self).restarts.fetch_add(1, Ordering::Relaxed);
+        M::kind(self).count_restart();
     }
 
     pub(super) fn set_timer(&self, stream: StreamId, at: Option<Timestamp>) {

@@ -24,6 +24,7 @@ use tracing::Instrument as _;
 
 use crate::adapters::mail::{Letter, Links, Mailer};
 use crate::adapters::payments::{Notice, Provider};
+use crate::journal::Pool;
 use crate::journal::wire::{MAIL_LANE, PAYMENT_LANE};
 use crate::store::vault::Vault;
 use crate::telemetry::traces;
@@ -66,6 +67,8 @@ pub struct Outside {
     pub mails: Mailer,
     /// Where the addresses are.
     pub vault: Arc<Vault>,
+    /// Where credentials are.
+    pub plain: Pool,
     /// What links in mails are made of; without it they have none.
     pub links: Option<Links>,
 }

@@ -20,7 +20,8 @@ use tokio::time::Instant;
 use crate::journal::{JournalError, StartError};
 
 use super::host::{CONTRADICTED, OVERTAKEN};
-use super::node::{Hosted, Node};
+use super::kinds::Hosted;
+use super::node::Node;
 
 /// A stream whose actor keeps failing; nothing is sent to it until a person has looked.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -9,6 +9,10 @@
 //! The stream is read from the journal, never a projection: a projection that lags, or is being rebuilt, would say of
 //! everybody that nobody names them. A day is far longer than any request waits for its event. Each row is judged by the
 //! owner of its stream's partition, so that nobody judges by a journal that has moved on.
+//!
+//! **Credentials**, likewise: see [`credentials`].
+
+mod credentials;
 
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -16,6 +20,7 @@ use std::time::Duration;
 use souk_core::ids::SubjectId;
 use tokio::sync::watch;
 
+use crate::journal::Pool;
 use crate::store::vault::{Forgotten, Vault, VaultError};
 
 use super::node::Node;
@@ -38,11 +43,12 @@ struct Swept {
 pub(super) struct Sweeper {
     node: Weak<Node>,
     vault: Arc<Vault>,
+    plain: Pool,
 }
 
 impl Sweeper {
-    pub(super) fn new(node: Weak<Node>, vault: Arc<Vault>) -> Self {
-        Sweeper { node, vault }
+    pub(super) fn new(node: Weak<Node>, vault: Arc<Vault>, plain: Pool) -> Self {
+        Sweeper { node, vault, plain }
     }
 
     pub(super) async fn run(self, first_after: Duration, every: Duration, mut stop: watch::Receiver<bool>) {
@@ -56,6 +62,18 @@ impl Sweeper {
             pause = every;
             let Some(node) = self.node.upgrade() else { return };
             prune_replies(&node).await;
+            // What waits for a writer that cannot write may be older than a day.
+            if !node.journal().writer().health().borrow().admits() {
+                continue;
+            }
+            match credentials::sweep(&node, &self.plain, &stop).await {
+                Ok(Swept { kept: 0, forgotten: 0 }) => {}
+                Ok(Swept { kept, forgotten }) => tracing::info!(kept, forgotten, "credentials were swept"),
+                Err(error) => {
+                    tracing::warn!(%error, "credentials could not be swept; trying again at the next turn")
+                }
+            }
+            // Last: it also wipes what dropped rows leave behind.
             match self.sweep(&node, &stop).await {
                 Ok(Swept { kept: 0, forgotten: 0 }) => {}
                 Ok(Swept { kept, forgotten }) => tracing::info!(kept, forgotten, "the vault was swept"),
@@ -68,10 +86,6 @@ impl Sweeper {
 
     async fn sweep(&self, node: &Node, stop: &watch::Receiver<bool>) -> Result<Swept, VaultError> {
         let mut swept = Swept::default();
-        // What waits for a writer that cannot write may be older than a day.
-        if !node.journal().writer().health().borrow().admits() {
-            return Ok(swept);
-        }
         let older_than = node.clock().now().plus_millis(-AGE_MS);
         let mut after = None;
         while !*stop.borrow() {

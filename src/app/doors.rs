@@ -1,5 +1,6 @@
 //! A shop with its doors: everything that settings say, put together for a server.
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +15,7 @@ use crate::clock::Clock;
 use crate::config::{Config, Provider};
 use crate::http::{Counters, RateLimits, ServerLimits, Services};
 use crate::journal::{Database, JournalError, Settings};
-use crate::store::keys;
+use crate::people::{People, Settings as PeopleSettings};
 use crate::tenants::ServerKey;
 
 use super::{Shop, ShopOptions, make_dir};
@@ -79,6 +80,21 @@ pub(super) fn limits(config: &Config) -> ServerLimits {
     }
 }
 
+/// Accounts and sign-ins, as the settings say.
+async fn people(config: &Config, shop: &Shop, server_key: &ServerKey) -> anyhow::Result<People> {
+    let settings = PeopleSettings {
+        issuer: config.server.public_url.clone(),
+        idle_ms: config.sign_ins.idle_ms.get(),
+        lasts_ms: config.sign_ins.lasts_ms.get(),
+        hashes_at_once: std::thread::available_parallelism().map_or(1, NonZeroUsize::get),
+        patience: config.server.request_timeout_ms.duration() / 2,
+    };
+    let (node, vault) = (Arc::clone(&shop.node), Arc::clone(&shop.vault));
+    People::open(node, vault, shop.plain.clone(), server_key.clone(), settings)
+        .await
+        .context("cannot open the keys that sign access tokens")
+}
+
 impl Doors {
     /// Opens the shop and what its doors need.
     ///
@@ -100,7 +116,6 @@ impl Doors {
         let public_url = config.server.public_url.clone();
         options.links = Some(Links { public_url, server_key: server_key.clone() });
         let shop = Shop::open(&database, &data_dir, clock, options).await?;
-        let keys = keys::open(&database).await.context("cannot open the API keys")?;
         let request_timeout = config.server.request_timeout_ms.duration();
         let services = Services {
             node: Arc::clone(&shop.node),
@@ -108,7 +123,8 @@ impl Doors {
             bank: shop.bank.clone(),
             models: shop.models.clone(),
             search: shop.search.clone(),
-            keys,
+            plain: shop.plain.clone(),
+            people: people(config, &shop, &server_key).await?,
             server_key,
             market: config.market.facts(),
             limits: config.checkout.limits(),
@@ -141,9 +157,7 @@ impl Doors {
 
     /// Ends everything in order. Requests must have ended before.
     pub async fn close(self) {
-        let keys = self.services.keys.clone();
         drop(self.services);
         self.shop.close().await;
-        keys.close().await;
     }
 }

@@ -128,10 +128,10 @@ async fn found(
 async fn key(services: &Services, seed: u64, kind: &str, role: Role, whose: &str) -> anyhow::Result<Key> {
     let now = services.node.clock().now();
     let (text, record) = services.server_key.issue(key_id(seed, kind), role, &format!("demo {kind}"), now)?;
-    let known = keys::find(&services.keys, record.id).await?;
+    let known = keys::find(&services.plain, record.id).await?;
     let is_revoked = known.as_ref().is_some_and(|known| known.revoked_at.is_some());
     if known.is_none() {
-        keys::create(&services.keys, &OperatorScope::of_console(), &record).await?;
+        keys::create(&services.plain, &OperatorScope::of_console(), &record).await?;
     }
     Ok(Key { whose: whose.to_owned(), text: (!is_revoked).then_some(text), role })
 }

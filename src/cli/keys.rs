@@ -9,6 +9,7 @@ use souk_core::ids::VendorId;
 use crate::clock::Clock;
 use crate::journal::migrate;
 use crate::store::keys::{self, Revocation};
+use crate::store::plain;
 use crate::tenants::keys::issue;
 use crate::tenants::{KeyId, KeyRecord, OperatorScope, Role};
 
@@ -95,7 +96,7 @@ async fn create(operator: &OperatorScope, arguments: Create) -> anyhow::Result<E
     let (text, record) = issue(role, &arguments.name, Clock::system().now())?;
     let database = settings.database()?;
     migrate::run(&database).await?;
-    let pool = keys::open(&database).await?;
+    let pool = plain::open(&database).await?;
     let stored = keys::create(&pool, operator, &record).await;
     pool.close().await;
     stored?;
@@ -110,7 +111,7 @@ async fn create(operator: &OperatorScope, arguments: Create) -> anyhow::Result<E
 
 async fn list(operator: &OperatorScope, arguments: List) -> anyhow::Result<ExitCode> {
     let settings = arguments.settings.load()?;
-    let pool = keys::open(&settings.database()?).await?;
+    let pool = plain::open(&settings.database()?).await?;
     let mut all: Vec<KeyRecord> = Vec::new();
     loop {
         let after = all.last().map(|key| (key.created_at, key.id));
@@ -152,7 +153,7 @@ fn shown(key: &KeyRecord) -> serde_json::Value {
 
 async fn revoke(operator: &OperatorScope, arguments: Revoke) -> anyhow::Result<ExitCode> {
     let settings = arguments.settings.load()?;
-    let pool = keys::open(&settings.database()?).await.context("cannot open the keys")?;
+    let pool = plain::open(&settings.database()?).await.context("cannot open the keys")?;
     let revoked = keys::revoke(&pool, operator, arguments.id, Clock::system().now()).await;
     pool.close().await;
     match revoked? {

@@ -128,6 +128,7 @@ fn read(reader: &mut Reader<'_>) -> Option<Config> {
     let payments = sections::Payments::read(reader);
     let vault = sections::Vault::read(reader);
     let telemetry = sections::Telemetry::read(reader);
+    let sign_ins = sections::SignIns::read(reader);
     let limits = sections::Limits::read(reader);
     Some(Config {
         server: server?,
@@ -138,6 +139,7 @@ fn read(reader: &mut Reader<'_>) -> Option<Config> {
         payments: payments?,
         vault: vault?,
         telemetry: telemetry?,
+        sign_ins: sign_ins?,
         limits: limits?,
     })
 }

@@ -26,7 +26,8 @@ pub use form::Millis;
 pub use load::{Flag, Loaded, Preset, Setting, Sources};
 pub use secret::Secret;
 pub use sections::{
-    Checkout, Database, Engine, Limits, LogFormat, Market, Payments, Provider, Server, Telemetry, Vault,
+    Checkout, Database, Engine, Limits, LogFormat, Market, Payments, Provider, Server, SignIns, Telemetry,
+    Vault,
 };
 pub use value::Origin;
 
@@ -49,6 +50,8 @@ pub struct Config {
     pub vault: Vault,
     /// Logs and traces.
     pub telemetry: Telemetry,
+    /// How long people stay signed in.
+    pub sign_ins: SignIns,
     /// How much one client may ask.
     pub limits: Limits,
 }

@@ -4,6 +4,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use souk_core::family::LASTS_MAX_MS;
 use souk_core::inventory::HOLD_TTL_MAX_MS;
 use souk_core::market::{MarketId, TaxRule};
 use souk_core::money::{Currency, Rate};
@@ -51,6 +52,7 @@ pub(super) fn keys() -> impl Iterator<Item = &'static str> {
         Payments::KEYS,
         Vault::KEYS,
         Telemetry::KEYS,
+        SignIns::KEYS,
         Limits::KEYS,
     ];
     sections.into_iter().flatten().copied()
@@ -232,6 +234,16 @@ pub enum LogFormat {
     /// For machines: one JSON object a line.
     Json,
 }
+
+section!(
+    /// How long people stay signed in.
+    SignIns in "sign_ins" {
+        /// Without being back.
+        idle_ms: Millis = form::millis(MINUTE, LASTS_MAX_MS),
+        /// In any case.
+        lasts_ms: Millis = form::millis(MINUTE, LASTS_MAX_MS),
+    }
+);
 
 section!(
     /// How much may be asked.

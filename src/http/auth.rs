@@ -1,19 +1,23 @@
-//! Who calls: a shopper with a signed token, a vendor or an operator with an API key.
+//! Who calls: a shopper with a signed token, a person with an access token, a vendor or an operator with an API key.
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
+use souk_core::family::Audience;
 use souk_core::ids::{CheckoutId, OrderId, Principal};
 
 use crate::store;
 use crate::tenants::keys::KeyRefused;
-use crate::tenants::{Access, BuyerScope, OperatorScope, PresentedKey, VendorScope};
+use crate::tenants::{Access, BuyerScope, OperatorScope, PersonScope, PresentedKey, VendorScope};
 
 use super::error::{ApiError, Code};
 use super::{Services, Shared};
 
 /// A shopper, by the token of a cart or an order.
 pub(super) struct Shopper(pub(super) BuyerScope);
+
+/// A person who is signed in to the store.
+pub(super) struct SignedIn(pub(super) PersonScope);
 
 /// Somebody who acts for a vendor.
 pub(super) struct Seller(pub(super) VendorScope);
@@ -45,6 +49,14 @@ impl FromRequestParts<Shared> for Shopper {
     async fn from_request_parts(parts: &mut Parts, services: &Shared) -> Result<Self, ApiError> {
         let scope = services.server_key.open_token(bearer(&parts.headers)?);
         scope.map(Shopper).map_err(|refused| unauthenticated(refused.to_string()))
+    }
+}
+
+impl FromRequestParts<Shared> for SignedIn {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, services: &Shared) -> Result<Self, ApiError> {
+        Ok(SignedIn(services.people.admit(bearer(&parts.headers)?, Audience::Store).await?))
     }
 }
 
@@ -84,7 +96,7 @@ async fn access(parts: &Parts, services: &Shared) -> Result<Access, ApiError> {
 
 /// What a key gives, if it is good.
 pub(super) async fn verify(services: &Services, presented: &PresentedKey) -> Result<Access, ApiError> {
-    let record = store::keys::find(&services.keys, presented.id()).await?;
+    let record = store::keys::find(&services.plain, presented.id()).await?;
     let admitted = record.ok_or(KeyRefused::Wrong).and_then(|record| record.admit(presented));
     admitted.map_err(|refused| match refused {
         KeyRefused::Wrong => unauthenticated(refused.to_string()),

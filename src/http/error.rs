@@ -52,6 +52,9 @@ codes! {
     KeyInvalid = "idempotency_key_invalid", BAD_REQUEST, "The Idempotency-Key is not one";
     PositionInvalid = "position_invalid", BAD_REQUEST, "Souk-Position is not as it was told";
     AuthenticationRequired = "authentication_required", UNAUTHORIZED, "Authentication is required";
+    WrongPassword = "wrong_password", UNAUTHORIZED, "No account has this address and password";
+    AccessExpired = "access_expired", UNAUTHORIZED, "The access token has had its time";
+    SignedOut = "signed_out", UNAUTHORIZED, "The sign-in is over";
     KeyRevoked = "key_revoked", UNAUTHORIZED, "This API key was revoked";
     WrongRole = "wrong_role", FORBIDDEN, "This key is for another part of the API";
     NotFound = "not_found", NOT_FOUND, "There is no such thing";
@@ -73,6 +76,7 @@ codes! {
     CheckoutAbandoned = "checkout_abandoned", CONFLICT, "The shopper gave up meanwhile";
     CheckoutFailed = "checkout_failed", CONFLICT, "The sale could not be completed";
     PaymentTimedOut = "payment_timed_out", CONFLICT, "The payment took too long";
+    TokenSpent = "token_spent", CONFLICT, "The letter's token is of no use any more";
     SecretShown = "secret_already_shown", CONFLICT, "The secret was shown before and cannot be shown again";
     Incomplete = "checkout_incomplete", CONFLICT, "Something is missing before this step";
     EmptyCart = "empty_cart", CONFLICT, "The cart is empty";
@@ -87,6 +91,8 @@ codes! {
     KeyReused = "idempotency_key_reused", UNPROCESSABLE_ENTITY, "The key was used for another request";
     InvalidQuantity = "invalid_quantity", UNPROCESSABLE_ENTITY, "The quantity is out of range";
     InvalidValue = "invalid_value", UNPROCESSABLE_ENTITY, "A value is not as it must be";
+    TokenInvalid = "token_invalid", UNPROCESSABLE_ENTITY, "This shop did not make that token";
+    PasswordRefused = "password_refused", UNPROCESSABLE_ENTITY, "The password is not taken";
     InvalidPrice = "invalid_price", UNPROCESSABLE_ENTITY, "The price is out of range";
     CurrencyMismatch = "currency_mismatch", UNPROCESSABLE_ENTITY, "The market has another currency";
     CountryNotServed = "country_not_served", UNPROCESSABLE_ENTITY, "The market does not deliver there";

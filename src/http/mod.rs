@@ -1,5 +1,5 @@
-//! The doors: a JSON API for shoppers (`/v1/store`), vendors (`/v1/vendor`) and operators (`/v1/operator`), what
-//! keeps a server running (`/livez`, `/readyz`, `/metrics`), and the test bank's page.
+//! The doors: a JSON API for shoppers (`/v1/store`), vendors (`/v1/vendor`) and operators (`/v1/operator`), sign-ins
+//! (`/v1/auth`), what keeps a server running (`/livez`, `/readyz`, `/metrics`), and the test bank's page.
 //!
 //! A handler proves who calls ([`auth`]), names the command ([`idempotency`]), gives it to one machine and turns
 //! the outcome into bytes. A body is a function of the outcome and of ids alone, so that a repeat is answered with
@@ -18,6 +18,7 @@ mod openapi;
 mod opening;
 mod operator;
 mod ops;
+mod people;
 mod positions;
 mod rate_limits;
 mod refusals;
@@ -50,6 +51,7 @@ use crate::actors::projectors::Progress;
 use crate::adapters::payments::TestBank;
 use crate::adapters::search::Search;
 use crate::journal::Pool;
+use crate::people::People;
 use crate::store::read::ReadModels;
 use crate::store::vault::Vault;
 use crate::tenants::ServerKey;
@@ -76,7 +78,9 @@ pub struct Services {
     /// The same, to be searched; `None` when there is no index.
     pub search: Option<Search>,
     /// API keys.
-    pub keys: Pool,
+    pub plain: Pool,
+    /// Accounts and sign-ins.
+    pub people: People,
     /// Signs tokens, names commands.
     pub server_key: ServerKey,
     /// The market that carts are opened in.
@@ -102,7 +106,14 @@ type Shared = Arc<Services>;
 
 /// Every route there is, with what is said of it.
 fn all_routes() -> Vec<Routes> {
-    vec![store::routes(), vendor::routes(), operator::routes(), ops::routes(), test_bank::routes()]
+    vec![
+        store::routes(),
+        people::routes(),
+        vendor::routes(),
+        operator::routes(),
+        ops::routes(),
+        test_bank::routes(),
+    ]
 }
 
 /// The API's description: OpenAPI 3.1, made of the routes.

@@ -67,6 +67,7 @@ pub(super) fn document(groups: &[Routes]) -> Value {
             "headers": shared_headers(),
             "securitySchemes": {
                 "token": bearer("The token of a cart or an order, as it was given when the cart was opened"),
+                "access_token": bearer("The access token of a sign-in"),
                 "vendor_key": bearer("A vendor's API key"),
                 "operator_key": bearer("An operator's API key"),
             },
@@ -118,6 +119,7 @@ fn describe(schemas: &mut Schemas, prefix: &str, operation: &Operation) -> Value
     let security = match operation.caller {
         Caller::Anybody => None,
         Caller::Shopper => Some("token"),
+        Caller::Person => Some("access_token"),
         Caller::Vendor => Some("vendor_key"),
         Caller::Operator => Some("operator_key"),
     };
@@ -297,6 +299,14 @@ fn codes(prefix: &str, operation: &Operation) -> Vec<Code> {
     match operation.caller {
         Caller::Anybody => {}
         Caller::Shopper => codes.extend([Code::AuthenticationRequired, Code::NotFound]),
+        Caller::Person => codes.extend([
+            Code::AuthenticationRequired,
+            Code::AccessExpired,
+            Code::SignedOut,
+            Code::Overloaded,
+            Code::OutcomeUnknown,
+            Code::Unavailable,
+        ]),
         Caller::Vendor | Caller::Operator => {
             codes.extend([Code::AuthenticationRequired, Code::KeyRevoked, Code::WrongRole, Code::Unavailable])
         }

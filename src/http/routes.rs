@@ -20,6 +20,8 @@ pub(super) enum Caller {
     Anybody,
     /// A shopper, with the token of a cart or an order.
     Shopper,
+    /// A person who is signed in, with an access token.
+    Person,
     /// A vendor, with an API key.
     Vendor,
     /// An operator, with an API key.

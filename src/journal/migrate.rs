@@ -47,6 +47,7 @@ pub const MIGRATIONS: &[MigrationFile] = &[
     migration!(6, "0006", "read_models", Set::Read),
     migration!(7, "0007", "standings", Set::Read),
     migration!(8, "0008", "snapshots", Set::Journal),
+    migration!(9, "0009", "people", Set::Plain),
 ];
 
 /// Applies what is missing, in all three sets. Doing it twice changes nothing.

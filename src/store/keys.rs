@@ -5,15 +5,12 @@ use std::str::FromStr;
 use souk_core::ids::VendorId;
 use souk_core::time::Timestamp;
 
-use crate::journal::{Database, JournalError, Pool, Set, network_pool_options, on_pool, pool_options};
+use crate::journal::{JournalError, Pool, on_pool};
 use crate::tenants::keys::SecretHash;
 use crate::tenants::{KeyId, KeyRecord, OperatorScope, Role};
 
 /// The most keys that one page of a list holds.
 pub const PAGE_MAX: u32 = 500;
-
-/// Keys are small and read by their id.
-const CONNECTIONS: u32 = 4;
 
 const CREATE: &str = "INSERT INTO api_keys (id, role, vendor, name, secret_hash, created_at) \
      VALUES ($1, $2, $3, $4, $5, $6)";
@@ -37,28 +34,6 @@ pub enum Revocation {
     Since(Timestamp),
     /// There is no such key.
     Unknown,
-}
-
-/// Connections that read and write the plain tables: keys are made while a server runs on them. They must exist.
-///
-/// # Errors
-/// When there is no such database, or it cannot be reached.
-pub async fn open(database: &Database) -> Result<Pool, JournalError> {
-    match database {
-        Database::Sqlite { dir } => {
-            if !Database::sqlite_file(dir, Set::Plain).exists() {
-                return Err(JournalError::Absent);
-            }
-            let options = Database::sqlite_options(dir, Set::Plain);
-            let pool = pool_options(CONNECTIONS).connect_with(options);
-            pool.await.map(Pool::Sqlite).map_err(failed("open the table of API keys"))
-        }
-        Database::Postgres { .. } => {
-            let options = database.postgres_options(Set::Plain)?;
-            let pool = network_pool_options(CONNECTIONS).connect_with(options);
-            pool.await.map(Pool::Postgres).map_err(failed("open the table of API keys"))
-        }
-    }
 }
 
 /// Stores a new key. The pool must be one that writes the plain tables.
@@ -185,6 +160,7 @@ fn failed(doing: &'static str) -> impl FnOnce(sqlx::Error) -> JournalError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::journal::{Database, Set};
     use crate::tenants::keys::{PresentedKey, issue};
 
     const SQLITE: &str = include_str!("../../migrations/sqlite/0005_keys.sql");

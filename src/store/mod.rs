@@ -1,5 +1,8 @@
 //! Read models and plain tables, each behind typed functions. SQL text lives here and in `journal/` only.
 
+pub mod credentials;
 pub mod keys;
+pub mod plain;
 pub mod read;
+pub mod signing_keys;
 pub mod vault;

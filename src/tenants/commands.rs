@@ -6,12 +6,26 @@ use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 use souk_core::ids::Principal;
 use souk_core::machine::{CommandId, CommandKey};
+use souk_core::time::Timestamp;
 
 use super::scope::Tenant;
 use super::server_key::ServerKey;
 
 /// The longest key that is accepted.
 pub const KEY_MAX: usize = 255;
+
+/// A new id of something that no request's name is known of; later ones sort behind earlier ones.
+///
+/// # Errors
+/// When the system gives no random bytes.
+pub fn new_id(now: Timestamp) -> Result<u128, getrandom::Error> {
+    let mut random = [0; 10];
+    getrandom::fill(&mut random)?;
+    let random = random.iter().fold(0, |number, byte| number << 8 | u128::from(*byte));
+    // 48 bits of milliseconds last until the year 10889.
+    let millis = u128::from(now.as_millis().max(0).unsigned_abs() & 0xffff_ffff_ffff);
+    Ok(millis << 80 | random)
+}
 
 const COMMAND: &str = "souk/1/command";
 const FINGERPRINT: &str = "souk/1/fingerprint";
@@ -219,6 +233,14 @@ mod tests {
         assert_eq!(id.0, 0x656b_9197_c30b_e00e_b250_36db_1206_9647);
         assert_eq!(KEY.fingerprint(&(1, "x")).unwrap(), 0x784d_87b8_06c7_3d48_57d8_3dd5_ce32_9bc4);
         assert_eq!(derived_id(CommandId(7), "chk"), 0x8e93_fc36_49cf_7b41_9cd7_7ae4_45d8_1c23);
+    }
+
+    #[test]
+    fn new_ids_sort_by_their_time_and_are_all_different() {
+        let at = |millis| new_id(Timestamp::from_millis(millis)).unwrap();
+        assert!(at(1) < at(2) && at(1_800_000_000_000) < at(1_800_000_000_001));
+        assert_ne!(at(7), at(7));
+        assert_eq!(at(-1) >> 80, 0);
     }
 
     #[test]

@@ -3,7 +3,8 @@
 //! Their constructors are private to `tenants/`. A function that takes a scope can only be called by somebody
 //! who proved it, and it cannot forget to ask whose things these are.
 
-use souk_core::ids::{BuyerId, CheckoutId, OrderId, Principal, VendorId};
+use souk_core::family::Audience;
+use souk_core::ids::{BuyerId, CheckoutId, FamilyId, OrderId, Principal, UserId, VendorId};
 
 /// Whose shop somebody acts in. Part of every command's name, so that keys of two tenants never meet.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -134,6 +135,40 @@ impl BuyerScope {
     /// Where.
     pub fn tenant(&self) -> Tenant {
         Tenant::Market
+    }
+}
+
+/// May do what one person may with their own account: they are signed in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct PersonScope {
+    person: UserId,
+    family: FamilyId,
+    audience: Audience,
+}
+
+impl PersonScope {
+    pub(super) fn of_sign_in(person: UserId, family: FamilyId, audience: Audience) -> Self {
+        PersonScope { person, family, audience }
+    }
+
+    /// Which person.
+    pub fn person(&self) -> UserId {
+        self.person
+    }
+
+    /// By which sign-in.
+    pub fn family(&self) -> FamilyId {
+        self.family
+    }
+
+    /// For which surface.
+    pub fn audience(&self) -> Audience {
+        self.audience
+    }
+
+    /// Who acts.
+    pub fn principal(&self) -> Principal {
+        Principal::Person(self.person)
     }
 }
 

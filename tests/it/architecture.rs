@@ -9,6 +9,7 @@ const LAYERS: &[&[&str]] = &[
     &["tenants"],
     &["journal", "store", "adapters"],
     &["actors"],
+    &["people"],
     &["demo", "http", "replay"],
     &["app"],
     &["cli"],

@@ -19,7 +19,7 @@ use souk::replay::olist::drive::{self, Options};
 use souk::replay::olist::plan::{Plan, Selection};
 use souk::replay::olist::read::read;
 use souk::replay::olist::shop::{Actors, Shop as OlistShop};
-use souk::store::keys;
+use souk::store::{keys, plain};
 use souk::tenants::keys::issue;
 use souk::tenants::{KeyId, OperatorScope, Role, ServerKey};
 use souk_core::money::Rate;
@@ -330,7 +330,7 @@ async fn a_server_that_runs_can_be_replayed_into() {
         serve(&config, Clock::system(), ShopOptions::of(&config), listener, told, stopped).await
     });
     opened.await.expect("it opens");
-    let pool = keys::open(&Database::Sqlite { dir: dir.path().to_owned() }).await.expect("the keys open");
+    let pool = plain::open(&Database::Sqlite { dir: dir.path().to_owned() }).await.expect("the keys open");
     let (text, record) = issue(Role::Operator, "test", Clock::system().now()).expect("a key");
     keys::create(&pool, &OperatorScope::of_console(), &record).await.expect("stored");
     pool.close().await;

@@ -10,6 +10,7 @@ mod chaos;
 mod cli;
 mod cli_replay;
 mod cli_serve;
+mod credentials;
 mod damaged;
 mod demo;
 mod http;
@@ -29,6 +30,8 @@ mod served;
 mod servers;
 #[cfg(unix)]
 mod shopper;
+#[cfg(unix)]
+mod signed_in;
 #[cfg(unix)]
 mod successions;
 mod traces;

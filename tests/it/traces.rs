@@ -17,7 +17,7 @@ use prost::Message as _;
 use serde_json::{Value, json};
 use souk::clock::Clock;
 use souk::journal::audit;
-use souk::store::keys;
+use souk::store::{keys, plain};
 use souk::tenants::keys::issue;
 use souk::tenants::{OperatorScope, Role};
 use souk_core::ids::{ProductId, StreamId};
@@ -116,7 +116,7 @@ fn attribute(span: &Span, name: &str) -> String {
 
 /// A key of the server's.
 async fn key(backend: &Backend, role: Role) -> String {
-    let pool = keys::open(&backend.url().parse().expect("an address")).await.expect("the keys open");
+    let pool = plain::open(&backend.url().parse().expect("an address")).await.expect("the keys open");
     let (text, record) = issue(role, "test", Clock::system().now()).expect("a key");
     keys::create(&pool, &OperatorScope::of_console(), &record).await.expect("stored");
     pool.close().await;

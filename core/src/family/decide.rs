@@ -26,14 +26,14 @@ pub(super) fn decide(state: &State, command: &Command, ctx: &Ctx) -> Decided {
 }
 
 fn begin(state: &State, begin: &Begin, ctx: &Ctx) -> Decided {
-    let Begin { person, audience, method, idle_ms, lasts_ms } = *begin;
+    let Begin { person, round, audience, method, idle_ms, lasts_ms } = *begin;
     if [idle_ms, lasts_ms].iter().any(|time| !(1..=LASTS_MAX_MS).contains(time)) {
         return Err(Rejection::InvalidTime);
     }
     if let Some(known) = &state.sign_in {
         let ends_at = known.begun_at.plus_millis(lasts_ms);
-        let is_same = (known.person, known.audience, known.method, known.idle_ms, known.ends_at)
-            == (person, audience, method, idle_ms, ends_at);
+        let is_same = (known.person, known.round, known.audience, known.method, known.idle_ms, known.ends_at)
+            == (person, round, audience, method, idle_ms, ends_at);
         // The same order once more, before anything came of it.
         if is_same && known.generation == 1 && known.ended.is_none() {
             return Ok(Decision::unchanged(live(state, known)));
@@ -43,6 +43,7 @@ fn begin(state: &State, begin: &Begin, ctx: &Ctx) -> Decided {
     let ends_at = ctx.now.plus_millis(lasts_ms);
     let sign_in = SignIn {
         person,
+        round,
         audience,
         method,
         begun_at: ctx.now,
@@ -52,7 +53,7 @@ fn begin(state: &State, begin: &Begin, ctx: &Ctx) -> Decided {
         rotated_at: ctx.now,
         ended: None,
     };
-    let begun = Event::Begun { person, audience, method, idle_ms, ends_at };
+    let begun = Event::Begun { person, round, audience, method, idle_ms, ends_at };
     Ok(Decision::of(vec![begun], live(state, &sign_in)))
 }
 
@@ -88,10 +89,12 @@ fn live(state: &State, sign_in: &SignIn) -> Reply {
     Reply::Live {
         family: state.id,
         person: sign_in.person,
+        round: sign_in.round,
         audience: sign_in.audience,
         method: sign_in.method,
         begun_at: sign_in.begun_at,
         generation: sign_in.generation,
         good_until: sign_in.good_until(),
+        ends_at: sign_in.ends_at,
     }
 }

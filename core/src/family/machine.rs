@@ -5,7 +5,7 @@ use crate::ids::StreamId;
 use crate::machine::{Ctx, Decision, Due, EventMeta, Machine, Outcome};
 use crate::time::Timestamp;
 
-use super::{Command, Event, Rejection, Reply, State, decide};
+use super::{Command, Event, Rejection, Reply, SignIn, State, decide};
 
 /// The family machine.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -17,7 +17,7 @@ impl Machine for Family {
     type Event = Event;
     type Reply = Reply;
     type Rejection = Rejection;
-    type Published = ();
+    type Published = SignIn;
 
     const SNAPSHOT_VERSION: u32 = 1;
     const SNAPSHOT_EVERY: u64 = 100;
@@ -40,6 +40,14 @@ impl Machine for Family {
 
     fn next_deadline(_: &State) -> Option<Timestamp> {
         None
+    }
+
+    fn publish_all(state: &State) -> Option<SignIn> {
+        state.sign_in
+    }
+
+    fn publish(state: &State, _: &[Event]) -> Option<SignIn> {
+        state.sign_in
     }
 
     fn event(any: &AnyEvent) -> Option<&Event> {

@@ -6,7 +6,8 @@
 //! [`GRACE_MS`] after a rotation is the generation before it taken for the same question asked again, because its answer
 //! was lost on the way, and answered by the same successor; also after a restart.
 //!
-//! The family knows nothing of the person but the id. Whether the person may still sign in is looked up beside it.
+//! The family knows nothing of the person but the id and the round of their sign-ins. Whether that round is over is looked
+//! up beside it.
 
 mod decide;
 mod machine;
@@ -61,6 +62,8 @@ pub enum EndReason {
 pub struct Begin {
     /// Who signed in.
     pub person: UserId,
+    /// The round of the person's sign-ins that it belongs to.
+    pub round: u32,
     /// For which surface.
     pub audience: Audience,
     /// How they showed who they are.
@@ -95,6 +98,8 @@ pub enum Event {
     Begun {
         /// Who.
         person: UserId,
+        /// The round of the person's sign-ins that it belongs to.
+        round: u32,
         /// For which surface.
         audience: Audience,
         /// How they showed who they are.
@@ -125,6 +130,8 @@ pub enum Reply {
         family: FamilyId,
         /// Whose.
         person: UserId,
+        /// The round of the person's sign-ins that it belongs to.
+        round: u32,
         /// For which surface.
         audience: Audience,
         /// How they showed who they are.
@@ -135,6 +142,8 @@ pub enum Reply {
         generation: u32,
         /// Until when that is good.
         good_until: Timestamp,
+        /// When it is over in any case.
+        ends_at: Timestamp,
     },
     /// It is over, by this order or before it.
     Over {

@@ -22,6 +22,8 @@ pub struct State {
 pub struct SignIn {
     /// Who signed in.
     pub person: UserId,
+    /// The round of the person's sign-ins that it belongs to.
+    pub round: u32,
     /// For which surface.
     pub audience: Audience,
     /// How they showed who they are.
@@ -41,6 +43,11 @@ pub struct SignIn {
 }
 
 impl SignIn {
+    /// Whether its tokens are good at this time, as far as it knows itself.
+    pub fn is_live(&self, now: Timestamp) -> bool {
+        self.ended.is_none() && now < self.ends_at
+    }
+
     /// Until when the generation that was handed out last is good.
     pub fn good_until(&self) -> Timestamp {
         self.rotated_at.plus_millis(self.idle_ms).min(self.ends_at)
@@ -58,9 +65,10 @@ impl State {
     }
 
     pub(super) fn fold(&mut self, meta: EventMeta, event: &Event) {
-        if let Event::Begun { person, audience, method, idle_ms, ends_at } = *event {
+        if let Event::Begun { person, round, audience, method, idle_ms, ends_at } = *event {
             self.sign_in = Some(SignIn {
                 person,
+                round,
                 audience,
                 method,
                 begun_at: meta.at,

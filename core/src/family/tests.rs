@@ -11,6 +11,7 @@ const STREAM: StreamId = StreamId::Family(ID);
 const HOUR: i64 = 60 * 60 * 1000;
 const BEGIN: Begin = Begin {
     person: UserId(4),
+    round: 1,
     audience: Audience::Store,
     method: Method::Password,
     idle_ms: HOUR,

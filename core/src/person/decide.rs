@@ -5,101 +5,123 @@ use crate::ids::{CredentialId, SubjectId};
 use crate::machine::{Ctx, Decision};
 use crate::time::Timestamp;
 
-use super::{Account, Command, Event, LETTERS_EVERY_MS, Person, Purpose, Rejection, Reply, State};
+use super::{Account, Command, Event, LETTERS_EVERY_MS, Person, Purpose, Rejection, Reply, Standing, State};
 
 type Decided = Result<Decision<Person>, Rejection>;
 
 pub(super) fn decide(state: &State, command: &Command, ctx: &Ctx) -> Decided {
-    if let Command::Register { mail, password } = *command {
-        return register(state, mail, password, ctx);
+    if let Command::SignUp { mail } = *command {
+        return sign_up(state, mail, ctx);
     }
-    let account = state.account.as_ref().ok_or(Rejection::NotFound)?;
+    let (account, standing) = state.account.as_ref().zip(state.standing()).ok_or(Rejection::NotFound)?;
+    // The number after the last one is never reached: nothing could follow it.
+    if account.letters >= u32::MAX - 1 || account.round >= u32::MAX - 1 {
+        return Err(Rejection::Exhausted);
+    }
     match *command {
         // Handled above: the only order that needs no account.
-        Command::Register { .. } => Err(Rejection::AlreadyExists),
-        Command::AskLetter { purpose } => ask_letter(state, account, purpose, ctx),
-        Command::Verify { token } => {
-            if !account.takes(Purpose::Verify, token, ctx.now) {
-                // Whoever follows the link a second time has reached what they wanted.
-                return if account.verified { stays(state, account) } else { Err(Rejection::TokenSpent) };
-            }
-            let reply = told(state, true, account.signed_in_from);
-            Ok(Decision::of(vec![Event::Verified { token }], reply))
+        Command::SignUp { .. } => Err(Rejection::AlreadyExists),
+        // Whoever has never chosen a password does so by the letter that verifies.
+        Command::AskReset if account.password.is_none() => {
+            ask_letter(account, standing, Purpose::Verify, ctx)
+        }
+        Command::AskReset => ask_letter(account, standing, Purpose::Reset, ctx),
+        Command::Verify { token, password } => {
+            let spent = Event::Verified { token, password };
+            by_letter(account, standing, (Purpose::Verify, token), password, spent, ctx)
         }
         Command::Reset { token, password } => {
-            if account.password == password {
-                // The same order once more.
-                return stays(state, account);
-            }
-            if !account.takes(Purpose::Reset, token, ctx.now) {
-                return Err(Rejection::TokenSpent);
-            }
-            let reply = told(state, true, ctx.now);
-            let mut decision = Decision::of(vec![Event::PasswordReset { token, password }], reply);
-            decision.effects.push(letter(state, account.mail, PersonTemplate::PasswordChanged));
-            Ok(decision)
+            let spent = Event::PasswordReset { token, password };
+            by_letter(account, standing, (Purpose::Reset, token), password, spent, ctx)
         }
-        Command::ChangePassword { password } => {
-            if account.password == password {
-                return stays(state, account);
-            }
-            let reply = told(state, account.verified, ctx.now);
-            let mut decision = Decision::of(vec![Event::PasswordChanged { password }], reply);
-            decision.effects.push(letter(state, account.mail, PersonTemplate::PasswordChanged));
-            Ok(decision)
+        Command::ChangePassword { new, .. } if account.password == Some(new) => stays(standing),
+        Command::ChangePassword { old, .. } if account.password != Some(old) => {
+            Err(Rejection::PasswordChanged)
+        }
+        Command::ChangePassword { new, .. } => {
+            Ok(chosen(standing, new, Event::PasswordChanged { password: new }))
         }
         Command::EndSignIns => {
-            Ok(Decision::of(vec![Event::SignInsEnded], told(state, account.verified, ctx.now)))
+            let round = standing.round + 1;
+            Ok(Decision::of(vec![Event::SignInsEnded], Reply::Account(Standing { round, ..standing })))
         }
-        Command::MaySignIn { password } if account.password == password => stays(state, account),
+        Command::MaySignIn { password } if account.password == Some(password) => stays(standing),
         Command::MaySignIn { .. } => Err(Rejection::PasswordChanged),
     }
 }
 
-/// An account begins with the letter that verifies its address.
-fn register(state: &State, mail: SubjectId, password: CredentialId, ctx: &Ctx) -> Decided {
-    if let Some(account) = &state.account {
-        if (account.mail, account.password) == (mail, password) {
-            return stays(state, account);
-        }
+/// An account begins with the letter that verifies its address. Asked for again, whatever there is of it, the answer is the
+/// same and the letter says what to do: who asks is not told whether there is an account.
+fn sign_up(state: &State, mail: SubjectId, ctx: &Ctx) -> Decided {
+    let Some((account, standing)) = state.account.as_ref().zip(state.standing()) else {
+        let (purpose, token) = (Purpose::Verify, 1);
+        let standing = Standing { person: state.id, mail, password: None, round: 0 };
+        let events = vec![Event::SignedUp { mail }, Event::LetterAsked { purpose, token }];
+        return Ok(with_letter(events, standing, PersonTemplate::VerifyMail { token }));
+    };
+    if account.mail != mail {
         return Err(Rejection::AlreadyExists);
     }
-    let (purpose, token) = (Purpose::Verify, 1);
-    let events = vec![Event::Registered { mail, password }, Event::LetterAsked { purpose, token }];
-    let mut decision = Decision::of(events, told(state, false, ctx.now));
-    decision.effects.push(letter(state, mail, PersonTemplate::VerifyMail { token }));
-    Ok(decision)
+    if account.password.is_none() {
+        return ask_letter(account, standing, Purpose::Verify, ctx);
+    }
+    not_too_soon(account.reminded_at, ctx)?;
+    Ok(with_letter(vec![Event::Reminded], standing, PersonTemplate::HasAccount))
 }
 
-fn ask_letter(state: &State, account: &Account, purpose: Purpose, ctx: &Ctx) -> Decided {
-    if purpose == Purpose::Verify && account.verified {
-        return Err(Rejection::AlreadyVerified);
-    }
-    if let Some(last) = account.last.get(&purpose) {
-        let next_at = last.asked_at.plus_millis(LETTERS_EVERY_MS);
-        if ctx.now < next_at {
-            return Err(Rejection::TooSoon { next_at });
-        }
-    }
-    let token = account.letters.saturating_add(1);
+fn ask_letter(account: &Account, standing: Standing, purpose: Purpose, ctx: &Ctx) -> Decided {
+    not_too_soon(account.last.get(&purpose).map(|last| last.sent_at), ctx)?;
+    let token = account.next_token(purpose, ctx.now).ok_or(Rejection::Exhausted)?;
     let template = match purpose {
         Purpose::Verify => PersonTemplate::VerifyMail { token },
         Purpose::Reset => PersonTemplate::ResetPassword { token },
     };
-    let reply = told(state, account.verified, account.signed_in_from);
-    let mut decision = Decision::of(vec![Event::LetterAsked { purpose, token }], reply);
-    decision.effects.push(letter(state, account.mail, template));
-    Ok(decision)
+    Ok(with_letter(vec![Event::LetterAsked { purpose, token }], standing, template))
 }
 
-fn letter(state: &State, to: SubjectId, template: PersonTemplate) -> Effect {
-    Effect::Mail(Mail::Person(PersonMail { template, to, person: state.id }))
+fn not_too_soon(last: Option<Timestamp>, ctx: &Ctx) -> Result<(), Rejection> {
+    let next_at = last.map(|last| last.plus_millis(LETTERS_EVERY_MS));
+    match next_at.filter(|next_at| ctx.now < *next_at) {
+        Some(next_at) => Err(Rejection::TooSoon { next_at }),
+        None => Ok(()),
+    }
 }
 
-fn stays(state: &State, account: &Account) -> Decided {
-    Ok(Decision::unchanged(told(state, account.verified, account.signed_in_from)))
+/// Somebody has a letter's token, and has chosen a password.
+fn by_letter(
+    account: &Account,
+    standing: Standing,
+    (purpose, token): (Purpose, u32),
+    password: CredentialId,
+    spent: Event,
+    ctx: &Ctx,
+) -> Decided {
+    if account.password == Some(password) {
+        // The same order once more.
+        return stays(standing);
+    }
+    if !account.takes(purpose, token, ctx.now) {
+        return Err(Rejection::TokenSpent);
+    }
+    Ok(chosen(standing, password, spent))
 }
 
-fn told(state: &State, verified: bool, signed_in_from: Timestamp) -> Reply {
-    Reply::Account { person: state.id, verified, signed_in_from }
+/// Another password. Who had one before is told: it may not have been them.
+fn chosen(standing: Standing, password: CredentialId, event: Event) -> Decision<Person> {
+    let after = Standing { password: Some(password), round: standing.round + 1, ..standing };
+    match standing.password {
+        None => Decision::of(vec![event], Reply::Account(after)),
+        Some(_) => with_letter(vec![event], after, PersonTemplate::PasswordChanged),
+    }
+}
+
+fn with_letter(events: Vec<Event>, standing: Standing, template: PersonTemplate) -> Decision<Person> {
+    let mut decision = Decision::of(events, Reply::Account(standing));
+    let mail = PersonMail { template, to: standing.mail, person: standing.person };
+    decision.effects.push(Effect::Mail(Mail::Person(mail)));
+    decision
+}
+
+fn stays(standing: Standing) -> Decided {
+    Ok(Decision::unchanged(Reply::Account(standing)))
 }

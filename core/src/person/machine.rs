@@ -5,7 +5,7 @@ use crate::ids::StreamId;
 use crate::machine::{Ctx, Decision, Due, EventMeta, Machine, Outcome};
 use crate::time::Timestamp;
 
-use super::{Command, Event, Rejection, Reply, State, decide};
+use super::{Command, Event, Rejection, Reply, Standing, State, decide};
 
 /// The person machine.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -17,7 +17,7 @@ impl Machine for Person {
     type Event = Event;
     type Reply = Reply;
     type Rejection = Rejection;
-    type Published = ();
+    type Published = Standing;
 
     const SNAPSHOT_VERSION: u32 = 1;
     const SNAPSHOT_EVERY: u64 = 100;
@@ -40,6 +40,14 @@ impl Machine for Person {
 
     fn next_deadline(_: &State) -> Option<Timestamp> {
         None
+    }
+
+    fn publish_all(state: &State) -> Option<Standing> {
+        state.standing()
+    }
+
+    fn publish(state: &State, _: &[Event]) -> Option<Standing> {
+        state.standing()
     }
 
     fn event(any: &AnyEvent) -> Option<&Event> {

@@ -1,9 +1,14 @@
 //! A person with an account: who may sign in.
 //!
-//! registered → verified. What identifies or authenticates a person (mail address, password hash) lies in plain rows that
-//! are written before the event that names them; the machine knows their ids. What a letter asks of a person, to show that a
-//! mail address is theirs or to choose another password, is good once: a *letter token* is a number that an event hands
-//! out and another consumes, so that nothing is done twice after a crash or a take-over.
+//! signed up → verified. Whoever asks for an account says only a mail address; the password is chosen by whoever shows that
+//! they got the letter, so nobody can lie in wait in an account that they made with another's address. What identifies or
+//! authenticates a person (mail address, password hash) lies in plain rows that are written before the event that names
+//! them; the machine knows their ids. What a letter asks of a person, to show that an address is theirs or to choose
+//! another password, is good once: a *letter token* is a number that an event hands out and another consumes, so that
+//! nothing is done twice after a crash or a take-over.
+//!
+//! Sign-ins belong to a *round*. Another password, or the wish to sign out everywhere, begins the next one, and sign-ins of
+//! rounds before it are over. A number, not a time: clocks may go back.
 
 mod decide;
 mod machine;
@@ -29,7 +34,7 @@ pub const LETTERS_EVERY_MS: i64 = 60 * 1000;
 /// What a letter asks of a person.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub enum Purpose {
-    /// To show that the mail address is theirs.
+    /// To show that the mail address is theirs, and to choose a password.
     Verify,
     /// To choose another password.
     Reset,
@@ -48,22 +53,19 @@ impl Purpose {
 /// An order to a person's account.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Command {
-    /// Somebody makes an account.
-    Register {
+    /// Somebody wants an account with this mail address. Whoever has one is told so by letter.
+    SignUp {
         /// Names the mail address.
         mail: SubjectId,
-        /// Names the password's hash.
-        password: CredentialId,
     },
-    /// The person asks for a letter.
-    AskLetter {
-        /// Which.
-        purpose: Purpose,
-    },
-    /// Somebody comes with the token of a letter that verifies.
+    /// Somebody says that they have forgotten their password.
+    AskReset,
+    /// Somebody comes with the token of a letter that verifies, and has chosen a password.
     Verify {
         /// The token's number.
         token: u32,
+        /// Names the password's hash.
+        password: CredentialId,
     },
     /// Somebody comes with the token of a letter that resets, and has chosen another password.
     Reset {
@@ -74,8 +76,10 @@ pub enum Command {
     },
     /// The person, signed in and with the old password, chooses another.
     ChangePassword {
+        /// The password that was compared; another may have been chosen meanwhile.
+        old: CredentialId,
         /// Names the new password's hash.
-        password: CredentialId,
+        new: CredentialId,
     },
     /// The person signs out everywhere.
     EndSignIns,
@@ -89,26 +93,28 @@ pub enum Command {
 /// What happened.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Event {
-    /// Somebody made an account.
-    Registered {
+    /// Somebody wants an account with this mail address.
+    SignedUp {
         /// Names the mail address.
         mail: SubjectId,
-        /// Names the password's hash.
-        password: CredentialId,
     },
-    /// A letter is on its way; older ones of its purpose are not good any more.
+    /// A letter is on its way; older ones of its purpose are not good any more, unless they have the same token.
     LetterAsked {
         /// Which.
         purpose: Purpose,
-        /// Its token's number, from 1.
+        /// Its token's number, from 1; also that of the letter before, when that one is still good for a while.
         token: u32,
     },
-    /// The mail address is the person's.
+    /// Somebody wants an account with an address that has one; its owner is told.
+    Reminded,
+    /// The mail address is the person's, and this is their password.
     Verified {
         /// The token that showed it; it is spent.
         token: u32,
+        /// Names the password's hash.
+        password: CredentialId,
     },
-    /// Another password by way of a letter. The address is the person's, then; who had signed in before is signed out.
+    /// Another password by way of a letter; who had signed in before is signed out.
     PasswordReset {
         /// The token; it is spent.
         token: u32,
@@ -128,26 +134,34 @@ impl Event {
     /// The password that holds from here on, when this event changes it.
     pub fn password(&self) -> Option<CredentialId> {
         match *self {
-            Event::Registered { password, .. }
+            Event::Verified { password, .. }
             | Event::PasswordReset { password, .. }
             | Event::PasswordChanged { password } => Some(password),
-            Event::LetterAsked { .. } | Event::Verified { .. } | Event::SignInsEnded => None,
+            Event::SignedUp { .. } | Event::LetterAsked { .. } | Event::Reminded | Event::SignInsEnded => {
+                None
+            }
         }
     }
+}
+
+/// What may be known of an account without asking its machine: how it stands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Standing {
+    /// Whose.
+    pub person: UserId,
+    /// Names the mail address.
+    pub mail: SubjectId,
+    /// Names the password's hash; `None` until the address is known to be theirs.
+    pub password: Option<CredentialId>,
+    /// Sign-ins of earlier rounds are over.
+    pub round: u32,
 }
 
 /// A person's yes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Reply {
     /// How the account stands.
-    Account {
-        /// Whose.
-        person: UserId,
-        /// Whether the mail address is known to be theirs.
-        verified: bool,
-        /// Sign-ins that began earlier are over.
-        signed_in_from: Timestamp,
-    },
+    Account(Standing),
 }
 
 /// A person's no.
@@ -159,13 +173,13 @@ pub enum Rejection {
     AlreadyExists,
     /// The token was spent, is too old, or there is a newer letter.
     TokenSpent,
-    /// The address is known to be theirs already.
-    AlreadyVerified,
     /// A letter was sent a moment ago.
     TooSoon {
         /// When the next may be asked for.
         next_at: Timestamp,
     },
-    /// Another password was chosen meanwhile.
+    /// Another password was chosen meanwhile, or none yet.
     PasswordChanged,
+    /// The account has had as many letters or rounds as can be counted.
+    Exhausted,
 }

@@ -8,14 +8,14 @@ use crate::ids::{CredentialId, StreamId, SubjectId, UserId};
 use crate::machine::EventMeta;
 use crate::time::Timestamp;
 
-use super::{Event, Purpose};
+use super::{Event, Purpose, Standing};
 
 /// A person's state.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct State {
     /// Whose state this is.
     pub id: UserId,
-    /// The account; `None` until somebody makes it.
+    /// The account; `None` until somebody asks for it.
     pub account: Option<Account>,
 }
 
@@ -24,16 +24,16 @@ pub struct State {
 pub struct Account {
     /// Names the mail address.
     pub mail: SubjectId,
-    /// Whether it is known to be the person's.
-    pub verified: bool,
-    /// Names the password's hash.
-    pub password: CredentialId,
-    /// Sign-ins that began earlier are over.
-    pub signed_in_from: Timestamp,
+    /// Names the password's hash; `None` until the address is known to be the person's.
+    pub password: Option<CredentialId>,
+    /// Sign-ins of earlier rounds are over.
+    pub round: u32,
     /// Letters that were asked for, of any purpose.
     pub letters: u32,
     /// The last letter of each purpose.
     pub last: BTreeMap<Purpose, OpenLetter>,
+    /// When its owner was last told that somebody wanted an account with their address.
+    pub reminded_at: Option<Timestamp>,
 }
 
 /// A letter that was asked for.
@@ -41,8 +41,10 @@ pub struct Account {
 pub struct OpenLetter {
     /// Its token's number.
     pub token: u32,
-    /// When.
+    /// When a letter first had it: its time runs from then on.
     pub asked_at: Timestamp,
+    /// When the last letter that has it was sent.
+    pub sent_at: Timestamp,
     /// Whether its token has been spent.
     pub spent: bool,
 }
@@ -55,17 +57,24 @@ impl Account {
         })
     }
 
-    fn spend(&mut self, purpose: Purpose) {
-        if let Some(letter) = self.last.get_mut(&purpose) {
-            letter.spent = true;
-        }
+    /// The token that another letter of this purpose has: as long as half of its time is left, the same again. Otherwise
+    /// anybody could void the letter that somebody is about to use, by asking for the next one.
+    pub fn next_token(&self, purpose: Purpose, now: Timestamp) -> Option<u32> {
+        let same = self
+            .last
+            .get(&purpose)
+            .filter(|letter| !letter.spent && now < letter.asked_at.plus_millis(purpose.good_for_ms() / 2));
+        same.map(|letter| letter.token).or_else(|| self.letters.checked_add(1))
     }
 
-    fn change_password(&mut self, password: CredentialId, at: Timestamp) {
-        self.password = password;
-        self.signed_in_from = at;
-        // A letter that was asked for by whoever knew the old password changes nothing any more.
-        self.spend(Purpose::Reset);
+    /// From here on this password holds, in a new round. Letters that were asked for before change nothing any more: whoever
+    /// asked for them may have known the old one.
+    fn choose(&mut self, password: CredentialId) {
+        self.password = Some(password);
+        self.round = self.round.saturating_add(1);
+        for letter in self.last.values_mut() {
+            letter.spent = true;
+        }
     }
 }
 
@@ -79,35 +88,37 @@ impl State {
         State { id, account: None }
     }
 
+    /// How the account stands; `None` when there is none.
+    pub fn standing(&self) -> Option<Standing> {
+        let Account { mail, password, round, .. } = *self.account.as_ref()?;
+        Some(Standing { person: self.id, mail, password, round })
+    }
+
     pub(super) fn fold(&mut self, meta: EventMeta, event: &Event) {
-        if let Event::Registered { mail, password } = *event {
+        if let Event::SignedUp { mail } = *event {
             self.account = Some(Account {
                 mail,
-                verified: false,
-                password,
-                signed_in_from: meta.at,
+                password: None,
+                round: 0,
                 letters: 0,
                 last: BTreeMap::new(),
+                reminded_at: None,
             });
         }
         let Some(account) = &mut self.account else { return };
         match *event {
-            Event::Registered { .. } => {}
+            Event::SignedUp { .. } => {}
             Event::LetterAsked { purpose, token } => {
-                account.letters = token;
-                account.last.insert(purpose, OpenLetter { token, asked_at: meta.at, spent: false });
+                let same = account.last.get(&purpose).filter(|letter| letter.token == token);
+                let asked_at = same.map_or(meta.at, |letter| letter.asked_at);
+                account.letters = account.letters.max(token);
+                account.last.insert(purpose, OpenLetter { token, asked_at, sent_at: meta.at, spent: false });
             }
-            Event::Verified { .. } => {
-                account.verified = true;
-                account.spend(Purpose::Verify);
-            }
-            Event::PasswordReset { password, .. } => {
-                account.verified = true;
-                account.spend(Purpose::Verify);
-                account.change_password(password, meta.at);
-            }
-            Event::PasswordChanged { password } => account.change_password(password, meta.at),
-            Event::SignInsEnded => account.signed_in_from = meta.at,
+            Event::Reminded => account.reminded_at = Some(meta.at),
+            Event::Verified { password, .. }
+            | Event::PasswordReset { password, .. }
+            | Event::PasswordChanged { password } => account.choose(password),
+            Event::SignInsEnded => account.round = account.round.saturating_add(1),
         }
     }
 }

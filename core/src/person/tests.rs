@@ -10,6 +10,7 @@ const STREAM: StreamId = StreamId::Person(ID);
 const MAIL: SubjectId = SubjectId(11);
 const OLD: CredentialId = CredentialId(21);
 const NEW: CredentialId = CredentialId(22);
+const THIRD: CredentialId = CredentialId(23);
 
 /// A person with their history and the letters they got.
 struct Live {
@@ -24,13 +25,19 @@ impl Live {
         Live { state: Person::initial(STREAM), events: Vec::new(), letters: Vec::new(), now: 1_000 }
     }
 
-    fn registered() -> Self {
+    fn signed_up() -> Self {
         let mut live = Live::new();
-        live.run(Command::Register { mail: MAIL, password: OLD }).expect("registered");
+        live.run(SIGN_UP).expect("signed up");
         live
     }
 
-    fn run(&mut self, command: Command) -> Result<Reply, Rejection> {
+    fn verified() -> Self {
+        let mut live = Live::signed_up();
+        live.run(Command::Verify { token: 1, password: OLD }).expect("verified");
+        live
+    }
+
+    fn run(&mut self, command: Command) -> Result<Standing, Rejection> {
         let now = Timestamp::from_millis(self.now);
         let next_seq = self.events.len() as u64 + 1;
         let ctx = Ctx { stream: STREAM, now, next_seq, key: None, principal: Principal::System };
@@ -48,110 +55,152 @@ impl Live {
                 other => panic!("not a letter to this person: {other:?}"),
             }
         }
-        match decision.reply {
-            machine::Reply::Now(reply) => Ok(reply),
-            machine::Reply::Parked => panic!("a person never parks"),
-        }
-    }
-
-    fn ask(&mut self, purpose: Purpose) -> Result<Reply, Rejection> {
-        self.run(Command::AskLetter { purpose })
-    }
-
-    fn is_verified(&self) -> bool {
-        self.state.account.as_ref().is_some_and(|account| account.verified)
+        let machine::Reply::Now(Reply::Account(standing)) = decision.reply else {
+            panic!("a person never parks")
+        };
+        assert_eq!(Some(standing), self.state.standing(), "what is told is what is so then");
+        Ok(standing)
     }
 }
 
+const SIGN_UP: Command = Command::SignUp { mail: MAIL };
+
 #[test]
-fn an_account_begins_with_the_letter_that_verifies_it() {
-    let mut live = Live::registered();
+fn an_account_begins_with_a_letter_and_its_password_with_the_letters_token() {
+    let mut live = Live::signed_up();
     assert_eq!(live.letters, [PersonTemplate::VerifyMail { token: 1 }]);
-    assert!(!live.is_verified());
-    let again = live.run(Command::Register { mail: MAIL, password: OLD });
-    assert!(again.is_ok() && live.letters.len() == 1, "its answer was lost");
-    let other = Command::Register { mail: SubjectId(12), password: OLD };
+    for password in [OLD, CredentialId(0)] {
+        assert_eq!(live.run(Command::MaySignIn { password }), Err(Rejection::PasswordChanged));
+    }
+    let other = Command::SignUp { mail: SubjectId(12) };
     assert_eq!(live.run(other), Err(Rejection::AlreadyExists));
-    assert!(live.run(Command::Verify { token: 1 }).is_ok());
-    assert!(live.is_verified());
+    let standing = live.run(Command::Verify { token: 1, password: OLD }).expect("the token is good");
+    assert_eq!(standing, Standing { person: ID, mail: MAIL, password: Some(OLD), round: 1 });
     let events = live.events.len();
-    assert!(live.run(Command::Verify { token: 1 }).is_ok(), "the link was followed twice");
-    assert_eq!(live.events.len(), events);
-    assert_eq!(live.ask(Purpose::Verify), Err(Rejection::AlreadyVerified));
+    assert!(live.run(Command::Verify { token: 1, password: OLD }).is_ok(), "its answer was lost");
+    assert_eq!(live.run(Command::Verify { token: 1, password: NEW }), Err(Rejection::TokenSpent));
+    assert_eq!((live.events.len(), live.letters.len()), (events, 1));
+    assert!(live.run(Command::MaySignIn { password: OLD }).is_ok());
 }
 
 #[test]
-fn a_letter_is_good_for_its_time_and_until_there_is_a_newer_one() {
-    let mut late = Live::registered();
-    late.now += VERIFY_WITHIN_MS;
-    assert_eq!(late.run(Command::Verify { token: 1 }), Err(Rejection::TokenSpent));
-
-    let mut twice = Live::registered();
+fn whoever_asks_for_an_account_again_is_answered_the_same_and_the_letter_says_what_to_do() {
+    let mut live = Live::signed_up();
     let next_at = Timestamp::from_millis(1_000 + LETTERS_EVERY_MS);
-    assert_eq!(twice.ask(Purpose::Verify), Err(Rejection::TooSoon { next_at }));
-    twice.now += LETTERS_EVERY_MS;
-    twice.ask(Purpose::Verify).expect("a minute has passed");
-    assert_eq!(twice.run(Command::Verify { token: 1 }), Err(Rejection::TokenSpent));
-    assert_eq!(twice.run(Command::Verify { token: 3 }), Err(Rejection::TokenSpent), "never handed out");
-    assert!(twice.run(Command::Verify { token: 2 }).is_ok());
+    assert_eq!(live.run(SIGN_UP), Err(Rejection::TooSoon { next_at }));
+    live.now += LETTERS_EVERY_MS;
+    live.run(SIGN_UP).expect("a minute has passed");
+    assert_eq!(live.letters, [PersonTemplate::VerifyMail { token: 1 }; 2]);
+    live.run(Command::Verify { token: 1, password: OLD }).expect("verified");
+    live.run(SIGN_UP).expect("the first reminder");
+    assert_eq!(live.letters.last(), Some(&PersonTemplate::HasAccount));
+    assert!(matches!(live.run(SIGN_UP), Err(Rejection::TooSoon { .. })));
+    assert!(live.run(Command::MaySignIn { password: OLD }).is_ok(), "nothing else has happened");
+}
+
+#[test]
+fn a_letter_is_good_for_its_time_or_until_there_is_a_newer_one_late_in_it() {
+    let verify = |token| Command::Verify { token, password: OLD };
+    let mut late = Live::signed_up();
+    late.now += VERIFY_WITHIN_MS;
+    assert_eq!(late.run(verify(1)), Err(Rejection::TokenSpent));
+
+    // Others may ask as often as they like: for half a day every letter is as good as the first, and no longer good.
+    let mut often = Live::signed_up();
+    for _ in 1..VERIFY_WITHIN_MS / 2 / LETTERS_EVERY_MS {
+        often.now += LETTERS_EVERY_MS;
+        often.run(SIGN_UP).expect("a minute has passed");
+    }
+    assert!(often.letters.iter().all(|letter| *letter == PersonTemplate::VerifyMail { token: 1 }));
+    often.now = 1_000 + VERIFY_WITHIN_MS;
+    assert_eq!(often.run(verify(1)), Err(Rejection::TokenSpent));
+
+    let mut twice = Live::signed_up();
+    twice.now += VERIFY_WITHIN_MS / 2;
+    twice.run(SIGN_UP).expect("much more than a minute has passed");
+    assert_eq!(twice.run(verify(1)), Err(Rejection::TokenSpent));
+    assert_eq!(twice.run(verify(3)), Err(Rejection::TokenSpent), "never handed out");
+    assert!(twice.run(verify(2)).is_ok());
+
+    let mut slow = Live::verified();
+    slow.run(Command::AskReset).expect("asked");
+    slow.now += RESET_WITHIN_MS;
+    assert_eq!(slow.run(Command::Reset { token: 2, password: NEW }), Err(Rejection::TokenSpent));
 }
 
 #[test]
 fn a_token_of_one_purpose_is_good_for_no_other() {
-    let mut live = Live::registered();
-    live.ask(Purpose::Reset).expect("the first of its purpose");
-    assert_eq!(live.run(Command::Verify { token: 2 }), Err(Rejection::TokenSpent));
+    let mut live = Live::verified();
+    live.run(Command::AskReset).expect("the first of its purpose");
+    assert_eq!(live.letters.last(), Some(&PersonTemplate::ResetPassword { token: 2 }));
+    assert_eq!(live.run(Command::Verify { token: 2, password: NEW }), Err(Rejection::TokenSpent));
     assert_eq!(live.run(Command::Reset { token: 1, password: NEW }), Err(Rejection::TokenSpent));
     assert!(live.run(Command::Reset { token: 2, password: NEW }).is_ok());
 }
 
 #[test]
-fn a_password_that_was_reset_signs_everybody_out_and_is_told() {
-    let mut live = Live::registered();
-    live.ask(Purpose::Reset).expect("the first of its purpose");
-    live.now += 5_000;
-    let at = Timestamp::from_millis(live.now);
-    let reply = live.run(Command::Reset { token: 2, password: NEW });
-    assert_eq!(reply, Ok(Reply::Account { person: ID, verified: true, signed_in_from: at }));
+fn whoever_never_chose_a_password_gets_the_first_letter_again() {
+    let mut live = Live::signed_up();
+    assert!(matches!(live.run(Command::AskReset), Err(Rejection::TooSoon { .. })));
+    live.now += LETTERS_EVERY_MS;
+    live.run(Command::AskReset).expect("a minute has passed");
+    assert_eq!(live.letters, [PersonTemplate::VerifyMail { token: 1 }; 2]);
+}
+
+#[test]
+fn another_password_begins_another_round_and_is_told() {
+    let mut live = Live::verified();
+    live.run(Command::AskReset).expect("asked");
+    let standing = live.run(Command::Reset { token: 2, password: NEW }).expect("the token is good");
+    assert_eq!((standing.password, standing.round), (Some(NEW), 2));
     assert_eq!(live.letters.last(), Some(&PersonTemplate::PasswordChanged));
     assert!(live.run(Command::Reset { token: 2, password: NEW }).is_ok(), "its answer was lost");
-    let third = CredentialId(23);
-    assert_eq!(live.run(Command::Reset { token: 2, password: third }), Err(Rejection::TokenSpent));
+    assert_eq!(live.run(Command::Reset { token: 2, password: THIRD }), Err(Rejection::TokenSpent));
     assert_eq!(live.run(Command::MaySignIn { password: OLD }), Err(Rejection::PasswordChanged));
     assert!(live.run(Command::MaySignIn { password: NEW }).is_ok());
-    // The letter that verifies was good until then; there is nothing left for it to do.
-    assert!(live.run(Command::Verify { token: 1 }).is_ok() && live.is_verified());
 }
 
 #[test]
-fn a_password_that_was_changed_voids_the_letter_that_would_reset_it() {
-    let mut live = Live::registered();
-    live.ask(Purpose::Reset).expect("the first of its purpose");
-    live.run(Command::ChangePassword { password: NEW }).expect("changed");
-    assert_eq!(live.run(Command::Reset { token: 2, password: CredentialId(23) }), Err(Rejection::TokenSpent));
-    assert!(!live.is_verified(), "a password says nothing of the address");
+fn a_password_is_changed_by_whoever_knows_the_one_that_holds() {
+    let mut live = Live::verified();
+    live.run(Command::AskReset).expect("asked");
+    let change = |old, new| Command::ChangePassword { old, new };
+    assert_eq!(live.run(change(NEW, THIRD)), Err(Rejection::PasswordChanged));
+    let standing = live.run(change(OLD, NEW)).expect("it was the old one");
+    assert_eq!((standing.password, standing.round), (Some(NEW), 2));
+    assert!(live.run(change(OLD, NEW)).is_ok(), "its answer was lost");
+    assert_eq!(live.run(change(OLD, THIRD)), Err(Rejection::PasswordChanged), "two at the same time");
+    // The letter was asked for by somebody who may have known the old one.
+    assert_eq!(live.run(Command::Reset { token: 2, password: THIRD }), Err(Rejection::TokenSpent));
+    assert_eq!(Live::signed_up().run(change(OLD, NEW)), Err(Rejection::PasswordChanged));
 }
 
 #[test]
-fn signing_out_everywhere_is_from_now_on() {
-    let mut live = Live::registered();
-    live.now += 7;
-    let at = Timestamp::from_millis(live.now);
-    live.run(Command::EndSignIns).expect("ended");
-    assert_eq!(live.state.account.map(|account| account.signed_in_from), Some(at));
+fn signing_out_everywhere_begins_another_round() {
+    let mut live = Live::verified();
+    assert_eq!(live.run(Command::EndSignIns).map(|standing| standing.round), Ok(2));
+    assert!(live.run(Command::MaySignIn { password: OLD }).is_ok());
 }
 
 #[test]
 fn nobody_without_an_account_does_anything() {
     let orders = [
-        Command::AskLetter { purpose: Purpose::Reset },
-        Command::Verify { token: 1 },
+        Command::AskReset,
+        Command::Verify { token: 1, password: NEW },
         Command::Reset { token: 1, password: NEW },
-        Command::ChangePassword { password: NEW },
+        Command::ChangePassword { old: OLD, new: NEW },
         Command::EndSignIns,
         Command::MaySignIn { password: OLD },
     ];
     for order in orders {
         assert_eq!(Live::new().run(order), Err(Rejection::NotFound), "{order:?}");
     }
+}
+
+#[test]
+fn counts_never_run_over() {
+    let mut live = Live::verified();
+    let account = live.state.account.as_mut().expect("verified");
+    account.round = u32::MAX - 1;
+    assert_eq!(live.run(Command::EndSignIns), Err(Rejection::Exhausted));
 }

@@ -59,18 +59,24 @@ impl Letter {
         let (subject, text) = match template {
             PersonTemplate::VerifyMail { .. } => (
                 "Is this your address?",
-                "somebody has made an account with this address. If it was you, this token shows that it is \
-                 yours; it is good for a day. If it was not, you need do nothing.",
+                "somebody wants an account with this address. If it was you, this token shows that the address is \
+                 yours and lets you choose a password; it is good for a day at most. If it was not, you need do \
+                 nothing: there is no account.",
             ),
             PersonTemplate::ResetPassword { .. } => (
                 "Choose another password",
                 "somebody has asked for another password for your account. If it was you, this token lets you \
-                 choose one; it is good for an hour. If it was not, you need do nothing: your password stays.",
+                 choose one; it is good for an hour at most. If it was not, you need do nothing: your password stays.",
             ),
             PersonTemplate::PasswordChanged => (
                 "Your password was changed",
                 "the password of your account was changed, and everybody who was signed in is signed out. If it \
                  was not you, ask for another password now.",
+            ),
+            PersonTemplate::HasAccount => (
+                "You have an account already",
+                "somebody wants an account with this address, and there is one. If it was you, sign in; if you \
+                 have forgotten the password, ask for another one. If it was not, you need do nothing.",
             ),
         };
         let mut body = format!("{greeting},\n\n{text}\n");

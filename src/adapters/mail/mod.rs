@@ -38,7 +38,7 @@ impl Links {
         let (purpose, token) = match template {
             PersonTemplate::VerifyMail { token } => (Purpose::Verify, token),
             PersonTemplate::ResetPassword { token } => (Purpose::Reset, token),
-            PersonTemplate::PasswordChanged => return None,
+            PersonTemplate::PasswordChanged | PersonTemplate::HasAccount => return None,
         };
         Some(self.server_key.letter_token(purpose, person, token))
     }

@@ -13,7 +13,7 @@ use crate::config::Config;
 use crate::journal::Database;
 use crate::replay::olist::run::VendorKeys;
 use crate::replay::olist::shop::{Actors, Client, HttpShop, Shop, cart_secret, operator_key};
-use crate::store::keys;
+use crate::store::{keys, plain};
 use crate::tenants::{KeyRecord, OperatorScope, PresentedKey, ServerKey};
 
 use super::super::WrongUsage;
@@ -144,7 +144,7 @@ async fn own_server(settings: &Settings) -> anyhow::Result<(Shop, Open)> {
 async fn make_operator_key(settings: &Settings) -> anyhow::Result<String> {
     let server_key = ServerKey::load_or_create(&settings.config.server_key_file())?;
     let (text, record) = operator_key(&server_key, Clock::system().now())?;
-    let pool = keys::open(&settings.database()?).await?;
+    let pool = plain::open(&settings.database()?).await?;
     let stored = async {
         match keys::find(&pool, record.id).await? {
             None => Ok(keys::create(&pool, &OperatorScope::of_console(), &record).await?),

@@ -57,8 +57,8 @@ pub(super) async fn create(
     let (text, record) =
         issued.map_err(|error| ApiError::new(Code::InvalidValue, error.to_string()).with("field", "name"))?;
     // Stored first and looked at afterwards: of two first requests at the same time one finds the other's.
-    let is_repeat = !keys::create_once(&services.keys, &operator, &record).await?;
-    let known = if is_repeat { keys::find(&services.keys, record.id).await? } else { None };
+    let is_repeat = !keys::create_once(&services.plain, &operator, &record).await?;
+    let known = if is_repeat { keys::find(&services.plain, record.id).await? } else { None };
     match known {
         Some(known) if known.name != record.name => return Err(key_reused()),
         Some(known) if now.millis_since(known.created_at) > SHOWN_FOR_MS => {

@@ -36,6 +36,7 @@ mirror! {
         VerifyMail { token: u32 },
         ResetPassword { token: u32 },
         PasswordChanged,
+        HasAccount,
     }
 }
 

@@ -6,7 +6,14 @@ use souk_core::time::Timestamp;
 
 events! {
     Event:
-    "family.begun" 1 => Begun { person: UserId, audience: Audience, method: Method, idle_ms: i64, ends_at: Timestamp },
+    "family.begun" 1 => Begun {
+        person: UserId,
+        round: u32,
+        audience: Audience,
+        method: Method,
+        idle_ms: i64,
+        ends_at: Timestamp,
+    },
     "family.rotated" 1 => Rotated { generation: u32 },
     "family.ended" 1 => Ended { reason: EndReason },
 }
@@ -23,11 +30,13 @@ mirror! {
         Live {
             family: FamilyId,
             person: UserId,
+            round: u32,
             audience: Audience,
             method: Method,
             begun_at: Timestamp,
             generation: u32,
             good_until: Timestamp,
+            ends_at: Timestamp,
         },
         Over { reason: EndReason },
     }

@@ -6,9 +6,10 @@ use souk_core::time::Timestamp;
 
 events! {
     Event:
-    "person.registered" 1 => Registered { mail: SubjectId, password: CredentialId },
+    "person.signed_up" 1 => SignedUp { mail: SubjectId },
     "person.letter_asked" 1 => LetterAsked { purpose: Purpose, token: u32 },
-    "person.verified" 1 => Verified { token: u32 },
+    "person.reminded" 1 => Reminded,
+    "person.verified" 1 => Verified { token: u32, password: CredentialId },
     "person.password_reset" 1 => PasswordReset { token: u32, password: CredentialId },
     "person.password_changed" 1 => PasswordChanged { password: CredentialId },
     "person.sign_ins_ended" 1 => SignInsEnded,
@@ -17,9 +18,16 @@ events! {
 mirror! {
     enum Purpose = person::Purpose { Verify, Reset }
 
+    struct Standing = person::Standing {
+        person: UserId,
+        mail: SubjectId,
+        password: Option<CredentialId>,
+        round: u32,
+    }
+
     /// A person's yes, as a stored reply holds it.
     enum Yes = person::Reply {
-        Account { person: UserId, verified: bool, signed_in_from: Timestamp },
+        Account(standing: Standing),
     }
 
     /// A person's no, as a stored reply holds it.
@@ -27,8 +35,8 @@ mirror! {
         NotFound,
         AlreadyExists,
         TokenSpent,
-        AlreadyVerified,
         TooSoon { next_at: Timestamp },
         PasswordChanged,
+        Exhausted,
     }
 }

@@ -8,7 +8,7 @@ use souk::adapters::payments::test_bank::{LOG_FILE, Settings};
 use souk::app::{Shop, ShopOptions};
 use souk::clock::Clock;
 use souk::journal::Database;
-use souk::store::keys;
+use souk::store::{keys, plain};
 use souk::tenants::keys::issue;
 use souk::tenants::{OperatorScope, Role};
 use souk_core::ids::VendorId;
@@ -59,7 +59,7 @@ impl Market {
         let shop = Shop::open(&database, dir, Clock::system(), options).await.expect("the shop opens");
         stock_the_shop(&shop.node).await;
         shop.close().await;
-        let pool = keys::open(&database).await.expect("the keys open");
+        let pool = plain::open(&database).await.expect("the keys open");
         let mut vendor_keys = [String::new(), String::new()];
         for (slot, vendor) in vendor_keys.iter_mut().zip(VENDORS) {
             let role = Role::Vendor(VendorId(vendor));

@@ -6,6 +6,7 @@ mod carts;
 mod keys;
 mod openapi;
 mod operators;
+mod people;
 mod positions;
 mod rate_limits;
 mod reads;

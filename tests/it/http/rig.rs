@@ -11,7 +11,7 @@ use souk::clock::Clock;
 use souk::config::{Config, Flag, Sources};
 use souk::http::{Opening, Services, serve};
 use souk::journal::Database;
-use souk::store::keys;
+use souk::store::{keys, plain};
 use souk::tenants::keys::issue;
 use souk::tenants::{OperatorScope, Role};
 use souk_core::ids::VendorId;
@@ -126,7 +126,7 @@ impl Server {
     /// As `souk keys create` does, while the server runs.
     pub async fn key(&self, role: Role) -> String {
         let database: Database = self.backend.url().parse().expect("an address");
-        let pool = keys::open(&database).await.expect("the keys open");
+        let pool = plain::open(&database).await.expect("the keys open");
         let (text, record) = issue(role, "test", Clock::system().now()).expect("a key");
         keys::create(&pool, &OperatorScope::of_console(), &record).await.expect("stored");
         pool.close().await;

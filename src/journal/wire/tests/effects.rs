@@ -39,6 +39,7 @@ fn mails() {
         PersonTemplate::VerifyMail { token: 1 },
         PersonTemplate::ResetPassword { token: u32::MAX },
         PersonTemplate::PasswordChanged,
+        PersonTemplate::HasAccount,
     ] {
         let mail = PersonMail { template, to, person: UserId(5) };
         survives(MAIL_LANE, &Effect::Mail(Mail::Person(mail)));

@@ -2,7 +2,7 @@
 
 use souk_core::any::AnyOutcome;
 use souk_core::checkout::LINES_MAX;
-use souk_core::ids::{FamilyId, ProductId, QuoteId, UserId, VariantId};
+use souk_core::ids::{CredentialId, FamilyId, ProductId, QuoteId, SubjectId, UserId, VariantId};
 use souk_core::money::{AMOUNT_MAX, Currency, Rate};
 use souk_core::payment::{News, PROVIDER_TEXT_MAX, RefundId, RefundRefused};
 use souk_core::time::Timestamp;
@@ -78,18 +78,19 @@ fn of_a_vendor() {
 
 #[test]
 fn of_a_person() {
-    use person::{Rejection, Reply};
-    for verified in [true, false] {
-        let (person, signed_in_from) = (UserId(u128::MAX), WHEN);
-        survives(AnyOutcome::Person(Ok(Reply::Account { person, verified, signed_in_from })));
+    use person::{Rejection, Reply, Standing};
+    for password in [None, Some(CredentialId(u128::MAX))] {
+        let (person, mail) = (UserId(u128::MAX), SubjectId(u128::MAX));
+        let standing = Standing { person, mail, password, round: u32::MAX };
+        survives(AnyOutcome::Person(Ok(Reply::Account(standing))));
     }
     for rejection in [
         Rejection::NotFound,
         Rejection::AlreadyExists,
         Rejection::TokenSpent,
-        Rejection::AlreadyVerified,
         Rejection::TooSoon { next_at: WHEN },
         Rejection::PasswordChanged,
+        Rejection::Exhausted,
     ] {
         survives(AnyOutcome::Person(Err(rejection)));
     }
@@ -102,11 +103,13 @@ fn of_a_family() {
         survives(AnyOutcome::Family(Ok(Reply::Live {
             family: FamilyId(u128::MAX),
             person: UserId(u128::MAX),
+            round: u32::MAX,
             audience,
             method: Method::Password,
             begun_at: WHEN,
             generation: u32::MAX,
             good_until: WHEN,
+            ends_at: WHEN,
         })));
     }
     for reason in [EndReason::SignedOut, EndReason::Reused, EndReason::Revoked] {

@@ -2,7 +2,7 @@
 
 use souk_core::any::{AnyOutcome, Effect, Mail, OrderMail, OrderTemplate, PersonMail, PersonTemplate};
 use souk_core::checkout::{self, PayingStep, Step};
-use souk_core::ids::{FamilyId, SubjectId, UserId};
+use souk_core::ids::{CredentialId, FamilyId, SubjectId, UserId};
 use souk_core::payment::{CallKind, Method, Operation, ProviderCall};
 use souk_core::{family, inventory, order, payment, person, product, vendor};
 
@@ -26,15 +26,18 @@ pub fn outcomes() -> [(&'static str, AnyOutcome); 16] {
     let offer = product::Reply::Offer { product: PRODUCT, sku: SKU, for_sale: true, version: 9 };
     let placed = checkout::Reply::Placed { order: ORDER, total: eur(4_470) };
     let at = Step::Paying(PayingStep::Authorising);
-    let account = person::Reply::Account { person: UserId(40), verified: true, signed_in_from: AT };
+    let (mail, password) = (SubjectId(42), Some(CredentialId(41)));
+    let account = person::Standing { person: UserId(40), mail, password, round: 1 };
     let live = family::Reply::Live {
         family: FamilyId(43),
         person: UserId(40),
+        round: 1,
         audience: family::Audience::Vendor,
         method: family::Method::Password,
         begun_at: AT,
         generation: 7,
         good_until: AT,
+        ends_at: AT,
     };
     let cancelled = order::Reply::Cancelled { lines: vec![1, 2, 3, 7], refunded: eur(4_470) };
     [
@@ -49,7 +52,7 @@ pub fn outcomes() -> [(&'static str, AnyOutcome); 16] {
         ("payment.v1-yes", AnyOutcome::Payment(Ok(payment::Reply::Waiting))),
         ("payment.v1-no", AnyOutcome::Payment(Err(payment::Rejection::Stale))),
         ("order.v1-yes", AnyOutcome::Order(Ok(cancelled))),
-        ("person.v1-yes", AnyOutcome::Person(Ok(account))),
+        ("person.v1-yes", AnyOutcome::Person(Ok(person::Reply::Account(account)))),
         ("person.v1-no", AnyOutcome::Person(Err(person::Rejection::TooSoon { next_at: AT }))),
         ("family.v1-yes", AnyOutcome::Family(Ok(live))),
         ("family.v1-no", AnyOutcome::Family(Err(family::Rejection::UnknownGeneration))),

@@ -8,9 +8,10 @@ use super::AT;
 pub fn events() -> Vec<AnyEvent> {
     let (old, new) = (CredentialId(41), CredentialId(42));
     let of_person = [
-        person::Event::Registered { mail: SubjectId(30), password: old },
+        person::Event::SignedUp { mail: SubjectId(30) },
         person::Event::LetterAsked { purpose: Purpose::Verify, token: 1 },
-        person::Event::Verified { token: 1 },
+        person::Event::Reminded,
+        person::Event::Verified { token: 1, password: old },
         person::Event::LetterAsked { purpose: Purpose::Reset, token: 2 },
         person::Event::PasswordReset { token: 2, password: new },
         person::Event::PasswordChanged { password: old },
@@ -18,6 +19,7 @@ pub fn events() -> Vec<AnyEvent> {
     ];
     let begun = |audience| family::Event::Begun {
         person: UserId(40),
+        round: 1,
         audience,
         method: Method::Password,
         idle_ms: 2_592_000_000,

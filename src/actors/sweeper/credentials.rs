@@ -1,0 +1,78 @@
+//! What becomes of rows by which people are known, a day after they were put.
+//!
+//! A row is kept when its stream names it *now*: of a mail address, that somebody wants or has an account with it; of a
+//! password, that it is the one that holds; of a sign-in, that it has not ended. Any other is dropped.
+
+use souk_core::any::AnyEvent;
+use souk_core::family;
+use souk_core::journal::Recorded;
+use tokio::sync::watch;
+
+use crate::actors::node::Node;
+use crate::journal::{JournalError, Pool};
+use crate::store::credentials::{self, Kind, Unnamed};
+
+use super::{AGE_MS, BATCH, Swept};
+
+/// A sign-in that began so long ago is over.
+const FAMILIES_KEPT_MS: i64 = family::LASTS_MAX_MS + AGE_MS;
+
+pub(super) async fn sweep(
+    node: &Node,
+    pool: &Pool,
+    stop: &watch::Receiver<bool>,
+) -> Result<Swept, JournalError> {
+    let mut swept = Swept::default();
+    let now = node.clock().now();
+    let mut after: Option<Unnamed> = None;
+    while !*stop.borrow() {
+        let page = credentials::unnamed(pool, now.plus_millis(-AGE_MS), after.as_ref(), BATCH).await?;
+        let Some(last) = page.last() else { break };
+        after = Some(last.clone());
+        for row in &page {
+            match is_named(node, row).await {
+                Some(true) => {
+                    credentials::keep(pool, row).await?;
+                    if row.kind == Kind::Password {
+                        credentials::remove_older(pool, row.kind, row.stream, &row.key).await?;
+                    }
+                    swept.kept += 1;
+                }
+                Some(false) => swept.forgotten += usize::from(credentials::forget(pool, row).await?),
+                None => {}
+            }
+        }
+    }
+    let over = credentials::remove_before(pool, Kind::Family, now.plus_millis(-FAMILIES_KEPT_MS)).await?;
+    swept.forgotten += usize::try_from(over).unwrap_or(usize::MAX);
+    Ok(swept)
+}
+
+/// Whether the row's stream names it. `None` when that is not for this process to say, or cannot be said: the row stays as
+/// it is.
+async fn is_named(node: &Node, row: &Unnamed) -> Option<bool> {
+    if !node.journal().is_owner(row.stream.partition()) {
+        return None;
+    }
+    match node.journal().reader().stream(row.stream, 0).await {
+        Ok(events) => Some(names(&events, row)),
+        Err(error) => {
+            tracing::warn!(stream = %row.stream, %error, "whether it names a credential cannot be said; looking again later");
+            None
+        }
+    }
+}
+
+fn names(events: &[Recorded], row: &Unnamed) -> bool {
+    match row.kind {
+        Kind::Mail => !events.is_empty(),
+        Kind::Password => {
+            let holds = events.iter().filter_map(|recorded| recorded.event.credential()).last();
+            holds.is_some_and(|credential| credential.to_string() == row.key)
+        }
+        Kind::Family => {
+            let ended = |event: &AnyEvent| matches!(event, AnyEvent::Family(family::Event::Ended { .. }));
+            !events.is_empty() && !events.iter().any(|recorded| ended(&recorded.event))
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! Accounts: asking for one, choosing a password.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::http::Shared;
+use crate::http::auth::SignedIn;
+use crate::http::body::Body;
+use crate::http::error::ApiError;
+use crate::tenants::passwords::Password;
+
+use super::{Traced, account, mail};
+
+/// Whose.
+#[derive(Deserialize, JsonSchema)]
+#[schemars(rename = "MailDraft")]
+#[serde(deny_unknown_fields)]
+pub(super) struct MailIn {
+    mail: String,
+}
+
+/// The same whether or not there is an account: only the letter says which.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct LetterSent {
+    /// What to do next.
+    next: &'static str,
+}
+
+/// What a letter asks for.
+#[derive(Deserialize, JsonSchema)]
+#[schemars(rename = "PasswordChoice")]
+#[serde(deny_unknown_fields)]
+pub(super) struct ChoiceIn {
+    /// The whole token of the letter.
+    token: String,
+    /// 12 to 128 characters.
+    password: String,
+}
+
+/// Somebody who knows the password that holds chooses another.
+#[derive(Deserialize, JsonSchema)]
+#[schemars(rename = "PasswordChange")]
+#[serde(deny_unknown_fields)]
+pub(super) struct ChangeIn {
+    old_password: String,
+    /// 12 to 128 characters.
+    new_password: String,
+}
+
+/// An account whose password was chosen.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Account")]
+pub(super) struct AccountOut {
+    pub(super) person: String,
+}
+
+/// Who is signed in.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Me")]
+pub(super) struct MeOut {
+    person: String,
+    /// The sign-in of the token.
+    sign_in: String,
+    /// `null` once it was erased.
+    mail: Option<String>,
+}
+
+pub(super) async fn sign_up(
+    State(services): State<Shared>,
+    Traced(trace): Traced,
+    Body(asked): Body<MailIn>,
+) -> Result<(StatusCode, Json<LetterSent>), ApiError> {
+    services.people.sign_up(&mail(&asked.mail)?, trace).await?;
+    let next = "a letter is on its way to that address: show its token at /v1/auth/verifications";
+    Ok((StatusCode::ACCEPTED, Json(LetterSent { next })))
+}
+
+pub(super) async fn ask_reset(
+    State(services): State<Shared>,
+    Traced(trace): Traced,
+    Body(asked): Body<MailIn>,
+) -> Result<(StatusCode, Json<LetterSent>), ApiError> {
+    services.people.ask_reset(&mail(&asked.mail)?, trace).await?;
+    let next =
+        "if that address has an account a letter is on its way there: show its token at /v1/auth/resets";
+    Ok((StatusCode::ACCEPTED, Json(LetterSent { next })))
+}
+
+pub(super) async fn verify(
+    State(services): State<Shared>,
+    Traced(trace): Traced,
+    Body(ChoiceIn { token, password }): Body<ChoiceIn>,
+) -> Result<Json<AccountOut>, ApiError> {
+    Ok(Json(account(services.people.verify(&token, Password::from(password), trace).await?)))
+}
+
+pub(super) async fn reset(
+    State(services): State<Shared>,
+    Traced(trace): Traced,
+    Body(ChoiceIn { token, password }): Body<ChoiceIn>,
+) -> Result<Json<AccountOut>, ApiError> {
+    Ok(Json(account(services.people.reset(&token, Password::from(password), trace).await?)))
+}
+
+pub(super) async fn me(
+    State(services): State<Shared>,
+    SignedIn(person): SignedIn,
+) -> Result<Json<MeOut>, ApiError> {
+    Ok(Json(MeOut {
+        person: person.person().to_string(),
+        sign_in: person.family().to_string(),
+        mail: services.people.mail_of(person).await?,
+    }))
+}
+
+pub(super) async fn change_password(
+    State(services): State<Shared>,
+    Traced(trace): Traced,
+    SignedIn(person): SignedIn,
+    Body(ChangeIn { old_password, new_password }): Body<ChangeIn>,
+) -> Result<Json<AccountOut>, ApiError> {
+    let (old, new) = (Password::from(old_password), Password::from(new_password));
+    services.people.change_password(person, old, new, trace).await?;
+    Ok(Json(account(person.person())))
+}

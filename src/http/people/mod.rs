@@ -1,0 +1,164 @@
+//! Accounts and sign-ins. None of these takes an `Idempotency-Key`: each has something of its own that is good once, or does
+//! no harm when it is done twice.
+
+mod account;
+mod sessions;
+
+use std::convert::Infallible;
+
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use souk_core::ids::UserId;
+
+use crate::people::PeopleError;
+use crate::tenants::MailAddress;
+use crate::tenants::access_tokens::AccessRefused;
+use crate::tenants::passwords::PasswordError;
+
+use super::error::{ApiError, Code};
+use super::request_id::Trace;
+use super::routes::{Caller, Naming, Operation, Routes, delete, get, post, put};
+
+pub(super) fn routes() -> Routes {
+    let of_commands = [Code::Overloaded, Code::Quarantined, Code::OutcomeUnknown, Code::Unavailable];
+    let of_letters = [Code::InvalidValue];
+    let of_tokens = [Code::TokenInvalid, Code::TokenSpent, Code::PasswordRefused];
+    let plain = |operation: Operation| operation.named(Naming::None).refuses(&of_commands);
+    Routes::under("/v1/auth")
+        .with(
+            plain(post("sign_up", "/sign-ups", "Asks for an account; what to do comes by letter"))
+                .takes::<account::MailIn>()
+                .answers::<account::LetterSent>(202)
+                .refuses(&of_letters),
+            account::sign_up,
+        )
+        .with(
+            plain(post("verify_mail", "/verifications", "Shows the letter's token and chooses a password"))
+                .takes::<account::ChoiceIn>()
+                .answers::<account::AccountOut>(200)
+                .refuses(&of_tokens),
+            account::verify,
+        )
+        .with(
+            plain(post(
+                "ask_reset",
+                "/reset-letters",
+                "Has forgotten the password; what to do comes by letter",
+            ))
+            .takes::<account::MailIn>()
+            .answers::<account::LetterSent>(202)
+            .refuses(&of_letters),
+            account::ask_reset,
+        )
+        .with(
+            plain(post("reset_password", "/resets", "Shows the letter's token and chooses another password"))
+                .takes::<account::ChoiceIn>()
+                .answers::<account::AccountOut>(200)
+                .refuses(&of_tokens),
+            account::reset,
+        )
+        .with(
+            plain(post("sign_in", "/sessions", "Signs in with mail address and password"))
+                .takes::<sessions::SignInIn>()
+                .answers::<sessions::SignedInOut>(201)
+                .refuses(&[Code::InvalidValue, Code::WrongPassword]),
+            sessions::sign_in,
+        )
+        .with(
+            plain(post("refresh", "/refreshes", "Gets the next tokens; the refresh token is spent"))
+                .takes::<sessions::RefreshIn>()
+                .answers::<sessions::SignedInOut>(200)
+                .refuses(&[Code::TokenInvalid, Code::SignedOut]),
+            sessions::refresh,
+        )
+        .with(
+            plain(delete("sign_out", "/sessions/current", "Signs out here"))
+                .by(Caller::Person)
+                .answers::<sessions::SignedOutOut>(200),
+            sessions::sign_out,
+        )
+        .with(
+            plain(delete("sign_out_everywhere", "/sessions", "Signs out everywhere"))
+                .by(Caller::Person)
+                .answers::<sessions::SignedOutOut>(200),
+            sessions::sign_out_everywhere,
+        )
+        .with(
+            get("show_me", "/me", "Who is signed in").by(Caller::Person).answers::<account::MeOut>(200),
+            account::me,
+        )
+        .with(
+            plain(put("change_password", "/me/password", "Chooses another password; signs out everywhere"))
+                .by(Caller::Person)
+                .takes::<account::ChangeIn>()
+                .answers::<account::AccountOut>(200)
+                .refuses(&[Code::WrongPassword, Code::PasswordRefused]),
+            account::change_password,
+        )
+}
+
+/// The trace of a request that has no other name.
+struct Traced(Option<u128>);
+
+impl<S: Send + Sync> FromRequestParts<S> for Traced {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(Traced(parts.extensions.get::<Trace>().map(|Trace(trace)| *trace)))
+    }
+}
+
+fn mail(text: &str) -> Result<MailAddress, ApiError> {
+    text.parse().map_err(|error: crate::tenants::mail_address::InvalidMail| {
+        ApiError::new(Code::InvalidValue, error.to_string()).with("field", "mail")
+    })
+}
+
+fn account(person: UserId) -> account::AccountOut {
+    account::AccountOut { person: person.to_string() }
+}
+
+impl From<PeopleError> for ApiError {
+    fn from(error: PeopleError) -> Self {
+        let said = error.to_string();
+        match error {
+            PeopleError::WrongPassword => {
+                let detail =
+                    format!("{said}: check both, or ask for another password by /v1/auth/reset-letters");
+                ApiError::new(Code::WrongPassword, detail)
+            }
+            PeopleError::TokenRefused => ApiError::new(Code::TokenInvalid, said),
+            PeopleError::TokenSpent => ApiError::new(
+                Code::TokenSpent,
+                format!("{said}; if you have just chosen a password with it, sign in"),
+            ),
+            PeopleError::Password(PasswordError::Length | PasswordError::Common) => {
+                ApiError::new(Code::PasswordRefused, said).with("field", "password")
+            }
+            PeopleError::Password(PasswordError::Busy) => {
+                let detail = "nothing was started: send the same request again after a moment";
+                ApiError::new(Code::Overloaded, detail).retry_after_ms(1_000)
+            }
+            PeopleError::Access(refused) => ApiError::new(refused_as(refused), said),
+            PeopleError::Call(error) => error.into(),
+            PeopleError::Journal(error) => error.into(),
+            PeopleError::Vault(_)
+            | PeopleError::Password(PasswordError::Failed)
+            | PeopleError::Internal(_) => {
+                tracing::error!(error = said, "a request could not be served");
+                ApiError::new(Code::Unavailable, "send the same request again after a moment")
+                    .retry_after_ms(1_000)
+            }
+        }
+    }
+}
+
+const fn refused_as(refused: AccessRefused) -> Code {
+    match refused {
+        AccessRefused::Malformed | AccessRefused::UnknownKey | AccessRefused::WrongAudience => {
+            Code::AuthenticationRequired
+        }
+        AccessRefused::Expired => Code::AccessExpired,
+        AccessRefused::SignedOut => Code::SignedOut,
+    }
+}

@@ -1,0 +1,185 @@
+//! Sign-ins: the first tokens, the next ones, and what an access token opens.
+
+use std::time::Duration;
+
+use souk_core::family::{self, Audience, Begin, Command, EndReason, Family, Method, Reply};
+use souk_core::ids::{FamilyId, Principal, StreamId, UserId};
+use souk_core::person;
+use tokio::time::Instant;
+
+use crate::store::credentials::{self, Content, Credential, Kind};
+use crate::tenants::access_tokens::{self, AccessRefused, Holder};
+use crate::tenants::passwords::Password;
+use crate::tenants::refresh_tokens::{FamilySecret, PresentedRefresh};
+use crate::tenants::{MailAddress, PersonScope, new_id};
+
+use super::{People, PeopleError, SAME_TIME, Tokens};
+
+/// How long a refresh is waited for. Much shorter than the time in which its repeat is told the same: whoever hears nothing
+/// asks again, and must not be taken for a thief.
+const REFRESH_PATIENCE: Duration = Duration::from_millis(family::GRACE_MS.unsigned_abs() / 2);
+
+impl People {
+    /// Somebody with an account signs in.
+    ///
+    /// # Errors
+    /// [`PeopleError::WrongPassword`] whatever was wrong, always after the same time.
+    pub async fn sign_in(
+        &self,
+        mail: &MailAddress,
+        password: Password,
+        audience: Audience,
+        trace: Option<u128>,
+    ) -> Result<Tokens, PeopleError> {
+        let from = Instant::now();
+        let signed_in = self.try_to_sign_in(mail, password, audience, trace).await;
+        if matches!(signed_in, Err(PeopleError::WrongPassword)) {
+            tokio::time::sleep_until(from + SAME_TIME).await;
+        }
+        signed_in
+    }
+
+    async fn try_to_sign_in(
+        &self,
+        mail: &MailAddress,
+        password: Password,
+        audience: Audience,
+        trace: Option<u128>,
+    ) -> Result<Tokens, PeopleError> {
+        let known = match self.find_mail(mail).await? {
+            Some((person, _)) => self.standing(person).await?,
+            None => None,
+        };
+        let password = self.is_password(known.as_ref(), password).await?;
+        let (Some(known), Some(password)) = (known, password) else { return Err(PeopleError::WrongPassword) };
+        let may = person::Command::MaySignIn { password };
+        match self.command(known.person, may, trace).await? {
+            Ok(person::Reply::Account(standing)) => {
+                self.begin(standing.person, standing.round, audience, trace).await
+            }
+            Err(_) => Err(PeopleError::WrongPassword),
+        }
+    }
+
+    async fn begin(
+        &self,
+        person: UserId,
+        round: u32,
+        audience: Audience,
+        trace: Option<u128>,
+    ) -> Result<Tokens, PeopleError> {
+        let (family, secret) = (FamilyId(new_id(self.now())?), FamilySecret::new()?);
+        let stream = StreamId::Family(family);
+        let row = Credential { stream, content: Content::from(secret.expose()) };
+        credentials::put(&self.rows, Kind::Family, &family.to_string(), &row, self.now()).await?;
+        let (idle_ms, lasts_ms) = (self.settings.idle_ms, self.settings.lasts_ms);
+        let begin = Begin { person, round, audience, method: Method::Password, idle_ms, lasts_ms };
+        let who = (Principal::Person(person), trace);
+        let told = self.order::<Family>(stream, Command::Begin(begin), who, self.settings.patience).await?;
+        match told {
+            Ok(reply) => self.tokens(&secret, &reply).await,
+            Err(rejection) => Err(PeopleError::Internal(format!("{family} cannot begin: {rejection:?}"))),
+        }
+    }
+
+    /// The next tokens for whoever presents a refresh token. The same once more within ten seconds is told the same, also
+    /// by a server that was started in between; later somebody has a copy of it, and the sign-in ends.
+    ///
+    /// # Errors
+    /// [`AccessRefused::SignedOut`] when the sign-in is over, by this or before.
+    pub async fn refresh(
+        &self,
+        presented: &PresentedRefresh,
+        trace: Option<u128>,
+    ) -> Result<Tokens, PeopleError> {
+        let family = presented.family();
+        let Some(secret) = self.secret_of(family).await? else {
+            return Err(AccessRefused::SignedOut.into());
+        };
+        let opened = self.server_key.open_refresh(presented, &secret);
+        let generation = opened.map_err(|_| PeopleError::TokenRefused)?;
+        let sign_in = self.sign_in_of(family).await?.ok_or(AccessRefused::SignedOut)?;
+        let standing = self.standing(sign_in.person).await?;
+        if standing.is_none_or(|standing| standing.round != sign_in.round) {
+            self.end(sign_in.person, family, EndReason::Revoked, trace).await?;
+            return Err(AccessRefused::SignedOut.into());
+        }
+        let who = (Principal::Person(sign_in.person), trace);
+        let rotate = Command::Rotate { generation };
+        let told = self.order::<Family>(StreamId::Family(family), rotate, who, REFRESH_PATIENCE).await?;
+        match told {
+            Ok(reply @ Reply::Live { .. }) => self.tokens(&secret, &reply).await,
+            Ok(Reply::Over { .. }) => {
+                self.drop_secret(family).await;
+                Err(AccessRefused::SignedOut.into())
+            }
+            Err(_) => Err(AccessRefused::SignedOut.into()),
+        }
+    }
+
+    async fn secret_of(&self, family: FamilyId) -> Result<Option<FamilySecret>, PeopleError> {
+        let row = credentials::find(&self.rows, Kind::Family, &family.to_string()).await?;
+        Ok(row.and_then(|row| FamilySecret::from_slice(row.content.expose())))
+    }
+
+    async fn tokens(&self, secret: &FamilySecret, reply: &Reply) -> Result<Tokens, PeopleError> {
+        let Reply::Live {
+            family, person, audience, method, begun_at, generation, good_until, ends_at, ..
+        } = *reply
+        else {
+            return Err(AccessRefused::SignedOut.into());
+        };
+        let now = self.now();
+        let holder = Holder { family, person, audience, method, begun_at, ends_at };
+        let key = self.keyring.signing(now).await?;
+        let signed = key.sign(&self.settings.issuer, &holder, now);
+        let (access, access_until) =
+            signed.map_err(|error| PeopleError::Internal(format!("no token can be signed: {error}")))?;
+        let refresh = self.server_key.refresh_token(secret, family, generation);
+        Ok(Tokens { person, family, access, access_until, refresh, refresh_until: good_until })
+    }
+
+    /// What an access token opens on this surface, now: its sign-in lives and is of the person's round.
+    ///
+    /// # Errors
+    /// [`PeopleError::Access`] says why it opens nothing.
+    pub async fn admit(&self, token: &str, surface: Audience) -> Result<PersonScope, PeopleError> {
+        let now = self.now();
+        let id = access_tokens::key_of(token).ok_or(AccessRefused::Malformed)?;
+        let key = self.keyring.named(&id).await?.ok_or(AccessRefused::UnknownKey)?;
+        let verified = key.verify(token, &self.settings.issuer, surface, now)?;
+        let sign_in = self.sign_in_of(verified.family).await?;
+        let standing = self.standing(verified.person).await?;
+        Ok(verified.admit(sign_in.as_ref(), standing.as_ref(), now)?)
+    }
+
+    /// The person signs out here. Doing it twice is doing it once.
+    ///
+    /// # Errors
+    /// When the sign-in's machine is not reached.
+    pub async fn sign_out(&self, scope: PersonScope, trace: Option<u128>) -> Result<(), PeopleError> {
+        self.end(scope.person(), scope.family(), EndReason::SignedOut, trace).await
+    }
+
+    async fn end(
+        &self,
+        person: UserId,
+        family: FamilyId,
+        reason: EndReason,
+        trace: Option<u128>,
+    ) -> Result<(), PeopleError> {
+        let (stream, who) = (StreamId::Family(family), (Principal::Person(person), trace));
+        let told = self.order::<Family>(stream, Command::End { reason }, who, self.settings.patience).await?;
+        told.map_err(|rejection| PeopleError::Internal(format!("{family} cannot end: {rejection:?}")))?;
+        self.drop_secret(family).await;
+        Ok(())
+    }
+
+    /// The family has ended, which is what counts: without its secret not even its own tokens can be told from others.
+    async fn drop_secret(&self, family: FamilyId) {
+        let removed = credentials::remove(&self.rows, Kind::Family, &family.to_string()).await;
+        if let Err(error) = removed {
+            tracing::warn!(%family, %error, "the secret of an ended sign-in was not removed; the sweeper will");
+        }
+    }
+}
