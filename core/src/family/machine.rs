@@ -58,12 +58,12 @@ impl Machine for Family {
     }
 
     fn store_outcome(outcome: &Outcome<Self>) -> AnyOutcome {
-        AnyOutcome::Family(outcome.clone())
+        AnyOutcome::Family(*outcome)
     }
 
     fn stored_outcome(any: &AnyOutcome) -> Option<Outcome<Self>> {
         match any {
-            AnyOutcome::Family(outcome) => Some(outcome.clone()),
+            AnyOutcome::Family(outcome) => Some(*outcome),
             _ => None,
         }
     }

@@ -58,12 +58,12 @@ impl Machine for Person {
     }
 
     fn store_outcome(outcome: &Outcome<Self>) -> AnyOutcome {
-        AnyOutcome::Person(outcome.clone())
+        AnyOutcome::Person(*outcome)
     }
 
     fn stored_outcome(any: &AnyOutcome) -> Option<Outcome<Self>> {
         match any {
-            AnyOutcome::Person(outcome) => Some(outcome.clone()),
+            AnyOutcome::Person(outcome) => Some(*outcome),
             _ => None,
         }
     }

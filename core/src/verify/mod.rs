@@ -11,6 +11,7 @@ mod ledger;
 mod orders;
 mod outside;
 mod payments;
+mod people;
 mod placing;
 mod report;
 mod stock;
@@ -51,6 +52,7 @@ pub struct Verifier {
     payments: payments::Payments,
     orders: orders::Orders,
     ledger: ledger::Ledger,
+    people: people::People,
     folds: folds::Folds,
     outside: outside::Outside,
     report: Report,
@@ -86,8 +88,8 @@ impl Verifier {
             }
             // What they promise is promised to checkouts and shards, and checked there.
             AnyEvent::Vendor(_) | AnyEvent::Product(_) => {}
-            // Of neither money nor stock.
-            AnyEvent::Person(_) | AnyEvent::Family(_) => {}
+            AnyEvent::Person(event) => self.people.person(recorded, event, report),
+            AnyEvent::Family(event) => self.people.family(recorded, event, report),
         }
         let books = folds::Books {
             stock: &self.stock,
@@ -158,6 +160,7 @@ impl Verifier {
         self.orders.finish(report);
         self.placing.finish(&self.checkouts, &self.orders, report);
         self.ledger.finish(report);
+        self.people.finish(report);
         self.outside.finish(&self.streams, &self.orders, report);
         self.report
     }

@@ -35,7 +35,7 @@ pub enum Invariant {
     /// An order names the holds of its lines; each was pinned before money was asked, and committed before souk took
     /// it. The units follow their lines.
     I13,
-    /// Checkouts, payments and orders move along their edges only.
+    /// Checkouts, payments, orders, accounts and sign-ins move along their edges only.
     I14,
     /// What is charged is what the pinned quote's lines come to.
     I15,
@@ -74,7 +74,7 @@ impl Invariant {
             Invariant::I11 => "events fold to what snapshots and the books beside them say",
             Invariant::I12 => "every captured payment is exactly one order or one refund",
             Invariant::I13 => "units are pinned before money is asked, committed before it is taken",
-            Invariant::I14 => "checkouts, payments and orders move along their edges only",
+            Invariant::I14 => "checkouts, payments, orders and sign-ins move along their edges only",
             Invariant::I15 => "what is charged is what the pinned quote comes to",
             Invariant::I17 => "every ledger transaction balances",
             Invariant::I18 => "all accounts together come to zero",

@@ -3,6 +3,7 @@
 mod bank;
 mod cell;
 mod damaged;
+mod people;
 mod random;
 mod sales;
 mod world;

@@ -67,7 +67,7 @@ fn names(events: &[Recorded], row: &Unnamed) -> bool {
     match row.kind {
         Kind::Mail => !events.is_empty(),
         Kind::Password => {
-            let holds = events.iter().filter_map(|recorded| recorded.event.credential()).last();
+            let holds = events.iter().filter_map(|recorded| recorded.event.credential()).next_back();
             holds.is_some_and(|credential| credential.to_string() == row.key)
         }
         Kind::Family => {
