@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{CredentialId, OrderId, SubjectId, UserId};
+use crate::ids::{CredentialId, OrderId, SubjectId, UserId, VendorId};
 use crate::machine::Outcome;
 use crate::{checkout, family, inventory, order, payment, person, product, vendor};
 
@@ -55,6 +55,7 @@ impl AnyEvent {
     pub fn subject(&self) -> Option<SubjectId> {
         match self {
             AnyEvent::Vendor(vendor::Event::Applied(application)) => application.contact,
+            AnyEvent::Vendor(vendor::Event::Invited { mail, .. }) => Some(*mail),
             AnyEvent::Checkout(checkout::Event::Addressed(address)) => Some(address.subject),
             AnyEvent::Order(order::Event::Placed(placed)) => Some(placed.subject),
             AnyEvent::Person(person::Event::SignedUp { mail }) => Some(*mail),
@@ -123,6 +124,8 @@ pub enum Mail {
     Order(OrderMail),
     /// About a person's account.
     Person(PersonMail),
+    /// From a vendor's team.
+    Vendor(VendorMail),
 }
 
 /// A mail about an order.
@@ -145,6 +148,27 @@ pub struct PersonMail {
     pub to: SubjectId,
     /// Whose account.
     pub person: UserId,
+}
+
+/// A mail from a vendor's team.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct VendorMail {
+    /// Which text.
+    pub template: VendorTemplate,
+    /// To whom.
+    pub to: SubjectId,
+    /// Which vendor.
+    pub vendor: VendorId,
+}
+
+/// The mails from teams.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum VendorTemplate {
+    /// You are asked to join a team.
+    Invitation {
+        /// The invitation's number.
+        invitation: u32,
+    },
 }
 
 /// The mails about accounts.

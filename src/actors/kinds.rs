@@ -145,7 +145,6 @@ macro_rules! hosted_on_demand {
 }
 
 hosted_on_demand! {
-    Vendor => vendors,
     Checkout => checkouts,
     Payment => payments,
     Order => orders,
@@ -174,6 +173,7 @@ macro_rules! hosted_and_published {
 }
 
 hosted_and_published! {
+    Vendor => vendors, teams;
     Person => persons, accounts;
     Family => families, sign_ins;
 }

@@ -15,7 +15,7 @@ use souk_core::payment::Payment;
 use souk_core::person::{Person, Standing};
 use souk_core::product::Product;
 use souk_core::time::Timestamp;
-use souk_core::vendor::Vendor;
+use souk_core::vendor::{self, Vendor};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
@@ -79,6 +79,7 @@ pub struct Node {
     lanes: Mutex<Vec<JoinHandle<()>>>,
     pub(super) stock_view: StockView,
     pub(super) changes: Changes,
+    pub(super) teams: Published<vendor::Standing>,
     pub(super) accounts: Published<Standing>,
     pub(super) sign_ins: Published<SignIn>,
     traps: Traps,
@@ -104,6 +105,7 @@ impl Node {
         let (timers, orders) = mpsc::unbounded_channel();
         let (outbox, work) = Outbox::new();
         let stock_view = StockView::new(journal.lease().clone());
+        let teams = Published::new(journal.lease().clone());
         let accounts = Published::new(journal.lease().clone());
         let sign_ins = Published::new(journal.lease().clone());
         let node = Arc::new(Node {
@@ -124,6 +126,7 @@ impl Node {
             lanes: Mutex::default(),
             stock_view,
             changes: Changes::default(),
+            teams,
             accounts,
             sign_ins,
             traps: Traps::default(),
@@ -163,6 +166,11 @@ impl Node {
     /// How often products and their stock have changed since the start.
     pub fn changes(&self) -> &Changes {
         &self.changes
+    }
+
+    /// How vendors stand and who is in their teams, as their machines last published it.
+    pub fn teams(&self) -> &Published<vendor::Standing> {
+        &self.teams
     }
 
     /// How accounts stand, as their machines last published it.

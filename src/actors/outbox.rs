@@ -11,12 +11,13 @@ use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use souk_core::any::{Effect, Mail, OrderMail, PersonMail};
+use souk_core::any::{Effect, Mail, OrderMail, PersonMail, VendorMail, VendorTemplate};
 use souk_core::host::Answer;
 use souk_core::ids::StreamId;
 use souk_core::journal::{EffectId, Origin};
 use souk_core::order::Order;
 use souk_core::payment::{Command, Payment, ProviderCall, ProviderFact, Rejection};
+use souk_core::vendor::Vendor;
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::Instant;
@@ -317,6 +318,7 @@ async fn write_and_send(
     let to = match mail {
         Mail::Order(mail) => mail.to,
         Mail::Person(mail) => mail.to,
+        Mail::Vendor(mail) => mail.to,
     };
     let Some(address) = outside.vault.get(to).await? else { return Ok(()) };
     let (name, email) = (address.name.expose(), address.email.expose());
@@ -331,6 +333,13 @@ async fn write_and_send(
                 }
             };
             Letter::about_order(*template, *order, name, email, link.as_deref())
+        }
+        Mail::Vendor(VendorMail { template, vendor, .. }) => {
+            let VendorTemplate::Invitation { invitation } = *template;
+            let token = outside.links.as_ref().map(|links| links.invitation(*vendor, invitation));
+            let (state, _) = node.handle::<Vendor>().read(StreamId::Vendor(*vendor), RECORD_PATIENCE).await?;
+            let vendor = state.profile.map(|profile| profile.application.name).unwrap_or_default();
+            Letter::from_vendor(&vendor, email, token.as_ref())
         }
         Mail::Person(PersonMail { template, person, .. }) => {
             let token = outside.links.as_ref().and_then(|links| links.letter_token(*template, *person));

@@ -20,14 +20,14 @@ pub struct Published<V> {
     words: Mutex<LruCache<StreamId, (Epoch, V)>>,
 }
 
-impl<V: Copy> Published<V> {
+impl<V: Clone> Published<V> {
     pub(super) fn new(lease: Lease) -> Self {
         Published { lease, words: Mutex::new(LruCache::new(KEPT_MAX)) }
     }
 
     /// What the machine of this stream said last; `None` when nothing is known, and it must be asked.
     pub fn get(&self, stream: StreamId) -> Option<V> {
-        let said = self.words.lock().unwrap_or_else(PoisonError::into_inner).get(&stream).copied();
+        let said = self.words.lock().unwrap_or_else(PoisonError::into_inner).get(&stream).cloned();
         said.filter(|(epoch, _)| self.lease.epoch(stream.partition()) == Some(*epoch)).map(|(_, word)| word)
     }
 

@@ -3,11 +3,12 @@
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
-use souk_core::family::Audience;
 use souk_core::ids::{CheckoutId, OrderId, Principal};
 
 use crate::store;
+use crate::tenants::access_tokens::Surface;
 use crate::tenants::keys::KeyRefused;
+use crate::tenants::policy::Power;
 use crate::tenants::{Access, BuyerScope, OperatorScope, PersonScope, PresentedKey, VendorScope};
 
 use super::error::{ApiError, Code};
@@ -24,6 +25,9 @@ pub(super) struct Seller(pub(super) VendorScope);
 
 /// Somebody who acts for the marketplace.
 pub(super) struct Operator(pub(super) OperatorScope);
+
+/// How keys and tokens of souk's own begin.
+const KEYS: &str = "souk_";
 
 fn unauthenticated(detail: impl Into<String>) -> ApiError {
     ApiError::new(Code::AuthenticationRequired, detail)
@@ -56,7 +60,7 @@ impl FromRequestParts<Shared> for SignedIn {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, services: &Shared) -> Result<Self, ApiError> {
-        Ok(SignedIn(services.people.admit(bearer(&parts.headers)?, Audience::Store).await?))
+        Ok(SignedIn(services.people.admit(bearer(&parts.headers)?, Surface::Store).await?))
     }
 }
 
@@ -112,7 +116,19 @@ impl FromRequestParts<Shared> for Seller {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, services: &Shared) -> Result<Self, ApiError> {
-        access(parts, services).await?.vendor().map(Seller).ok_or_else(|| wrong_role("a vendor"))
+        let Some(power) = parts.extensions.get::<Power>().copied() else {
+            unreachable!("a vendor's route is mounted with the power that it takes")
+        };
+        // Whatever does not look like a key is an access token, or nothing.
+        let token = bearer(&parts.headers)?;
+        if !token.starts_with(KEYS) {
+            return Ok(Seller(services.people.admit_member(token, power).await?));
+        }
+        let vendor = access(parts, services).await?.vendor().ok_or_else(|| wrong_role("a vendor"))?;
+        if !power.is_of_keys() {
+            return Err(ApiError::new(Code::WrongRole, "sign in as a member of the team: a key is none"));
+        }
+        Ok(Seller(vendor))
     }
 }
 

@@ -119,6 +119,9 @@ impl Inside {
         if request.uri().path().starts_with("/v1/") && !self.services.node.journal().lease().is_owner() {
             return ApiError::not_owner().into_response();
         }
+        if let Some(peer) = peer {
+            request.extensions_mut().insert(peer);
+        }
         let allowance = rate_limits::allowance(&self.services, peer, &mut request).await;
         let refusal = allowance.as_ref().and_then(|allowance| allowance.refusal());
         let mut response = match refusal {

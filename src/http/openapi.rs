@@ -68,7 +68,7 @@ pub(super) fn document(groups: &[Routes]) -> Value {
             "securitySchemes": {
                 "token": bearer("The token of a cart or an order, as it was given when the cart was opened"),
                 "access_token": bearer("The access token of a sign-in"),
-                "vendor_key": bearer("A vendor's API key"),
+                "vendor_key": bearer("A vendor's API key, or the access token of a member of its team"),
                 "operator_key": bearer("An operator's API key"),
             },
         },
@@ -120,7 +120,7 @@ fn describe(schemas: &mut Schemas, prefix: &str, operation: &Operation) -> Value
         Caller::Anybody => None,
         Caller::Shopper => Some("token"),
         Caller::Person => Some("access_token"),
-        Caller::Vendor => Some("vendor_key"),
+        Caller::Vendor(_) => Some("vendor_key"),
         Caller::Operator => Some("operator_key"),
     };
     said.insert("security".to_owned(), security.map_or_else(|| json!([]), |name| json!([{ name: [] }])));
@@ -307,7 +307,17 @@ fn codes(prefix: &str, operation: &Operation) -> Vec<Code> {
             Code::OutcomeUnknown,
             Code::Unavailable,
         ]),
-        Caller::Vendor | Caller::Operator => {
+        Caller::Vendor(_) => codes.extend([
+            Code::AuthenticationRequired,
+            Code::KeyRevoked,
+            Code::WrongRole,
+            Code::AccessExpired,
+            Code::SignedOut,
+            Code::Overloaded,
+            Code::OutcomeUnknown,
+            Code::Unavailable,
+        ]),
+        Caller::Operator => {
             codes.extend([Code::AuthenticationRequired, Code::KeyRevoked, Code::WrongRole, Code::Unavailable])
         }
     }

@@ -28,6 +28,9 @@ const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 const STANDING: HeaderName = HeaderName::from_static("ratelimit");
 /// Clients that are told apart. Who comes when there are so many shares one allowance with the others who do.
 const CLIENTS_MAX: usize = 100_000;
+/// Tries to sign in a minute with one mail address from one network, and how many may come at once.
+const TRIES_PER_MINUTE: u32 = 10;
+const TRIES_AT_ONCE: u32 = 20;
 /// How often those are forgotten whose allowance is whole again.
 pub(super) const SWEEP_EVERY: Duration = Duration::from_secs(60);
 /// The same while there are too many.
@@ -42,6 +45,7 @@ pub struct RateLimits {
     all: Option<DefaultDirectRateLimiter>,
     keys: Option<Limit<u128>>,
     addresses: Option<Limit<IpAddr>>,
+    tries: Option<Limit<(u128, Option<IpAddr>)>>,
 }
 
 impl RateLimits {
@@ -55,6 +59,7 @@ impl RateLimits {
             all,
             keys: Limit::new("key", key_per_minute, burst),
             addresses: Limit::new("address", address_per_minute, burst),
+            tries: Limit::new("tries", TRIES_PER_MINUTE, TRIES_AT_ONCE),
         }
     }
 
@@ -71,6 +76,9 @@ impl RateLimits {
         }
         if let Some(addresses) = &self.addresses {
             addresses.sweep(Duration::ZERO);
+        }
+        if let Some(tries) = &self.tries {
+            tries.sweep(Duration::ZERO);
         }
     }
 
@@ -213,6 +221,20 @@ impl RateLimits {
         Some(Allowance { told: Told::Address(limit), standing: limit.check(network(address)) })
     }
 
+    /// Of somebody who tries to sign in with a mail address, named by a number: whether or not there is an account, guessing
+    /// its password takes long, and nobody elsewhere is kept out by it.
+    pub(super) fn try_with(&self, mail: u128, peer: Option<Peer>) -> Result<(), ApiError> {
+        let Some(limit) = &self.tries else { return Ok(()) };
+        let standing = limit.check((mail, peer.map(|Peer(address)| network(address))));
+        if standing.allowed {
+            return Ok(());
+        }
+        let wait = u64::try_from(standing.wait.as_millis()).unwrap_or(u64::MAX);
+        let detail = "too many tries with this mail address: come again after Retry-After, or choose another password \
+                      by /v1/auth/reset-letters";
+        Err(ApiError::new(Code::RateLimited, detail).retry_after_ms(wait))
+    }
+
     fn of_key(&self, key: u128) -> Option<Allowance<'_>> {
         let limit = self.keys.as_ref()?;
         Some(Allowance { told: Told::Key(limit), standing: limit.check(key) })
@@ -281,6 +303,18 @@ mod tests {
         let allowed = (0..1_000).filter(|client| limit.check(*client).allowed).count();
         assert_eq!(allowed, 10 + 2, "ten of their own, and two for all others");
         assert!(limit.limiter.len() <= 11);
+    }
+
+    #[test]
+    fn tries_are_counted_by_mail_address_and_network() {
+        let limits = RateLimits::new(0, 0, 0, 1);
+        let from = |address: &str| Some(Peer(address.parse().unwrap()));
+        for _ in 0..TRIES_AT_ONCE {
+            assert!(limits.try_with(1, from("2001:db8::1")).is_ok());
+        }
+        assert!(limits.try_with(1, from("2001:db8::2")).is_err(), "the same network");
+        assert!(limits.try_with(1, from("192.0.2.1")).is_ok());
+        assert!(limits.try_with(2, from("2001:db8::1")).is_ok());
     }
 
     #[test]

@@ -179,6 +179,20 @@ impl From<vendor::Rejection> for ApiError {
                 say(Code::InvalidValue, "the field is empty, too long, or not written as it must be")
                     .with("field", field)
             }
+            R::NotAllowed => say(Code::WrongRole, "an owner of the vendor or an operator decides that"),
+            R::NoSuchMember => ApiError::not_found(),
+            R::InvitationOver => say(
+                Code::TokenSpent,
+                "it was used, withdrawn, or has had its week: ask for another invitation",
+            ),
+            R::AlreadyMember => {
+                say(Code::AlreadyExists, "whoever is in the team already gets another role from an owner")
+            }
+            R::LastOwner => say(Code::WrongState, "make somebody else an owner first: a team always has one"),
+            R::TeamFull => say(
+                Code::TooMany,
+                format!("a team has at most {} members and open invitations", vendor::team::MEMBERS_MAX),
+            ),
             R::InvalidRate => say(Code::InvalidValue, "a commission is 0 to 10000 basis points")
                 .with("field", "commission_basis_points"),
         }

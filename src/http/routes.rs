@@ -1,14 +1,16 @@
 //! Routes, each mounted together with what is said of it: a route without a description does not compile, and a
 //! description without a route cannot be written. [`super::openapi`] makes the document of them.
 
-use axum::Router;
 use axum::handler::Handler;
 use axum::http::Method;
 use axum::middleware;
 use axum::routing::{MethodFilter, MethodRouter, on};
+use axum::{Extension, Router};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 
 use crate::store::read::Projection;
+
+use crate::tenants::policy::Power;
 
 use super::error::Code;
 use super::{Shared, caching, positions};
@@ -22,8 +24,8 @@ pub(super) enum Caller {
     Shopper,
     /// A person who is signed in, with an access token.
     Person,
-    /// A vendor, with an API key.
-    Vendor,
+    /// Somebody who acts for a vendor and has this power: with an API key, or as a member of its team.
+    Vendor(Power),
     /// An operator, with an API key.
     Operator,
 }
@@ -218,6 +220,9 @@ impl Routes {
             let reads = operation.reads;
             route =
                 route.layer(middleware::from_fn(move |request, next| positions::wait(reads, request, next)));
+        }
+        if let Caller::Vendor(power) = operation.caller {
+            route = route.layer(Extension(power));
         }
         if operation.method == Method::GET && operation.is_api(self.prefix) {
             route = route.layer(middleware::from_fn(caching::tag));

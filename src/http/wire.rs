@@ -6,7 +6,7 @@ use serde_json::Value;
 use souk_core::checkout::{PayingStep, Step};
 use souk_core::order::{CancelReason, LineStage, RefundStage, Status as OrderStatus};
 use souk_core::product::{Condition, Status as ProductStatus};
-use souk_core::vendor::Status as VendorStatus;
+use souk_core::vendor::{Role, Status as VendorStatus};
 
 use super::error::{ApiError, Code};
 
@@ -52,6 +52,13 @@ states! {
         Approved = "approved",
         Listed = "listed",
         Archived = "archived",
+    }
+    /// What a member is in a vendor's team.
+    TeamRole {
+        Owner = "owner",
+        Manager = "manager",
+        Packer = "packer",
+        Accountant = "accountant",
     }
     /// Where a vendor stands.
     VendorState {
@@ -134,6 +141,7 @@ macro_rules! same_states {
 }
 
 same_states! {
+    Role = TeamRole { Owner, Manager, Packer, Accountant }
     ProductStatus = ProductState { Draft, Submitted, Approved, Listed, Archived }
     VendorStatus = VendorState { Applied, Active, Suspended, Closed }
     OrderStatus = OrderState { Placed, Accepted, PartlyShipped, Shipped, Delivered, Cancelled }

@@ -12,6 +12,11 @@ use super::{People, PeopleError, at_the_same_time};
 
 type Trace = Option<u128>;
 
+/// How often a row may come or go between two looks before something else is wrong.
+const ROW_TRIES: u32 = 4;
+/// Nobody: asked in the place of whoever has no account, so that what is under way delays or refuses both alike.
+const NOBODY: UserId = UserId(0);
+
 impl People {
     /// Somebody wants an account with this address: a letter says what to do, also to whoever has one.
     ///
@@ -31,41 +36,41 @@ impl People {
     /// As [`People::sign_up`].
     pub async fn ask_reset(&self, mail: &MailAddress, trace: Trace) -> Result<(), PeopleError> {
         at_the_same_time(async {
-            match self.find_mail(mail).await? {
-                Some((person, _)) => self.ask(person, Command::AskReset, trace).await,
-                None => Ok(()),
-            }
+            let person = self.find_mail(mail).await?.map_or(NOBODY, |(person, _)| person);
+            self.ask(person, Command::AskReset, trace).await
         })
         .await
     }
 
     /// The account and the subject of an address; new ones when there are none.
     async fn whose(&self, mail: &MailAddress) -> Result<(UserId, SubjectId), PeopleError> {
-        let index = self.server_key.mail_index(mail);
-        let (person, subject) = match self.find_mail(mail).await? {
-            Some(known) => {
-                credentials::touch(&self.rows, Kind::Mail, &index, self.now()).await?;
-                known
-            }
-            None => {
-                let (person, subject) = (UserId(new_id(self.now())?), SubjectId(new_id(self.now())?));
-                let content = Content::from(subject.to_string().as_bytes());
-                let row = Credential { stream: StreamId::Person(person), content };
-                if credentials::put(&self.rows, Kind::Mail, &index, &row, self.now()).await? {
-                    (person, subject)
-                } else {
-                    // Two at the same time.
-                    let other = self.find_mail(mail).await?;
-                    other.ok_or_else(|| PeopleError::Internal("a row is there and is not".to_owned()))?
-                }
-            }
-        };
+        let (person, subject) = self.mail_row(mail).await?;
         let address = Address { email: mail.expose().into(), ..Address::default() };
         match self.vault.put(subject, StreamId::Person(person), &address).await {
             // The same address in other letters.
             Ok(()) | Err(VaultError::Occupied { .. }) => Ok((person, subject)),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Finds or puts the row of an address, as new for the sweeper, which may come between.
+    async fn mail_row(&self, mail: &MailAddress) -> Result<(UserId, SubjectId), PeopleError> {
+        let index = self.server_key.mail_index(mail);
+        for _ in 0..ROW_TRIES {
+            if let Some(known) = self.find_mail(mail).await? {
+                if credentials::touch(&self.rows, Kind::Mail, &index, self.now()).await? {
+                    return Ok(known);
+                }
+                continue;
+            }
+            let (person, subject) = (UserId(new_id(self.now())?), SubjectId(new_id(self.now())?));
+            let content = Content::from(subject.to_string().as_bytes());
+            let row = Credential { stream: StreamId::Person(person), content };
+            if credentials::put(&self.rows, Kind::Mail, &index, &row, self.now()).await? {
+                return Ok((person, subject));
+            }
+        }
+        Err(PeopleError::Internal("a row of a mail address comes and goes".to_owned()))
     }
 
     /// Whose address this is, or would be.
@@ -118,8 +123,12 @@ impl People {
     ) -> Result<UserId, PeopleError> {
         let opened = self.server_key.open_letter_token(purpose, token);
         let (person, token) = opened.map_err(|_| PeopleError::TokenRefused)?;
-        let standing = self.standing(person).await?.ok_or(PeopleError::TokenSpent)?;
-        let password = self.put_password(&standing, password).await?;
+        // Looked at first: what costs a hash must not be had with a token that was used long ago.
+        let handle = self.node.handle::<Person>();
+        let (state, _) = handle.read(StreamId::Person(person), self.settings.patience).await?;
+        let takes = |account: &person::Account| account.takes(purpose, token, self.now());
+        let standing = state.standing().filter(|_| state.account.as_ref().is_some_and(takes));
+        let password = self.put_password(&standing.ok_or(PeopleError::TokenSpent)?, password).await?;
         let command = match purpose {
             Purpose::Verify => Command::Verify { token, password },
             Purpose::Reset => Command::Reset { token, password },

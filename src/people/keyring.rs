@@ -15,6 +15,8 @@ use super::PeopleError;
 
 /// How long a key is kept after it has signed its last token: much longer than any of them is good.
 const KEPT_AFTER_MS: i64 = 24 * 60 * 60 * 1_000;
+/// How old what is known of the table may be: a key that was taken away there signs and opens nothing after that.
+const KNOWN_FOR: Duration = Duration::from_secs(60);
 /// How often the table is read again at most because of a key that is not known: anybody may name one.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 
@@ -45,6 +47,7 @@ impl Keyring {
 
     /// The key that signs now.
     pub(super) async fn signing(&self, now: Timestamp) -> Result<AccessKey, PeopleError> {
+        self.look(KNOWN_FOR).await?;
         if let Some(key) = self.newest(now) {
             return Ok(key);
         }
@@ -64,18 +67,24 @@ impl Keyring {
 
     /// The key of this name. Another server on the same database may have made it a moment ago.
     pub(super) async fn named(&self, id: &str) -> Result<Option<AccessKey>, PeopleError> {
+        self.look(KNOWN_FOR).await?;
         if let Some(key) = self.find(id) {
             return Ok(Some(key));
         }
+        self.look(LOOK_EVERY).await?;
+        Ok(self.find(id))
+    }
+
+    /// Reads the table again, unless that was done a shorter time ago.
+    async fn look(&self, known_for: Duration) -> Result<(), PeopleError> {
         {
             let mut looked_at = self.looked_at.lock().unwrap_or_else(PoisonError::into_inner);
-            if looked_at.elapsed() < LOOK_EVERY {
-                return Ok(None);
+            if looked_at.elapsed() < known_for {
+                return Ok(());
             }
             *looked_at = Instant::now();
         }
-        self.load().await?;
-        Ok(self.find(id))
+        self.load().await
     }
 
     fn find(&self, id: &str) -> Option<AccessKey> {

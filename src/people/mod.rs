@@ -8,6 +8,7 @@
 mod account;
 mod keyring;
 mod sign_in;
+mod team;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -91,6 +92,15 @@ pub enum PeopleError {
         "this token was used, is too old, or there is a newer letter: use the newest letter, or ask for another"
     )]
     TokenSpent,
+    /// Whoever accepts an invitation is in that team already.
+    #[error("you are in this team already")]
+    AlreadyMember,
+    /// There is no such vendor, or they are not in its team.
+    #[error("there is no such vendor, or you are not in its team")]
+    NotInTeam,
+    /// The person's role does not have it.
+    #[error("your role in this team does not allow that")]
+    NoPower,
     /// The password is not taken, or not hashed now.
     #[error(transparent)]
     Password(#[from] PasswordError),

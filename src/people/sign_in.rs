@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use souk_core::family::{self, Audience, Begin, Command, EndReason, Family, Method, Reply};
+use souk_core::family::{self, Audience, Begin, Command, EndReason, Family, Method, Reply, SignIn};
 use souk_core::ids::{FamilyId, Principal, StreamId, UserId};
 use souk_core::person;
+use souk_core::time::Timestamp;
 use tokio::time::Instant;
 
 use crate::store::credentials::{self, Content, Credential, Kind};
-use crate::tenants::access_tokens::{self, AccessRefused, Holder};
+use crate::tenants::access_tokens::{self, AccessRefused, Holder, Surface};
 use crate::tenants::passwords::Password;
 use crate::tenants::refresh_tokens::{FamilySecret, PresentedRefresh};
 use crate::tenants::{MailAddress, PersonScope, new_id};
@@ -61,7 +62,7 @@ impl People {
         }
     }
 
-    async fn begin(
+    pub(super) async fn begin(
         &self,
         person: UserId,
         round: u32,
@@ -77,8 +78,11 @@ impl People {
         let who = (Principal::Person(person), trace);
         let told = self.order::<Family>(stream, Command::Begin(begin), who, self.settings.patience).await?;
         match told {
-            Ok(reply) => self.tokens(&secret, &reply).await,
-            Err(rejection) => Err(PeopleError::Internal(format!("{family} cannot begin: {rejection:?}"))),
+            Ok(Reply::Live { generation, good_until, .. }) => {
+                let sign_in = self.sign_in_of(family).await?.ok_or(AccessRefused::SignedOut)?;
+                self.tokens(&secret, &sign_in, (family, generation, good_until)).await
+            }
+            other => Err(PeopleError::Internal(format!("{family} cannot begin: {other:?}"))),
         }
     }
 
@@ -108,7 +112,9 @@ impl People {
         let rotate = Command::Rotate { generation };
         let told = self.order::<Family>(StreamId::Family(family), rotate, who, REFRESH_PATIENCE).await?;
         match told {
-            Ok(reply @ Reply::Live { .. }) => self.tokens(&secret, &reply).await,
+            Ok(Reply::Live { generation, good_until, .. }) => {
+                self.tokens(&secret, &sign_in, (family, generation, good_until)).await
+            }
             Ok(Reply::Over { .. }) => {
                 self.drop_secret(family).await;
                 Err(AccessRefused::SignedOut.into())
@@ -122,13 +128,14 @@ impl People {
         Ok(row.and_then(|row| FamilySecret::from_slice(row.content.expose())))
     }
 
-    async fn tokens(&self, secret: &FamilySecret, reply: &Reply) -> Result<Tokens, PeopleError> {
-        let Reply::Live {
-            family, person, audience, method, begun_at, generation, good_until, ends_at, ..
-        } = *reply
-        else {
-            return Err(AccessRefused::SignedOut.into());
-        };
+    /// What a family hands out now.
+    async fn tokens(
+        &self,
+        secret: &FamilySecret,
+        sign_in: &SignIn,
+        (family, generation, refresh_until): (FamilyId, u32, Timestamp),
+    ) -> Result<Tokens, PeopleError> {
+        let SignIn { person, audience, method, begun_at, ends_at, .. } = *sign_in;
         let now = self.now();
         let holder = Holder { family, person, audience, method, begun_at, ends_at };
         let key = self.keyring.signing(now).await?;
@@ -136,14 +143,14 @@ impl People {
         let (access, access_until) =
             signed.map_err(|error| PeopleError::Internal(format!("no token can be signed: {error}")))?;
         let refresh = self.server_key.refresh_token(secret, family, generation);
-        Ok(Tokens { person, family, access, access_until, refresh, refresh_until: good_until })
+        Ok(Tokens { person, family, access, access_until, refresh, refresh_until })
     }
 
     /// What an access token opens on this surface, now: its sign-in lives and is of the person's round.
     ///
     /// # Errors
     /// [`PeopleError::Access`] says why it opens nothing.
-    pub async fn admit(&self, token: &str, surface: Audience) -> Result<PersonScope, PeopleError> {
+    pub async fn admit(&self, token: &str, surface: Surface) -> Result<PersonScope, PeopleError> {
         let now = self.now();
         let id = access_tokens::key_of(token).ok_or(AccessRefused::Malformed)?;
         let key = self.keyring.named(&id).await?.ok_or(AccessRefused::UnknownKey)?;

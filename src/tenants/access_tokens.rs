@@ -15,7 +15,7 @@ use jsonwebtoken::signature::{self, Signer, Verifier};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde::{Deserialize, Serialize};
 use souk_core::family::{Audience, Method, SignIn};
-use souk_core::ids::{FamilyId, UserId};
+use souk_core::ids::{FamilyId, UserId, VendorId};
 use souk_core::person::Standing;
 use souk_core::time::Timestamp;
 
@@ -98,15 +98,17 @@ impl ServerKey {
     }
 }
 
-/// What an access token says. Times are seconds, as RFC 7519 has them.
+/// What an access token says. Times are seconds, as RFC 7519 has them. What a newer souk adds says nothing here.
 #[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 struct Claims {
     iss: String,
     aud: String,
     sub: UserId,
     /// The sign-in.
     fam: FamilyId,
+    /// For whom, on the vendors' surface and there only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    ven: Option<VendorId>,
     iat: i64,
     nbf: i64,
     exp: i64,
@@ -164,12 +166,44 @@ pub enum AccessRefused {
     SignedOut,
 }
 
-/// How a surface is called in a token.
-const fn audience(of: Audience) -> &'static str {
+/// A part of the API with tokens of its own.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Surface {
+    /// Shopping, and one's own account.
+    Store,
+    /// Acting for a vendor: the token says for which.
+    Vendor,
+    /// Keeping order.
+    Operator,
+}
+
+impl Surface {
+    /// How it is called in a token.
+    const fn text(self) -> &'static str {
+        match self {
+            Surface::Store => "souk:store",
+            Surface::Vendor => "souk:vendor",
+            Surface::Operator => "souk:operator",
+        }
+    }
+
+    /// What a token is good for that names this surface and this vendor, or none.
+    const fn audience(self, vendor: Option<VendorId>) -> Option<Audience> {
+        match (self, vendor) {
+            (Surface::Store, None) => Some(Audience::Store),
+            (Surface::Vendor, Some(vendor)) => Some(Audience::Vendor(vendor)),
+            (Surface::Operator, None) => Some(Audience::Operator),
+            (Surface::Store | Surface::Operator, Some(_)) | (Surface::Vendor, None) => None,
+        }
+    }
+}
+
+/// The surface of a sign-in, and its vendor.
+const fn surface(of: Audience) -> (Surface, Option<VendorId>) {
     match of {
-        Audience::Store => "souk:store",
-        Audience::Vendor => "souk:vendor",
-        Audience::Operator => "souk:operator",
+        Audience::Store => (Surface::Store, None),
+        Audience::Vendor(vendor) => (Surface::Vendor, Some(vendor)),
+        Audience::Operator => (Surface::Operator, None),
     }
 }
 
@@ -191,11 +225,13 @@ impl AccessKey {
     ) -> Result<(AccessText, Timestamp), jsonwebtoken::errors::Error> {
         let exp = seconds(now.plus_millis(GOOD_FOR_MS).min(holder.ends_at));
         let Method::Password = holder.method;
+        let (surface, ven) = surface(holder.audience);
         let claims = Claims {
             iss: issuer.to_owned(),
-            aud: audience(holder.audience).to_owned(),
+            aud: surface.text().to_owned(),
             sub: holder.person,
             fam: holder.family,
+            ven,
             iat: seconds(now),
             nbf: seconds(now),
             exp,
@@ -219,12 +255,12 @@ impl AccessKey {
         &self,
         text: &str,
         issuer: &str,
-        surface: Audience,
+        surface: Surface,
         now: Timestamp,
     ) -> Result<VerifiedToken, AccessRefused> {
         let mut rules = Validation::new(Algorithm::EdDSA);
         rules.set_issuer(&[issuer]);
-        rules.set_audience(&[audience(surface)]);
+        rules.set_audience(&[surface.text()]);
         rules.set_required_spec_claims(&["iss", "aud", "sub", "exp", "nbf"]);
         // By this server's clock, below.
         rules.validate_exp = false;
@@ -246,7 +282,8 @@ impl AccessKey {
         {
             return Err(AccessRefused::Expired);
         }
-        Ok(VerifiedToken { person: claims.sub, family: claims.fam, audience: surface })
+        let audience = surface.audience(claims.ven).ok_or(AccessRefused::Malformed)?;
+        Ok(VerifiedToken { person: claims.sub, family: claims.fam, audience })
     }
 }
 

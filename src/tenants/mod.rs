@@ -11,6 +11,7 @@ pub mod commands;
 pub mod keys;
 pub mod mail_address;
 pub mod passwords;
+pub mod policy;
 pub mod positions;
 pub mod refresh_tokens;
 pub mod scope;

@@ -21,6 +21,9 @@ pub const LENGTH_MAX: usize = 128;
 /// What a guesser must be expected to need, of 0 to 4 (a hundred million tries).
 const STRENGTH_MIN: u8 = 3;
 
+/// How many characters are judged: what the rest adds makes no password weaker, and judging takes long for long ones.
+const JUDGED: usize = 32;
+
 /// Hashes that may be under way or wait, for each processor.
 const PLACES_PER_THREAD: usize = 16;
 
@@ -126,7 +129,8 @@ impl Hasher {
         }
         self.place(move |inside| {
             let known: Vec<&str> = known.iter().map(String::as_str).collect();
-            if u8::from(zxcvbn::zxcvbn(&password.0, &known).score()) < STRENGTH_MIN {
+            let judged: Zeroizing<String> = Zeroizing::new(password.0.chars().take(JUDGED).collect());
+            if u8::from(zxcvbn::zxcvbn(&judged, &known).score()) < STRENGTH_MIN {
                 return Err(PasswordError::Common);
             }
             inside.hashed.fetch_add(1, Ordering::Relaxed);

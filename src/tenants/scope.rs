@@ -5,6 +5,9 @@
 
 use souk_core::family::Audience;
 use souk_core::ids::{BuyerId, CheckoutId, FamilyId, OrderId, Principal, UserId, VendorId};
+use souk_core::vendor::Role;
+
+use super::policy::Power;
 
 /// Whose shop somebody acts in. Part of every command's name, so that keys of two tenants never meet.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -53,6 +56,13 @@ pub struct VendorScope {
 impl VendorScope {
     pub(super) fn of_key(vendor: VendorId, key: u128) -> Self {
         VendorScope { vendor, principal: Principal::Key(key) }
+    }
+
+    /// Of a person who is signed in for a vendor, with the role that they have in its team now; `None` when the role does not
+    /// have this power.
+    pub fn of_member(person: &PersonScope, role: Role, power: Power) -> Option<Self> {
+        let Audience::Vendor(vendor) = person.audience else { return None };
+        power.is_of(role).then(|| VendorScope { vendor, principal: person.principal() })
     }
 
     /// Which vendor.

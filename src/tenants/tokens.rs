@@ -1,15 +1,15 @@
 //! Tokens that the server signed: whoever has one may use that cart, or see that order, or do once what a letter asks of
 //! them. A shopper without an account has nothing else.
 //!
-//! A token is `souk_cart_ID_BUYER_SIGNATURE`, `souk_order_ID_BUYER_SIGNATURE`, or `souk_verify_PERSON_NUMBER_SIGNATURE`
-//! or `souk_reset_…` of a letter. The signature covers the purpose, so that a cart's token never opens an order under another
+//! A token is `souk_cart_ID_BUYER_SIGNATURE`, `souk_order_ID_BUYER_SIGNATURE`, or `souk_verify_PERSON_NUMBER_SIGNATURE`,
+//! `souk_reset_…` or `souk_invite_VENDOR_NUMBER_SIGNATURE` of a letter. The signature covers the purpose, so that a cart's token never opens an order under another
 //! name, and cannot be guessed: 128 bits that only the server's secret yields. Nothing is stored: a token ends with its
 //! cart or order, and whether a letter's is spent its person knows.
 
 use std::fmt;
 
 use hmac::Mac as _;
-use souk_core::ids::{BuyerId, CheckoutId, OrderId, UserId};
+use souk_core::ids::{BuyerId, CheckoutId, OrderId, UserId, VendorId};
 use souk_core::person;
 
 use super::base32;
@@ -19,6 +19,7 @@ use super::server_key::ServerKey;
 const CART: Purpose = Purpose { prefix: "souk_cart_", signed: "souk/1/cart token" };
 const ORDER: Purpose = Purpose { prefix: "souk_order_", signed: "souk/1/order token" };
 const VERIFY: Purpose = Purpose { prefix: "souk_verify_", signed: "souk/1/verify token" };
+const INVITATION: Purpose = Purpose { prefix: "souk_invite_", signed: "souk/1/invitation token" };
 const RESET: Purpose = Purpose { prefix: "souk_reset_", signed: "souk/1/reset token" };
 /// Bytes of the signature.
 const SIGNATURE: usize = 16;
@@ -81,6 +82,20 @@ impl ServerKey {
     ) -> Result<(UserId, u32), TokenRefused> {
         let (person, number) = self.opened(of_letter(purpose), text).ok_or(TokenRefused)?;
         Ok((UserId(person), u32::try_from(number).map_err(|_| TokenRefused)?))
+    }
+
+    /// The token of a vendor's invitation with this number.
+    pub fn invitation_token(&self, vendor: VendorId, number: u32) -> SignedToken {
+        self.token(&INVITATION, vendor.0, u128::from(number))
+    }
+
+    /// Whose invitation a token is of, and its number.
+    ///
+    /// # Errors
+    /// When this server did not sign it.
+    pub fn open_invitation(&self, text: &str) -> Result<(VendorId, u32), TokenRefused> {
+        let (vendor, number) = self.opened(&INVITATION, text).ok_or(TokenRefused)?;
+        Ok((VendorId(vendor), u32::try_from(number).map_err(|_| TokenRefused)?))
     }
 
     /// What a token opens.
@@ -185,6 +200,9 @@ mod tests {
         let renamed = cart.expose().replace("souk_cart_", "souk_verify_");
         assert_eq!(KEY.open_letter_token(Verify, &renamed), Err(TokenRefused));
         assert_eq!(KEY.open_token(token.expose()), Err(TokenRefused));
+        let invitation = KEY.invitation_token(VendorId(5), 6);
+        assert_eq!(KEY.open_invitation(invitation.expose()), Ok((VendorId(5), 6)));
+        assert_eq!(KEY.open_invitation(&token.expose().replace("verify", "invite")), Err(TokenRefused));
     }
 
     #[test]

@@ -86,15 +86,5 @@ fn ends(reason: EndReason) -> Decision<Family> {
 }
 
 fn live(state: &State, sign_in: &SignIn) -> Reply {
-    Reply::Live {
-        family: state.id,
-        person: sign_in.person,
-        round: sign_in.round,
-        audience: sign_in.audience,
-        method: sign_in.method,
-        begun_at: sign_in.begun_at,
-        generation: sign_in.generation,
-        good_until: sign_in.good_until(),
-        ends_at: sign_in.ends_at,
-    }
+    Reply::Live { family: state.id, generation: sign_in.generation, good_until: sign_in.good_until() }
 }

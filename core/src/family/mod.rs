@@ -17,7 +17,7 @@ mod tests;
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{FamilyId, UserId};
+use crate::ids::{FamilyId, UserId, VendorId};
 use crate::time::Timestamp;
 
 pub use machine::Family;
@@ -28,13 +28,13 @@ pub const GRACE_MS: i64 = 10_000;
 /// The longest that a family may last, in ms: a year.
 pub const LASTS_MAX_MS: i64 = 365 * 24 * 60 * 60 * 1000;
 
-/// What tokens of a family are good for. One that is good for one surface is refused at the others.
+/// What tokens of a family are good for. One that is good for one surface, or vendor, is refused at the others.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub enum Audience {
     /// Shopping.
     Store,
-    /// Acting for a vendor.
-    Vendor,
+    /// Acting for this vendor, and for no other.
+    Vendor(VendorId),
     /// Keeping order.
     Operator,
 }
@@ -124,26 +124,14 @@ pub enum Event {
 /// A family's yes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Reply {
-    /// It goes on; this is what the next tokens are made of.
+    /// It goes on; this is the refresh token that is good from here on.
     Live {
         /// Which family.
         family: FamilyId,
-        /// Whose.
-        person: UserId,
-        /// The round of the person's sign-ins that it belongs to.
-        round: u32,
-        /// For which surface.
-        audience: Audience,
-        /// How they showed who they are.
-        method: Method,
-        /// When they did.
-        begun_at: Timestamp,
         /// The generation of the refresh token.
         generation: u32,
         /// Until when that is good.
         good_until: Timestamp,
-        /// When it is over in any case.
-        ends_at: Timestamp,
     },
     /// It is over, by this order or before it.
     Over {

@@ -5,7 +5,7 @@ use crate::ids::{CredentialId, SubjectId};
 use crate::machine::{Ctx, Decision};
 use crate::time::Timestamp;
 
-use super::{Account, Command, Event, LETTERS_EVERY_MS, Person, Purpose, Rejection, Reply, Standing, State};
+use super::{Account, Command, Event, Person, Purpose, Rejection, Reply, Standing, State};
 
 type Decided = Result<Decision<Person>, Rejection>;
 
@@ -65,12 +65,12 @@ fn sign_up(state: &State, mail: SubjectId, ctx: &Ctx) -> Decided {
     if account.password.is_none() {
         return ask_letter(account, standing, Purpose::Verify, ctx);
     }
-    not_too_soon(account.reminded_at, ctx)?;
+    not_too_soon(account.next_reminder(), ctx)?;
     Ok(with_letter(vec![Event::Reminded], standing, PersonTemplate::HasAccount))
 }
 
 fn ask_letter(account: &Account, standing: Standing, purpose: Purpose, ctx: &Ctx) -> Decided {
-    not_too_soon(account.last.get(&purpose).map(|last| last.sent_at), ctx)?;
+    not_too_soon(account.next_letter(purpose), ctx)?;
     let token = account.next_token(purpose, ctx.now).ok_or(Rejection::Exhausted)?;
     let template = match purpose {
         Purpose::Verify => PersonTemplate::VerifyMail { token },
@@ -79,8 +79,7 @@ fn ask_letter(account: &Account, standing: Standing, purpose: Purpose, ctx: &Ctx
     Ok(with_letter(vec![Event::LetterAsked { purpose, token }], standing, template))
 }
 
-fn not_too_soon(last: Option<Timestamp>, ctx: &Ctx) -> Result<(), Rejection> {
-    let next_at = last.map(|last| last.plus_millis(LETTERS_EVERY_MS));
+fn not_too_soon(next_at: Option<Timestamp>, ctx: &Ctx) -> Result<(), Rejection> {
     match next_at.filter(|next_at| ctx.now < *next_at) {
         Some(next_at) => Err(Rejection::TooSoon { next_at }),
         None => Ok(()),

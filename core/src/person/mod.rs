@@ -28,8 +28,11 @@ pub use state::{Account, OpenLetter, State};
 pub const VERIFY_WITHIN_MS: i64 = 24 * 60 * 60 * 1000;
 /// How long a letter that lets a person choose another password is good, in ms: an hour.
 pub const RESET_WITHIN_MS: i64 = 60 * 60 * 1000;
-/// How long a person waits for the next letter of a kind, in ms. A letter is mail to somebody who may not have asked.
+/// How long a person waits for the second letter of a kind, in ms, and then twice as long for each that nothing came of. A letter
+/// is mail to somebody who may not have asked.
 pub const LETTERS_EVERY_MS: i64 = 60 * 1000;
+/// The longest that a person waits to be told once more that they have an account, in ms: half a day.
+pub const REMINDED_EVERY_MAX_MS: i64 = 12 * 60 * 60 * 1000;
 
 /// What a letter asks of a person.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]

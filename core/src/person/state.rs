@@ -8,7 +8,7 @@ use crate::ids::{CredentialId, StreamId, SubjectId, UserId};
 use crate::machine::EventMeta;
 use crate::time::Timestamp;
 
-use super::{Event, Purpose, Standing};
+use super::{Event, LETTERS_EVERY_MS, Purpose, REMINDED_EVERY_MAX_MS, Standing};
 
 /// A person's state.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -32,8 +32,9 @@ pub struct Account {
     pub letters: u32,
     /// The last letter of each purpose.
     pub last: BTreeMap<Purpose, OpenLetter>,
-    /// When its owner was last told that somebody wanted an account with their address.
-    pub reminded_at: Option<Timestamp>,
+    /// When its owner was last told that somebody wanted an account with their address, and how often since a password was
+    /// chosen.
+    pub reminded: Option<(Timestamp, u32)>,
 }
 
 /// A letter that was asked for.
@@ -43,8 +44,10 @@ pub struct OpenLetter {
     pub token: u32,
     /// When a letter first had it: its time runs from then on.
     pub asked_at: Timestamp,
-    /// When the last letter that has it was sent.
+    /// When the last letter of its purpose was sent.
     pub sent_at: Timestamp,
+    /// How many were sent since something came of one.
+    pub sent: u32,
     /// Whether its token has been spent.
     pub spent: bool,
 }
@@ -67,6 +70,18 @@ impl Account {
         same.map(|letter| letter.token).or_else(|| self.letters.checked_add(1))
     }
 
+    /// When the next letter of this purpose may be sent. Not later than half of its time after the one before, so that somebody
+    /// who is kept waiting by others always has one that is good.
+    pub fn next_letter(&self, purpose: Purpose) -> Option<Timestamp> {
+        let last = self.last.get(&purpose).filter(|letter| !letter.spent)?;
+        Some(last.sent_at.plus_millis(pause_ms(last.sent, purpose.good_for_ms() / 2)))
+    }
+
+    /// When the owner may be told the next time that they have an account.
+    pub fn next_reminder(&self) -> Option<Timestamp> {
+        self.reminded.map(|(at, times)| at.plus_millis(pause_ms(times, REMINDED_EVERY_MAX_MS)))
+    }
+
     /// From here on this password holds, in a new round. Letters that were asked for before change nothing any more: whoever
     /// asked for them may have known the old one.
     fn choose(&mut self, password: CredentialId) {
@@ -75,7 +90,14 @@ impl Account {
         for letter in self.last.values_mut() {
             letter.spent = true;
         }
+        self.reminded = None;
     }
+}
+
+/// The pause after so many letters.
+fn pause_ms(sent: u32, max_ms: i64) -> i64 {
+    // So many doublings of a minute are more than any bound.
+    (LETTERS_EVERY_MS << sent.saturating_sub(1).min(20)).min(max_ms)
 }
 
 impl State {
@@ -102,19 +124,26 @@ impl State {
                 round: 0,
                 letters: 0,
                 last: BTreeMap::new(),
-                reminded_at: None,
+                reminded: None,
             });
         }
         let Some(account) = &mut self.account else { return };
         match *event {
             Event::SignedUp { .. } => {}
             Event::LetterAsked { purpose, token } => {
-                let same = account.last.get(&purpose).filter(|letter| letter.token == token);
+                let last = account.last.get(&purpose).filter(|letter| !letter.spent);
+                let sent = last.map_or(0, |letter| letter.sent).saturating_add(1);
+                let same = last.filter(|letter| letter.token == token);
                 let asked_at = same.map_or(meta.at, |letter| letter.asked_at);
                 account.letters = account.letters.max(token);
-                account.last.insert(purpose, OpenLetter { token, asked_at, sent_at: meta.at, spent: false });
+                account
+                    .last
+                    .insert(purpose, OpenLetter { token, asked_at, sent_at: meta.at, sent, spent: false });
             }
-            Event::Reminded => account.reminded_at = Some(meta.at),
+            Event::Reminded => {
+                let times = account.reminded.map_or(0, |(_, times)| times);
+                account.reminded = Some((meta.at, times.saturating_add(1)));
+            }
             Event::Verified { password, .. }
             | Event::PasswordReset { password, .. }
             | Event::PasswordChanged { password } => account.choose(password),

@@ -5,7 +5,7 @@ use crate::money::Rate;
 
 use super::{
     Answer, Application, CODE_MAX, Command, Commission, Event, Field, LegalEntity, NAME_MAX, Profile,
-    REASON_MAX, RULE_MAX, Rejection, Reply, Request, State, Status, Vendor,
+    REASON_MAX, RULE_MAX, Rejection, Reply, Request, State, Status, Vendor, team,
 };
 
 type Decided = Result<Decision<Vendor>, Rejection>;
@@ -33,6 +33,7 @@ pub(super) fn decide(state: &State, command: &Command, ctx: &Ctx) -> Decided {
             }
         }
         Command::SetCommission(commission) => set_commission(state, profile, commission, ctx),
+        Command::Team(order) => team::decide(state, profile, *order, ctx),
         Command::Ask(Request::Terms) => Ok(Decision::unchanged(Reply::Answer(terms(state, profile)))),
     }
 }

@@ -6,7 +6,7 @@ use crate::ids::StreamId;
 use crate::machine::{Ctx, Decision, Due, EventMeta, Machine, Outcome};
 use crate::time::Timestamp;
 
-use super::{Command, Event, Rejection, Reply, State, decide};
+use super::{Command, Event, Rejection, Reply, Standing, State, decide};
 
 /// The vendor machine.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -18,9 +18,9 @@ impl Machine for Vendor {
     type Event = Event;
     type Reply = Reply;
     type Rejection = Rejection;
-    type Published = ();
+    type Published = Standing;
 
-    const SNAPSHOT_VERSION: u32 = 1;
+    const SNAPSHOT_VERSION: u32 = 2;
     const SNAPSHOT_EVERY: u64 = 100;
 
     fn initial(stream: StreamId) -> State {
@@ -41,6 +41,14 @@ impl Machine for Vendor {
 
     fn next_deadline(_: &State) -> Option<Timestamp> {
         None
+    }
+
+    fn publish_all(state: &State) -> Option<Standing> {
+        state.standing()
+    }
+
+    fn publish(state: &State, _: &[Event]) -> Option<Standing> {
+        state.standing()
     }
 
     fn event(any: &AnyEvent) -> Option<&Event> {
@@ -72,7 +80,9 @@ impl Machine for Vendor {
     fn answer_of(outcome: &Outcome<Self>) -> AskAnswer {
         match outcome {
             Ok(Reply::Answer(answer)) => AskAnswer::Vendor(answer.clone()),
-            Ok(Reply::Vendor { .. }) | Err(_) => AskAnswer::Unknown,
+            Ok(Reply::Vendor { .. } | Reply::Invited { .. } | Reply::Member { .. }) | Err(_) => {
+                AskAnswer::Unknown
+            }
         }
     }
 }

@@ -1,21 +1,25 @@
 //! A vendor, the tenant: applied → active ⇄ suspended → closed.
 //!
 //! The machine knows who the vendor is in business (its company, how it is paid, what the marketplace keeps) and
-//! whether it may sell. Who may act for it is the tenancy's business; persons appear by [`SubjectId`] only.
+//! whether it may sell, and who is in its team. Persons appear by their ids only.
 
 mod decide;
 mod machine;
 mod state;
+pub mod team;
+#[cfg(test)]
+mod team_tests;
 #[cfg(test)]
 mod tests;
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{SubjectId, VendorId};
+use crate::ids::{SubjectId, UserId, VendorId};
 use crate::money::{Currency, Rate};
 
 pub use machine::Vendor;
-pub use state::{Profile, State};
+pub use state::{Profile, Standing, State};
+pub use team::{Role, Team};
 
 /// The longest name of a vendor or a company, in characters.
 pub const NAME_MAX: usize = 200;
@@ -124,6 +128,8 @@ pub enum Command {
     },
     /// The operator changes what the marketplace keeps. What was quoted or sold before keeps its rate.
     SetCommission(Commission),
+    /// About its team.
+    Team(team::Order),
     /// Another machine's question.
     Ask(Request),
 }
@@ -149,6 +155,41 @@ pub enum Event {
     },
     /// The marketplace keeps another share from now on.
     CommissionSet(Commission),
+    /// Somebody is asked to join its team.
+    Invited {
+        /// The invitation's number, from 1.
+        invitation: u32,
+        /// Names the address that the letter goes to.
+        mail: SubjectId,
+        /// As what.
+        role: Role,
+    },
+    /// They are not, after all.
+    InvitationWithdrawn {
+        /// Which.
+        invitation: u32,
+    },
+    /// Somebody has accepted.
+    Joined {
+        /// Which invitation; it is spent.
+        invitation: u32,
+        /// Who.
+        person: UserId,
+        /// As what.
+        role: Role,
+    },
+    /// A member is something else from here on.
+    RoleSet {
+        /// Who.
+        person: UserId,
+        /// What.
+        role: Role,
+    },
+    /// A member has left or was dismissed.
+    Dismissed {
+        /// Who.
+        person: UserId,
+    },
 }
 
 impl Event {
@@ -158,7 +199,14 @@ impl Event {
         match self {
             Event::Suspended { .. } | Event::Closed { .. } => Some(false),
             Event::Reinstated => Some(true),
-            Event::Applied(_) | Event::Approved(_) | Event::CommissionSet(_) => None,
+            Event::Applied(_)
+            | Event::Approved(_)
+            | Event::CommissionSet(_)
+            | Event::Invited { .. }
+            | Event::InvitationWithdrawn { .. }
+            | Event::Joined { .. }
+            | Event::RoleSet { .. }
+            | Event::Dismissed { .. } => None,
         }
     }
 }
@@ -172,6 +220,26 @@ pub enum Reply {
         vendor: VendorId,
         /// Where it stands.
         status: Status,
+        /// The seq of its last event.
+        version: u64,
+    },
+    /// An invitation was sent, or withdrawn.
+    Invited {
+        /// Whose team.
+        vendor: VendorId,
+        /// The invitation's number.
+        invitation: u32,
+        /// The seq of its last event.
+        version: u64,
+    },
+    /// What somebody is in the team.
+    Member {
+        /// Whose team.
+        vendor: VendorId,
+        /// Who.
+        person: UserId,
+        /// What; `None` when they are not in it.
+        role: Option<Role>,
         /// The seq of its last event.
         version: u64,
     },
@@ -198,6 +266,18 @@ pub enum Rejection {
     },
     /// The commission is more than the whole.
     InvalidRate,
+    /// Only an owner or an operator decides that.
+    NotAllowed,
+    /// Nobody in the team is that person.
+    NoSuchMember,
+    /// The invitation was used, withdrawn, or has had its time.
+    InvitationOver,
+    /// Whoever was invited is in the team already.
+    AlreadyMember,
+    /// A team without an owner could never have one again.
+    LastOwner,
+    /// There are as many members and invitations as a team may have.
+    TeamFull,
 }
 
 /// A text that a command carries.

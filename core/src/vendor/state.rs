@@ -1,11 +1,14 @@
 //! What a vendor's machine knows, and how an event changes it.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{StreamId, VendorId};
+use crate::ids::{StreamId, UserId, VendorId};
 use crate::machine::EventMeta;
 
-use super::{Application, Commission, Event, Status};
+use super::{Application, Commission, Event, Role, Status, Team};
 
 /// A vendor's state.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -14,8 +17,19 @@ pub struct State {
     pub id: VendorId,
     /// What is known of it; `None` until somebody applies.
     pub profile: Option<Profile>,
+    /// Who acts for it.
+    pub team: Team,
     /// The seq of the last event.
     pub version: u64,
+}
+
+/// What may be known of a vendor without asking its machine: whether it stands, and who may act for it.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Standing {
+    /// Where it stands.
+    pub status: Status,
+    /// What each member of its team is.
+    pub members: Arc<BTreeMap<UserId, Role>>,
 }
 
 /// What is known of a vendor.
@@ -38,11 +52,18 @@ impl State {
             // No directory starts this machine for a stream of another kind.
             _ => VendorId(0),
         };
-        State { id, profile: None, version: 0 }
+        State { id, profile: None, team: Team::default(), version: 0 }
+    }
+
+    /// How the vendor stands; `None` when nobody has applied.
+    pub fn standing(&self) -> Option<Standing> {
+        let members = Arc::new(self.team.members.clone());
+        self.profile.as_ref().map(|profile| Standing { status: profile.status, members })
     }
 
     pub(super) fn fold(&mut self, meta: EventMeta, event: &Event) {
         self.version = meta.seq;
+        self.team.fold(meta.at, event);
         if let Event::Applied(application) = event {
             self.profile = Some(Profile {
                 application: application.clone(),
@@ -65,6 +86,11 @@ impl State {
             }
             Event::Closed { reason } => profile.leave(Status::Closed, reason),
             Event::CommissionSet(commission) => profile.commission = Some(commission.clone()),
+            Event::Invited { .. }
+            | Event::InvitationWithdrawn { .. }
+            | Event::Joined { .. }
+            | Event::RoleSet { .. }
+            | Event::Dismissed { .. } => {}
         }
     }
 }

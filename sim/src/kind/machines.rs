@@ -121,5 +121,5 @@ machines! {
     Payment: Payment, payment, |()| None;
     Order: Order, order, |()| None;
     Product: Product, product, |()| None;
-    Vendor: Vendor, vendor, |()| None;
+    Vendor: Vendor, vendor, |_| None;
 }

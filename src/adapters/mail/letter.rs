@@ -45,6 +45,19 @@ impl Letter {
         Letter { to: one_line(email), subject, body }
     }
 
+    /// A letter to somebody who is invited to a vendor's team.
+    pub fn from_vendor(vendor: &str, email: &str, token: Option<&SignedToken>) -> Self {
+        let vendor = one_line(vendor);
+        let mut body = format!(
+            "Hello,\n\nyou are invited to act for {vendor}. To accept, sign in or make an account with any address of \
+             yours, and show this token; it is good once and for a week. If you do not know why, you need do nothing.\n"
+        );
+        if let Some(token) = token {
+            body.push_str(&format!("\n{}\n", token.expose()));
+        }
+        Letter { to: one_line(email), subject: format!("Join {vendor}?"), body }
+    }
+
     /// A letter about a person's account, with what whoever got it is asked to show.
     pub fn about_person(
         template: PersonTemplate,

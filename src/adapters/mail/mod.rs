@@ -5,7 +5,7 @@ mod letter;
 use std::path::{Path, PathBuf};
 
 use souk_core::any::PersonTemplate;
-use souk_core::ids::{BuyerId, OrderId, UserId};
+use souk_core::ids::{BuyerId, OrderId, UserId, VendorId};
 use souk_core::journal::EffectId;
 use souk_core::person::Purpose;
 use tokio::io::AsyncWriteExt as _;
@@ -31,6 +31,11 @@ impl Links {
         let token = self.server_key.order_token(order, buyer);
         let url = self.public_url.trim_end_matches('/');
         format!("{url}/v1/store/orders/{order}?token={}", token.expose())
+    }
+
+    /// What lets whoever gets an invitation accept it.
+    pub fn invitation(&self, vendor: VendorId, invitation: u32) -> SignedToken {
+        self.server_key.invitation_token(vendor, invitation)
     }
 
     /// What shows that whoever has it got this letter; `None` for a letter that asks nothing.

@@ -16,6 +16,7 @@ use super::routes::{Caller, Naming, Operation, Routes, get, post, put};
 use super::store::CheckoutAt;
 use super::told_orders::{OrderChanged, OrderItem, WholeOrder};
 use super::told_products::{ProductChanged, WorkItem, WorkProduct};
+use super::vendor::team::{InvitationIn, TeamChanged};
 
 /// A step of a vendor.
 fn of_vendor(operation: Operation, status: u16) -> Operation {
@@ -83,6 +84,18 @@ fn vendor_routes(routes: Routes) -> Routes {
             )
             .takes::<vendors::CommissionIn>(),
             vendors::set_commission,
+        )
+        .with(
+            post(
+                "invite_to_team",
+                "/vendors/{id}/invitations",
+                "Asks somebody to join a vendor's team, by letter",
+            )
+            .by(Caller::Operator)
+            .takes::<InvitationIn>()
+            .answers::<TeamChanged>(201)
+            .refuses(&[Code::InvalidValue, Code::WrongState, Code::TooMany]),
+            vendors::invite,
         )
         .with(
             post("make_vendor_key", "/vendors/{id}/keys", "Makes an API key for a vendor")

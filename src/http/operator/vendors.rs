@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use souk_core::ids::{StreamId, VendorId};
 use souk_core::money::Rate;
+use souk_core::vendor::team::By;
 use souk_core::vendor::{Application, Command, Commission, LegalEntity, Reply, Vendor};
 
 use crate::http::Shared;
@@ -16,6 +17,7 @@ use crate::http::body::{Body, Ids, NoBody};
 use crate::http::error::ApiError;
 use crate::http::idempotency::Named;
 use crate::http::lists::{Asked, Listed, page_size};
+use crate::http::vendor::team::{InvitationIn, invite_by};
 use crate::http::wire::VendorState;
 use crate::http::{Services, wire};
 use crate::store::read::VendorRow;
@@ -65,6 +67,7 @@ fn told(id: VendorId, reply: &Reply) -> VendorChanged {
         Reply::Vendor { status, version, .. } => (Some((*status).into()), Some(*version)),
         // Said between machines only.
         Reply::Answer(_) => (None, None),
+        Reply::Invited { version, .. } | Reply::Member { version, .. } => (None, Some(*version)),
     };
     VendorChanged { id: id.to_string(), state, version }
 }
@@ -264,4 +267,16 @@ pub(super) async fn set_commission(
 ) -> Result<Response, ApiError> {
     let commission = Commission { rate: Rate(set.commission_basis_points), rule: AGREED.to_owned() };
     change(&services, &operator, id, named, &set, Command::SetCommission(commission)).await
+}
+
+pub(super) async fn invite(
+    State(services): State<Shared>,
+    Operator(operator): Operator,
+    Ids(id): Ids<VendorId>,
+    named: Named,
+    Body(invitation): Body<InvitationIn>,
+) -> Result<Response, ApiError> {
+    let stream = StreamId::Vendor(id);
+    let call = named.about(&services, (operator.tenant(), operator.principal()), stream, &invitation)?;
+    invite_by(&services, call, (id, By::Operator), &invitation).await
 }

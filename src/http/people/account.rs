@@ -9,8 +9,9 @@ use serde::{Deserialize, Serialize};
 use crate::http::Shared;
 use crate::http::auth::SignedIn;
 use crate::http::body::Body;
-use crate::http::error::ApiError;
-use crate::tenants::passwords::Password;
+use crate::http::error::{ApiError, Code};
+use crate::people::PeopleError;
+use crate::tenants::passwords::{Password, PasswordError};
 
 use super::{Traced, account, mail};
 
@@ -123,6 +124,16 @@ pub(super) async fn change_password(
     Body(ChangeIn { old_password, new_password }): Body<ChangeIn>,
 ) -> Result<Json<AccountOut>, ApiError> {
     let (old, new) = (Password::from(old_password), Password::from(new_password));
-    services.people.change_password(person, old, new, trace).await?;
+    let changed = services.people.change_password(person, old, new, trace).await;
+    changed.map_err(|error| match error {
+        PeopleError::WrongPassword => {
+            let detail = "old_password is not the one of this account: nothing was changed";
+            ApiError::new(Code::PasswordRefused, detail).with("field", "old_password")
+        }
+        PeopleError::Password(PasswordError::Length | PasswordError::Common) => {
+            ApiError::new(Code::PasswordRefused, error.to_string()).with("field", "new_password")
+        }
+        other => other.into(),
+    })?;
     Ok(Json(account(person.person())))
 }

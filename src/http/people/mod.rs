@@ -3,6 +3,7 @@
 
 mod account;
 mod sessions;
+mod teams;
 
 use std::convert::Infallible;
 
@@ -16,6 +17,7 @@ use crate::tenants::access_tokens::AccessRefused;
 use crate::tenants::passwords::PasswordError;
 
 use super::error::{ApiError, Code};
+use super::rate_limits::Peer;
 use super::request_id::Trace;
 use super::routes::{Caller, Naming, Operation, Routes, delete, get, post, put};
 
@@ -84,6 +86,26 @@ pub(super) fn routes() -> Routes {
             sessions::sign_out_everywhere,
         )
         .with(
+            plain(post(
+                "go_on_for_vendor",
+                "/sessions/vendor",
+                "Goes on for a vendor, with tokens of its own",
+            ))
+            .by(Caller::Person)
+            .takes::<teams::GoOnIn>()
+            .answers::<sessions::SignedInOut>(201)
+            .refuses(&[Code::NotFound, Code::InvalidField]),
+            teams::go_on,
+        )
+        .with(
+            plain(post("accept_invitation", "/invitations", "Accepts an invitation to a vendor's team"))
+                .by(Caller::Person)
+                .takes::<teams::AcceptIn>()
+                .answers::<teams::JoinedOut>(200)
+                .refuses(&[Code::TokenInvalid, Code::TokenSpent, Code::AlreadyExists]),
+            teams::accept,
+        )
+        .with(
             get("show_me", "/me", "Who is signed in").by(Caller::Person).answers::<account::MeOut>(200),
             account::me,
         )
@@ -92,7 +114,7 @@ pub(super) fn routes() -> Routes {
                 .by(Caller::Person)
                 .takes::<account::ChangeIn>()
                 .answers::<account::AccountOut>(200)
-                .refuses(&[Code::WrongPassword, Code::PasswordRefused]),
+                .refuses(&[Code::PasswordRefused]),
             account::change_password,
         )
 }
@@ -105,6 +127,17 @@ impl<S: Send + Sync> FromRequestParts<S> for Traced {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
         Ok(Traced(parts.extensions.get::<Trace>().map(|Trace(trace)| *trace)))
+    }
+}
+
+/// The other end of the connection.
+struct Sender(Option<Peer>);
+
+impl<S: Send + Sync> FromRequestParts<S> for Sender {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(Sender(parts.extensions.get::<Peer>().copied()))
     }
 }
 
@@ -126,6 +159,13 @@ impl From<PeopleError> for ApiError {
                 let detail =
                     format!("{said}: check both, or ask for another password by /v1/auth/reset-letters");
                 ApiError::new(Code::WrongPassword, detail)
+            }
+            PeopleError::AlreadyMember => {
+                ApiError::new(Code::AlreadyExists, format!("{said}: an owner gives you another role"))
+            }
+            PeopleError::NotInTeam => ApiError::new(Code::NotFound, said),
+            PeopleError::NoPower => {
+                ApiError::new(Code::WrongRole, format!("{said}: ask an owner, or somebody whose role does"))
             }
             PeopleError::TokenRefused => ApiError::new(Code::TokenInvalid, said),
             PeopleError::TokenSpent => ApiError::new(

@@ -16,7 +16,7 @@ use crate::people::Tokens;
 use crate::tenants::passwords::Password;
 use crate::tenants::refresh_tokens::PresentedRefresh;
 
-use super::{Traced, mail};
+use super::{Sender, Traced, mail};
 
 /// Who, and for what.
 #[derive(Deserialize, JsonSchema)]
@@ -80,9 +80,11 @@ pub(super) struct SignedOutOut {
 pub(super) async fn sign_in(
     State(services): State<Shared>,
     Traced(trace): Traced,
+    Sender(peer): Sender,
     Body(asked): Body<SignInIn>,
 ) -> Result<Response, ApiError> {
     let mail = mail(&asked.mail)?;
+    services.rate_limits.try_with(services.server_key.mail_number(&mail), peer)?;
     let password = Password::from(asked.password);
     let tokens = services.people.sign_in(&mail, password, asked.audience.into(), trace).await?;
     Ok(told(StatusCode::CREATED, &tokens))
@@ -100,7 +102,7 @@ pub(super) async fn refresh(
 }
 
 /// Tokens are kept by nobody on the way.
-fn told(status: StatusCode, tokens: &Tokens) -> Response {
+pub(super) fn told(status: StatusCode, tokens: &Tokens) -> Response {
     let body = SignedInOut {
         person: tokens.person.to_string(),
         sign_in: tokens.family.to_string(),

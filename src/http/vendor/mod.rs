@@ -1,15 +1,17 @@
-//! The vendors' API: own products and offers, own stock, the own part of orders.
+//! The vendors' API: own products and offers, own stock, the own part of orders, the own team.
 
 mod orders;
 mod products;
 mod reading;
 mod stock;
+pub(super) mod team;
 
 use crate::store::read::Projection;
+use crate::tenants::policy::Power;
 
 use super::error::Code;
 use super::lists::{Listed, Whole};
-use super::routes::{Caller, Naming, Operation, Routes, get, post, put};
+use super::routes::{Caller, Naming, Operation, Routes, delete, get, post, put};
 use super::told_orders::OrderChanged;
 use super::told_parts::{OwnPart, PartItem};
 use super::told_products::{ProductChanged, WorkItem, WorkProduct};
@@ -17,18 +19,22 @@ use super::told_products::{ProductChanged, WorkItem, WorkProduct};
 /// A step of a product.
 fn of_product(operation: Operation, status: u16, codes: &[Code]) -> Operation {
     let of_all = [Code::NotFound, Code::WrongState, Code::Superseded];
-    operation.by(Caller::Vendor).answers::<ProductChanged>(status).refuses(&of_all).refuses(codes)
+    operation
+        .by(Caller::Vendor(Power::ChangeProducts))
+        .answers::<ProductChanged>(status)
+        .refuses(&of_all)
+        .refuses(codes)
 }
 
 /// A movement of units.
 fn of_stock(operation: Operation) -> Operation {
     let codes = [Code::InvalidQuantity, Code::UnknownSku, Code::AlreadyExists];
-    operation.by(Caller::Vendor).answers::<stock::StockTold>(200).refuses(&codes)
+    operation.by(Caller::Vendor(Power::MoveStock)).answers::<stock::StockTold>(200).refuses(&codes)
 }
 
 /// A step of an order's part.
-fn of_order(operation: Operation, codes: &[Code]) -> Operation {
-    operation.by(Caller::Vendor).answers::<OrderChanged>(200).refuses(codes)
+fn of_order(operation: Operation, power: Power, codes: &[Code]) -> Operation {
+    operation.by(Caller::Vendor(power)).answers::<OrderChanged>(200).refuses(codes)
 }
 
 fn product_routes(routes: Routes) -> Routes {
@@ -37,7 +43,7 @@ fn product_routes(routes: Routes) -> Routes {
     routes
         .with(
             get("list_own_products", "/products", "Products whose facts it keeps or on which it has offers")
-                .by(Caller::Vendor)
+                .by(Caller::Vendor(Power::SeeProducts))
                 .asks::<reading::Filter>()
                 .reads(&[Projection::Catalogue])
                 .answers::<Listed<WorkItem>>(200),
@@ -50,7 +56,7 @@ fn product_routes(routes: Routes) -> Routes {
         )
         .with(
             get("show_own_product", "/products/{id}", "A product with its own offers")
-                .by(Caller::Vendor)
+                .by(Caller::Vendor(Power::SeeProducts))
                 .answers::<WorkProduct>(200),
             reading::product,
         )
@@ -148,10 +154,10 @@ pub(super) fn routes() -> Routes {
         Code::AlreadyExists,
         Code::InvalidValue,
     ];
-    product_routes(Routes::under("/v1/vendor"))
+    team_routes(product_routes(Routes::under("/v1/vendor")))
         .with(
             get("list_own_orders", "/orders", "Its parts of orders, the latest first")
-                .by(Caller::Vendor)
+                .by(Caller::Vendor(Power::SeeOrders))
                 .asks::<orders::Filter>()
                 .reads(&[Projection::Orders])
                 .answers::<Listed<PartItem>>(200),
@@ -159,29 +165,39 @@ pub(super) fn routes() -> Routes {
         )
         .with(
             get("show_own_order", "/orders/{id}", "Its part of an order, with what it must send")
-                .by(Caller::Vendor)
+                .by(Caller::Vendor(Power::SeeOrders))
                 .answers::<OwnPart>(200),
             orders::show,
         )
         .with(
             of_order(
                 post("accept_order", "/orders/{id}/accept", "Takes its part on"),
+                Power::Pack,
                 &[Code::AlreadyCancelled],
             ),
             orders::accept,
         )
         .with(
-            of_order(post("ship_order", "/orders/{id}/ship", "A parcel is on its way"), &of_shipping)
-                .takes::<orders::ShipIn>(),
+            of_order(
+                post("ship_order", "/orders/{id}/ship", "A parcel is on its way"),
+                Power::Pack,
+                &of_shipping,
+            )
+            .takes::<orders::ShipIn>(),
             orders::ship,
         )
         .with(
-            of_order(post("deliver_parcel", "/orders/{id}/parcels/{parcel}/deliver", "It has arrived"), &[]),
+            of_order(
+                post("deliver_parcel", "/orders/{id}/parcels/{parcel}/deliver", "It has arrived"),
+                Power::Pack,
+                &[],
+            ),
             orders::deliver,
         )
         .with(
             of_order(
                 post("cancel_own_part", "/orders/{id}/cancel", "Cancels what has not left of its part"),
+                Power::CancelOrders,
                 &of_cancelling,
             )
             .named(Naming::Required)
@@ -191,6 +207,7 @@ pub(super) fn routes() -> Routes {
         .with(
             of_order(
                 post("cancel_own_line", "/orders/{id}/lines/{line}/cancel", "Cancels a line"),
+                Power::CancelOrders,
                 &of_cancelling,
             )
             .named(Naming::Required)
@@ -199,9 +216,60 @@ pub(super) fn routes() -> Routes {
         )
         .with(
             get("show_statement", "/statement", "What its orders come to, per currency")
-                .by(Caller::Vendor)
+                .by(Caller::Vendor(Power::SeeMoney))
                 .reads(&[Projection::Orders])
                 .answers::<Whole<reading::StatementOut>>(200),
             reading::statement,
+        )
+}
+
+/// An order about the team.
+fn of_team(operation: Operation, power: Power, status: u16) -> Operation {
+    let codes = [Code::NotFound, Code::WrongState, Code::TokenSpent, Code::TooMany];
+    operation.by(Caller::Vendor(power)).answers::<team::TeamChanged>(status).refuses(&codes)
+}
+
+fn team_routes(routes: Routes) -> Routes {
+    routes
+        .with(
+            get("show_team", "/team", "Who is in the team, and who is asked to be")
+                .by(Caller::Vendor(Power::SeeTeam))
+                .answers::<team::TeamOut>(200),
+            team::show,
+        )
+        .with(
+            of_team(
+                post("invite_member", "/team/invitations", "Asks somebody to join, by letter"),
+                Power::ManageTeam,
+                201,
+            )
+            .takes::<team::InvitationIn>()
+            .refuses(&[Code::InvalidValue]),
+            team::invite,
+        )
+        .with(
+            of_team(
+                delete("withdraw_invitation", "/team/invitations/{n}", "Takes an invitation back"),
+                Power::ManageTeam,
+                200,
+            ),
+            team::withdraw,
+        )
+        .with(
+            of_team(
+                put("set_role", "/team/members/{person}", "Gives a member another role"),
+                Power::ManageTeam,
+                200,
+            )
+            .takes::<team::RoleIn>(),
+            team::set_role,
+        )
+        .with(
+            of_team(
+                delete("dismiss_member", "/team/members/{person}", "Dismisses a member, or leaves"),
+                Power::SeeTeam,
+                200,
+            ),
+            team::dismiss,
         )
 }

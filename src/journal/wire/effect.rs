@@ -1,7 +1,7 @@
 //! Orders to the outside world, as outbox rows hold them.
 
 use souk_core::any::{self, Effect, Mail};
-use souk_core::ids::{OrderId, SubjectId, UserId};
+use souk_core::ids::{OrderId, SubjectId, UserId, VendorId};
 
 use super::mirror::Mirror;
 use super::payment::ProviderCall;
@@ -30,6 +30,10 @@ mirror! {
 
     enum OrderTemplate = any::OrderTemplate { OrderPlaced, ParcelShipped, Cancelled }
 
+    struct VendorMail = any::VendorMail { template: VendorTemplate, to: SubjectId, vendor: VendorId }
+
+    enum VendorTemplate = any::VendorTemplate { Invitation { invitation: u32 } }
+
     struct PersonMail = any::PersonMail { template: PersonTemplate, to: SubjectId, person: UserId }
 
     enum PersonTemplate = any::PersonTemplate {
@@ -48,6 +52,7 @@ pub fn encode_effect(effect: &Effect) -> Result<EncodedEffect, WireError> {
     let (lane, Encoded { kind, version, payload }) = match effect {
         Effect::Payment(call) => (PAYMENT_LANE, write("payment.call", 1, &ProviderCall::of(call))?),
         Effect::Mail(Mail::Order(mail)) => (MAIL_LANE, write("mail.send", 1, &OrderMail::of(mail))?),
+        Effect::Mail(Mail::Vendor(mail)) => (MAIL_LANE, write("mail.vendor", 1, &VendorMail::of(mail))?),
         Effect::Mail(Mail::Person(mail)) => (MAIL_LANE, write("mail.person", 1, &PersonMail::of(mail))?),
     };
     Ok(EncodedEffect { lane: lane.to_owned(), kind: kind.to_owned(), version, payload })
@@ -64,6 +69,9 @@ pub fn decode_effect(kind: &str, version: i64, payload: &str) -> Result<Effect, 
         }
         ("mail.send", 1) => {
             Ok(Effect::Mail(Mail::Order(read::<OrderMail>("effect", kind, payload)?.into_core())))
+        }
+        ("mail.vendor", 1) => {
+            Ok(Effect::Mail(Mail::Vendor(read::<VendorMail>("effect", kind, payload)?.into_core())))
         }
         ("mail.person", 1) => {
             Ok(Effect::Mail(Mail::Person(read::<PersonMail>("effect", kind, payload)?.into_core())))

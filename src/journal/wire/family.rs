@@ -1,7 +1,7 @@
 //! Events and outcomes of a sign-in. No token stands in any of them: they are made of a secret that the journal never sees.
 
 use souk_core::family::{self, Event};
-use souk_core::ids::{FamilyId, UserId};
+use souk_core::ids::{FamilyId, UserId, VendorId};
 use souk_core::time::Timestamp;
 
 events! {
@@ -19,7 +19,7 @@ events! {
 }
 
 mirror! {
-    enum Audience = family::Audience { Store, Vendor, Operator }
+    enum Audience = family::Audience { Store, Vendor(vendor: VendorId), Operator }
 
     enum Method = family::Method { Password }
 
@@ -27,17 +27,7 @@ mirror! {
 
     /// A family's yes, as a stored reply holds it.
     enum Yes = family::Reply {
-        Live {
-            family: FamilyId,
-            person: UserId,
-            round: u32,
-            audience: Audience,
-            method: Method,
-            begun_at: Timestamp,
-            generation: u32,
-            good_until: Timestamp,
-            ends_at: Timestamp,
-        },
+        Live { family: FamilyId, generation: u32, good_until: Timestamp },
         Over { reason: EndReason },
     }
 

@@ -1,6 +1,6 @@
 //! Events and outcomes of a vendor.
 
-use souk_core::ids::{SubjectId, VendorId};
+use souk_core::ids::{SubjectId, UserId, VendorId};
 use souk_core::money::{Currency, Rate};
 use souk_core::vendor::{self, Event};
 
@@ -14,6 +14,11 @@ events! {
     "vendor.reinstated" 1 => Reinstated,
     "vendor.closed" 1 => Closed { reason: String },
     "vendor.commission_set" 1 => CommissionSet(commission: Commission),
+    "vendor.invited" 1 => Invited { invitation: u32, mail: SubjectId, role: Role },
+    "vendor.invitation_withdrawn" 1 => InvitationWithdrawn { invitation: u32 },
+    "vendor.joined" 1 => Joined { invitation: u32, person: UserId, role: Role },
+    "vendor.role_set" 1 => RoleSet { person: UserId, role: Role },
+    "vendor.dismissed" 1 => Dismissed { person: UserId },
 }
 
 mirror! {
@@ -36,9 +41,13 @@ mirror! {
 
     struct Commission = vendor::Commission { rate: Rate, rule: String }
 
+    enum Role = vendor::Role { Owner, Manager, Packer, Accountant }
+
     /// A vendor's yes, as a stored reply holds it.
     enum Yes = vendor::Reply {
         Vendor { vendor: VendorId, status: Status, version: u64 },
+        Invited { vendor: VendorId, invitation: u32, version: u64 },
+        Member { vendor: VendorId, person: UserId, role: Option<Role>, version: u64 },
         Answer(answer: Answer),
     }
 
@@ -62,6 +71,12 @@ mirror! {
         WrongState { status: Status },
         Invalid { field: Field },
         InvalidRate,
+        NotAllowed,
+        NoSuchMember,
+        InvitationOver,
+        AlreadyMember,
+        LastOwner,
+        TeamFull,
     }
 
     enum Field = vendor::Field { Name, LegalName, Country, TaxId, Series, Rule, Reason }

@@ -28,7 +28,7 @@ fn token() -> String {
 }
 
 /// As a request's token is looked at, from the first letter on.
-fn verify(text: &str, surface: Audience, now: Timestamp) -> Result<VerifiedToken, AccessRefused> {
+fn verify(text: &str, surface: Surface, now: Timestamp) -> Result<VerifiedToken, AccessRefused> {
     match key_of(text).ok_or(AccessRefused::Malformed)?.as_str() {
         "key1" => KEY.access_key(&record(7)).verify(text, ISSUER, surface, now),
         _ => Err(AccessRefused::UnknownKey),
@@ -84,16 +84,16 @@ fn without(mut object: Value, name: &str) -> Value {
 fn a_token_says_who_is_signed_in_for_its_time_and_surface() {
     let text = token();
     let known = VerifiedToken { person: PERSON, family: FAMILY, audience: Audience::Store };
-    assert_eq!(verify(&text, Audience::Store, NOW), Ok(known));
-    assert_eq!(verify(&signed(&header(), &claims()), Audience::Store, NOW), Ok(known), "the forger can sign");
+    assert_eq!(verify(&text, Surface::Store, NOW), Ok(known));
+    assert_eq!(verify(&signed(&header(), &claims()), Surface::Store, NOW), Ok(known), "the forger can sign");
     let last = NOW.plus_millis(GOOD_FOR_MS - 1);
-    assert_eq!(verify(&text, Audience::Store, last), Ok(known));
+    assert_eq!(verify(&text, Surface::Store, last), Ok(known));
     let late = NOW.plus_millis(GOOD_FOR_MS);
-    assert_eq!(verify(&text, Audience::Store, late), Err(AccessRefused::Expired));
-    assert_eq!(verify(&text, Audience::Store, NOW.plus_millis(-LEEWAY_MS)), Ok(known));
+    assert_eq!(verify(&text, Surface::Store, late), Err(AccessRefused::Expired));
+    assert_eq!(verify(&text, Surface::Store, NOW.plus_millis(-LEEWAY_MS)), Ok(known));
     let early = NOW.plus_millis(-LEEWAY_MS - 1_000);
-    assert_eq!(verify(&text, Audience::Store, early), Err(AccessRefused::Expired));
-    for surface in [Audience::Vendor, Audience::Operator] {
+    assert_eq!(verify(&text, Surface::Store, early), Err(AccessRefused::Expired));
+    for surface in [Surface::Vendor, Surface::Operator] {
         assert_eq!(verify(&text, surface, NOW), Err(AccessRefused::WrongAudience));
     }
     let ends_at = NOW.plus_millis(5_000);
@@ -101,6 +101,17 @@ fn a_token_says_who_is_signed_in_for_its_time_and_surface() {
     let (_, until) = KEY.access_key(&record(7)).sign(ISSUER, &short, NOW).unwrap();
     assert_eq!(until, ends_at, "never longer than its sign-in");
     assert!(!format!("{:?} {:?}", KEY.access_key(&record(7)), record(7)).contains("07"));
+}
+
+#[test]
+fn a_token_for_a_vendor_is_for_no_other() {
+    let key = KEY.access_key(&record(7));
+    let (text, _) = key.sign(ISSUER, &holder(Audience::Vendor(VendorId(8))), NOW).unwrap();
+    let verified = verify(text.expose(), Surface::Vendor, NOW).unwrap();
+    assert_eq!(verified.audience, Audience::Vendor(VendorId(8)));
+    assert_eq!(verify(text.expose(), Surface::Store, NOW), Err(AccessRefused::WrongAudience));
+    let of_nobody = signed(&header(), &with(claims(), "aud", json!("souk:vendor")));
+    assert_eq!(verify(&of_nobody, Surface::Vendor, NOW), Err(AccessRefused::Malformed));
 }
 
 #[test]
@@ -173,8 +184,8 @@ fn forged_tokens_open_nothing() {
         signed(&header(), &with(claims(), "exp", json!((now + 600).to_string()))),
         signed(&header(), &with(claims(), "exp", json!(null))),
         signed(&header(), &with(claims(), "nbf", json!(now + 300))),
-        signed(&header(), &with(claims(), "roles", json!(["operator"]))),
         signed(&header(), &with(claims(), "sub", json!("usr_x"))),
+        signed(&header(), &with(claims(), "ven", json!(VendorId(1)))),
         signed(&header(), &without(claims(), "iss")),
         signed(&header(), &without(claims(), "aud")),
         signed(&header(), &without(claims(), "sub")),
@@ -185,7 +196,7 @@ fn forged_tokens_open_nothing() {
         String::new(),
     ];
     for (at, text) in forged.iter().enumerate() {
-        let told = verify(text, Audience::Store, NOW);
+        let told = verify(text, Surface::Store, NOW);
         assert!(told.is_err(), "{at}: {text} {told:?}");
     }
     println!("{} forged tokens", forged.len());
@@ -193,7 +204,7 @@ fn forged_tokens_open_nothing() {
 
 #[test]
 fn a_token_opens_what_its_sign_in_does() {
-    let verified = verify(&token(), Audience::Store, NOW).unwrap();
+    let verified = verify(&token(), Surface::Store, NOW).unwrap();
     let sign_in = SignIn {
         person: PERSON,
         round: 3,

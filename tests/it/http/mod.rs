@@ -14,6 +14,7 @@ pub mod rig;
 mod rows_of_a_sale;
 mod sale;
 mod standings;
+mod teams;
 mod texts;
 mod under_load;
 mod vendors;

@@ -1,11 +1,13 @@
 //! Orders to the outside world survive their rows, and are worked in their lanes.
 
-use souk_core::any::{Effect, Mail, OrderMail, OrderTemplate, PersonMail, PersonTemplate};
+use souk_core::any::{
+    Effect, Mail, OrderMail, OrderTemplate, PersonMail, PersonTemplate, VendorMail, VendorTemplate,
+};
 use souk_core::ids::{SubjectId, UserId};
 use souk_core::payment::{Method, Operation, ProviderCall};
 
 use super::super::{MAIL_LANE, PAYMENT_LANE, decode_effect, encode_effect};
-use super::{ORDER, PAYMENT, eur};
+use super::{ORDER, PAYMENT, VENDOR, eur};
 
 fn survives(lane: &str, effect: &Effect) {
     let row = encode_effect(effect).unwrap();
@@ -35,6 +37,8 @@ fn mails() {
     for template in [OrderTemplate::OrderPlaced, OrderTemplate::ParcelShipped, OrderTemplate::Cancelled] {
         survives(MAIL_LANE, &Effect::Mail(Mail::Order(OrderMail { template, to, order: ORDER })));
     }
+    let template = VendorTemplate::Invitation { invitation: u32::MAX };
+    survives(MAIL_LANE, &Effect::Mail(Mail::Vendor(VendorMail { template, to, vendor: VENDOR })));
     for template in [
         PersonTemplate::VerifyMail { token: 1 },
         PersonTemplate::ResetPassword { token: u32::MAX },

@@ -1,6 +1,9 @@
 //! Orders to the outside world, and answers to requests from there.
 
-use souk_core::any::{AnyOutcome, Effect, Mail, OrderMail, OrderTemplate, PersonMail, PersonTemplate};
+use souk_core::any::{
+    AnyOutcome, Effect, Mail, OrderMail, OrderTemplate, PersonMail, PersonTemplate, VendorMail,
+    VendorTemplate,
+};
 use souk_core::checkout::{self, PayingStep, Step};
 use souk_core::ids::{CredentialId, FamilyId, SubjectId, UserId};
 use souk_core::payment::{CallKind, Method, Operation, ProviderCall};
@@ -9,14 +12,21 @@ use souk_core::{family, inventory, order, payment, person, product, vendor};
 use super::{AT, LOCATION, ORDER, PAYMENT, PRODUCT, SKU, VENDOR, eur};
 
 /// One effect of every kind.
-pub fn effects() -> [Effect; 3] {
+pub fn effects() -> [Effect; 4] {
     let method = Method::Card { token: "tok_visa".to_owned() };
     let operation = Operation::Authorise { amount: eur(4_470), method };
     let call = ProviderCall { payment: PAYMENT, key: CallKind::Authorise.key(PAYMENT), operation };
     let (to, person) = (SubjectId(42), UserId(40));
     let of_order = OrderMail { template: OrderTemplate::OrderPlaced, to, order: ORDER };
     let of_person = PersonMail { template: PersonTemplate::ResetPassword { token: 2 }, to, person };
-    [Effect::Payment(call), Effect::Mail(Mail::Order(of_order)), Effect::Mail(Mail::Person(of_person))]
+    let template = VendorTemplate::Invitation { invitation: 3 };
+    let of_vendor = VendorMail { template, to, vendor: VENDOR };
+    [
+        Effect::Payment(call),
+        Effect::Mail(Mail::Order(of_order)),
+        Effect::Mail(Mail::Person(of_person)),
+        Effect::Mail(Mail::Vendor(of_vendor)),
+    ]
 }
 
 /// A yes and a no of every machine, named by its file.
@@ -28,17 +38,7 @@ pub fn outcomes() -> [(&'static str, AnyOutcome); 16] {
     let at = Step::Paying(PayingStep::Authorising);
     let (mail, password) = (SubjectId(42), Some(CredentialId(41)));
     let account = person::Standing { person: UserId(40), mail, password, round: 1 };
-    let live = family::Reply::Live {
-        family: FamilyId(43),
-        person: UserId(40),
-        round: 1,
-        audience: family::Audience::Vendor,
-        method: family::Method::Password,
-        begun_at: AT,
-        generation: 7,
-        good_until: AT,
-        ends_at: AT,
-    };
+    let live = family::Reply::Live { family: FamilyId(43), generation: 7, good_until: AT };
     let cancelled = order::Reply::Cancelled { lines: vec![1, 2, 3, 7], refunded: eur(4_470) };
     [
         ("stock.v1-yes", AnyOutcome::Stock(Ok(held))),

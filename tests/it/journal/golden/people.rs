@@ -3,7 +3,7 @@ use souk_core::family::{self, Audience, EndReason, Method};
 use souk_core::ids::{CredentialId, SubjectId, UserId};
 use souk_core::person::{self, Purpose};
 
-use super::AT;
+use super::{AT, VENDOR};
 
 pub fn events() -> Vec<AnyEvent> {
     let (old, new) = (CredentialId(41), CredentialId(42));
@@ -27,7 +27,7 @@ pub fn events() -> Vec<AnyEvent> {
     };
     let of_family = [
         begun(Audience::Store),
-        begun(Audience::Vendor),
+        begun(Audience::Vendor(VENDOR)),
         begun(Audience::Operator),
         family::Event::Rotated { generation: 2 },
         family::Event::Ended { reason: EndReason::SignedOut },

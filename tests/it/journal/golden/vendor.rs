@@ -1,7 +1,7 @@
 use souk_core::any::AnyEvent;
-use souk_core::ids::SubjectId;
+use souk_core::ids::{SubjectId, UserId};
 use souk_core::money::{Currency, Rate};
-use souk_core::vendor::{Application, Commission, Event, LegalEntity};
+use souk_core::vendor::{Application, Commission, Event, LegalEntity, Role};
 
 pub fn events() -> Vec<AnyEvent> {
     let application = Application {
@@ -23,6 +23,12 @@ pub fn events() -> Vec<AnyEvent> {
         Event::Reinstated,
         Event::Closed { reason: "Retired.".to_owned() },
         Event::CommissionSet(Commission { rate: Rate(900), rule: "spring".to_owned() }),
+        Event::Invited { invitation: 1, mail: SubjectId(31), role: Role::Owner },
+        Event::InvitationWithdrawn { invitation: 2 },
+        Event::Joined { invitation: 1, person: UserId(40), role: Role::Packer },
+        Event::RoleSet { person: UserId(40), role: Role::Manager },
+        Event::RoleSet { person: UserId(40), role: Role::Accountant },
+        Event::Dismissed { person: UserId(40) },
     ];
     events.map(AnyEvent::Vendor).into()
 }
