@@ -354,12 +354,12 @@ async fn read_models(backend: Backend) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn read_models_follow_the_journal() {
-    read_models(Backend::sqlite()).await;
+    Box::pin(read_models(Backend::sqlite())).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn read_models_follow_the_journal_on_postgres() {
     if let Some(backend) = Backend::postgres("read models on Postgres") {
-        read_models(backend).await;
+        Box::pin(read_models(backend)).await;
     }
 }
