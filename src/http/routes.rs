@@ -15,6 +15,9 @@ use crate::tenants::policy::Power;
 use super::error::Code;
 use super::{Shared, caching, positions};
 
+/// Where vendors' routes are.
+pub(super) const VENDORS: &str = "/v1/vendor";
+
 /// Who may call.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Caller {
@@ -213,6 +216,11 @@ impl Routes {
         H: Handler<T, Shared>,
         T: 'static,
     {
+        assert!(
+            self.prefix != VENDORS || matches!(operation.caller, Caller::Vendor(_)),
+            "{}: a vendor's route says which power it takes",
+            operation.name
+        );
         let filter = MethodFilter::try_from(operation.method.clone());
         let Ok(filter) = filter else { unreachable!("one of get, post, put and delete") };
         let mut route: MethodRouter<Shared> = on(filter, handler);

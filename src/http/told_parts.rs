@@ -94,13 +94,18 @@ pub(super) struct PartItem {
     currency: String,
     goods_minor: i64,
     shipping_minor: i64,
-    commission_minor: i64,
-    payable_minor: i64,
-    reversed_minor: i64,
+    /// This and the next two are left out for members whose role sees no money.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    commission_minor: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    payable_minor: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reversed_minor: Option<i64>,
 }
 
-impl From<&VendorOrderRow> for PartItem {
-    fn from(row: &VendorOrderRow) -> Self {
+impl PartItem {
+    pub(super) fn of(row: &VendorOrderRow, sees_money: bool) -> Self {
+        let told = |minor: i64| sees_money.then_some(minor);
         PartItem {
             order: row.order.to_string(),
             number: row.number,
@@ -109,9 +114,9 @@ impl From<&VendorOrderRow> for PartItem {
             currency: row.goods.currency.to_string(),
             goods_minor: row.goods.minor,
             shipping_minor: row.freight.minor,
-            commission_minor: row.commission.minor,
-            payable_minor: row.payable.minor,
-            reversed_minor: row.reversed.minor,
+            commission_minor: told(row.commission.minor),
+            payable_minor: told(row.payable.minor),
+            reversed_minor: told(row.reversed.minor),
         }
     }
 }

@@ -92,6 +92,9 @@ pub enum PeopleError {
         "this token was used, is too old, or there is a newer letter: use the newest letter, or ask for another"
     )]
     TokenSpent,
+    /// An invitation that is of no use any more.
+    #[error("this invitation was used, taken back, or has had its week")]
+    InvitationOver,
     /// Whoever accepts an invitation is in that team already.
     #[error("you are in this team already")]
     AlreadyMember,

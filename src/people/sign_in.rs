@@ -14,7 +14,7 @@ use crate::tenants::passwords::Password;
 use crate::tenants::refresh_tokens::{FamilySecret, PresentedRefresh};
 use crate::tenants::{MailAddress, PersonScope, new_id};
 
-use super::{People, PeopleError, SAME_TIME, Tokens};
+use super::{People, PeopleError, SAME_TIME, Settings, Tokens};
 
 /// How long a refresh is waited for. Much shorter than the time in which its repeat is told the same: whoever hears nothing
 /// asks again, and must not be taken for a thief.
@@ -56,26 +56,21 @@ impl People {
         let may = person::Command::MaySignIn { password };
         match self.command(known.person, may, trace).await? {
             Ok(person::Reply::Account(standing)) => {
-                self.begin(standing.person, standing.round, audience, trace).await
+                let Settings { idle_ms, lasts_ms, .. } = self.settings;
+                let (person, round, method) = (standing.person, standing.round, Method::Password);
+                let begin = Begin { person, round, audience, method, parent: None, idle_ms, lasts_ms };
+                self.begin(begin, trace).await
             }
             Err(_) => Err(PeopleError::WrongPassword),
         }
     }
 
-    pub(super) async fn begin(
-        &self,
-        person: UserId,
-        round: u32,
-        audience: Audience,
-        trace: Option<u128>,
-    ) -> Result<Tokens, PeopleError> {
+    pub(super) async fn begin(&self, begin: Begin, trace: Option<u128>) -> Result<Tokens, PeopleError> {
         let (family, secret) = (FamilyId(new_id(self.now())?), FamilySecret::new()?);
         let stream = StreamId::Family(family);
         let row = Credential { stream, content: Content::from(secret.expose()) };
         credentials::put(&self.rows, Kind::Family, &family.to_string(), &row, self.now()).await?;
-        let (idle_ms, lasts_ms) = (self.settings.idle_ms, self.settings.lasts_ms);
-        let begin = Begin { person, round, audience, method: Method::Password, idle_ms, lasts_ms };
-        let who = (Principal::Person(person), trace);
+        let who = (Principal::Person(begin.person), trace);
         let told = self.order::<Family>(stream, Command::Begin(begin), who, self.settings.patience).await?;
         match told {
             Ok(Reply::Live { generation, good_until, .. }) => {
@@ -104,7 +99,8 @@ impl People {
         let generation = opened.map_err(|_| PeopleError::TokenRefused)?;
         let sign_in = self.sign_in_of(family).await?.ok_or(AccessRefused::SignedOut)?;
         let standing = self.standing(sign_in.person).await?;
-        if standing.is_none_or(|standing| standing.round != sign_in.round) {
+        let is_over = standing.is_none_or(|standing| standing.round != sign_in.round);
+        if is_over || self.is_orphan(&sign_in).await? {
             self.end(sign_in.person, family, EndReason::Revoked, trace).await?;
             return Err(AccessRefused::SignedOut.into());
         }
@@ -135,8 +131,13 @@ impl People {
         sign_in: &SignIn,
         (family, generation, refresh_until): (FamilyId, u32, Timestamp),
     ) -> Result<Tokens, PeopleError> {
-        let SignIn { person, audience, method, begun_at, ends_at, .. } = *sign_in;
+        let SignIn { person, audience, method, ends_at, .. } = *sign_in;
         let now = self.now();
+        // When somebody last showed who they are, not when they went on for a vendor.
+        let begun_at = match sign_in.parent {
+            Some(parent) => self.sign_in_of(parent).await?.ok_or(AccessRefused::SignedOut)?.begun_at,
+            None => sign_in.begun_at,
+        };
         let holder = Holder { family, person, audience, method, begun_at, ends_at };
         let key = self.keyring.signing(now).await?;
         let signed = key.sign(&self.settings.issuer, &holder, now);
@@ -157,7 +158,18 @@ impl People {
         let verified = key.verify(token, &self.settings.issuer, surface, now)?;
         let sign_in = self.sign_in_of(verified.family).await?;
         let standing = self.standing(verified.person).await?;
-        Ok(verified.admit(sign_in.as_ref(), standing.as_ref(), now)?)
+        let scope = verified.admit(sign_in.as_ref(), standing.as_ref(), now)?;
+        if self.is_orphan(&scope.sign_in()).await? {
+            return Err(AccessRefused::SignedOut.into());
+        }
+        Ok(scope)
+    }
+
+    /// Whether it came of another sign-in that is over.
+    async fn is_orphan(&self, sign_in: &SignIn) -> Result<bool, PeopleError> {
+        let Some(parent) = sign_in.parent else { return Ok(false) };
+        let parent = self.sign_in_of(parent).await?;
+        Ok(!parent.is_some_and(|parent| parent.is_live(self.now()) && parent.person == sign_in.person))
     }
 
     /// The person signs out here. Doing it twice is doing it once.

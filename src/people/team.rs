@@ -1,6 +1,6 @@
 //! Teams: accepting an invitation, and acting for a vendor.
 
-use souk_core::family::Audience;
+use souk_core::family::{Audience, Begin, SignIn};
 use souk_core::ids::{Principal, StreamId, UserId, VendorId};
 use souk_core::vendor::team::Order;
 use souk_core::vendor::{Command, Rejection, Reply, Role, Standing, Vendor};
@@ -10,7 +10,7 @@ use crate::tenants::access_tokens::{AccessRefused, Surface};
 use crate::tenants::policy::Power;
 use crate::tenants::{PersonScope, VendorScope};
 
-use super::{People, PeopleError, Tokens};
+use super::{People, PeopleError, Settings, Tokens};
 
 impl People {
     /// The person shows the token of an invitation: they are in the team from now on. Which one, and as what.
@@ -32,7 +32,7 @@ impl People {
         match told {
             Ok(Reply::Member { role: Some(role), .. }) => Ok((vendor, role)),
             Err(Rejection::InvitationOver | Rejection::NotFound | Rejection::WrongState { .. }) => {
-                Err(PeopleError::TokenSpent)
+                Err(PeopleError::InvitationOver)
             }
             Err(Rejection::AlreadyMember) => Err(PeopleError::AlreadyMember),
             other => Err(PeopleError::Internal(format!("{vendor} told {person} {other:?}"))),
@@ -52,8 +52,21 @@ impl People {
     ) -> Result<Tokens, PeopleError> {
         let person = scope.person();
         self.role_in(person, vendor).await?.ok_or(PeopleError::NotInTeam)?;
-        let standing = self.standing(person).await?.ok_or(AccessRefused::SignedOut)?;
-        self.begin(person, standing.round, Audience::Vendor(vendor), trace).await
+        // Of the round that was looked at, and never longer than what it comes of: a token of some minutes must not become a
+        // sign-in of its own.
+        let SignIn { round, method, ends_at, .. } = scope.sign_in();
+        let left_ms = ends_at.millis_since(self.now());
+        let Settings { idle_ms, lasts_ms, .. } = self.settings;
+        let begin = Begin {
+            person,
+            round,
+            audience: Audience::Vendor(vendor),
+            method,
+            parent: Some(scope.family()),
+            idle_ms,
+            lasts_ms: lasts_ms.min(left_ms).max(1),
+        };
+        self.begin(begin, trace).await
     }
 
     /// What an access token opens on the vendors' surface, now: its sign-in stands, and the person's role in that vendor's

@@ -311,7 +311,7 @@ impl VerifiedToken {
         let standing = standing.filter(|standing| standing.person == self.person);
         match (sign_in, standing) {
             (Some(sign_in), Some(standing)) if sign_in.round == standing.round => {
-                Ok(PersonScope::of_sign_in(self.person, self.family, self.audience))
+                Ok(PersonScope::of_sign_in(self.family, *sign_in))
             }
             _ => Err(AccessRefused::SignedOut),
         }

@@ -3,7 +3,7 @@
 //! Their constructors are private to `tenants/`. A function that takes a scope can only be called by somebody
 //! who proved it, and it cannot forget to ask whose things these are.
 
-use souk_core::family::Audience;
+use souk_core::family::{Audience, SignIn};
 use souk_core::ids::{BuyerId, CheckoutId, FamilyId, OrderId, Principal, UserId, VendorId};
 use souk_core::vendor::Role;
 
@@ -51,18 +51,26 @@ impl OperatorScope {
 pub struct VendorScope {
     vendor: VendorId,
     principal: Principal,
+    /// Of a member of the team; a key has none.
+    role: Option<Role>,
 }
 
 impl VendorScope {
     pub(super) fn of_key(vendor: VendorId, key: u128) -> Self {
-        VendorScope { vendor, principal: Principal::Key(key) }
+        VendorScope { vendor, principal: Principal::Key(key), role: None }
+    }
+
+    /// Whether whoever acts has this power, too.
+    pub fn has(&self, power: Power) -> bool {
+        self.role.map_or(power.is_of_keys(), |role| power.is_of(role))
     }
 
     /// Of a person who is signed in for a vendor, with the role that they have in its team now; `None` when the role does not
     /// have this power.
     pub fn of_member(person: &PersonScope, role: Role, power: Power) -> Option<Self> {
-        let Audience::Vendor(vendor) = person.audience else { return None };
-        power.is_of(role).then(|| VendorScope { vendor, principal: person.principal() })
+        let Audience::Vendor(vendor) = person.audience() else { return None };
+        let principal = person.principal();
+        power.is_of(role).then_some(VendorScope { vendor, principal, role: Some(role) })
     }
 
     /// Which vendor.
@@ -153,12 +161,17 @@ impl BuyerScope {
 pub struct PersonScope {
     person: UserId,
     family: FamilyId,
-    audience: Audience,
+    sign_in: SignIn,
 }
 
 impl PersonScope {
-    pub(super) fn of_sign_in(person: UserId, family: FamilyId, audience: Audience) -> Self {
-        PersonScope { person, family, audience }
+    pub(super) fn of_sign_in(family: FamilyId, sign_in: SignIn) -> Self {
+        PersonScope { person: sign_in.person, family, sign_in }
+    }
+
+    /// The sign-in as it stood.
+    pub fn sign_in(&self) -> SignIn {
+        self.sign_in
     }
 
     /// Which person.
@@ -173,7 +186,7 @@ impl PersonScope {
 
     /// For which surface.
     pub fn audience(&self) -> Audience {
-        self.audience
+        self.sign_in.audience
     }
 
     /// Who acts.

@@ -69,6 +69,7 @@ async fn what_nobody_names_is_swept(backend: Backend) {
         round: 2,
         audience: Audience::Store,
         method: Method::Password,
+        parent: None,
         idle_ms: LASTS_MAX_MS,
         lasts_ms: LASTS_MAX_MS,
     };

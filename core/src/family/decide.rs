@@ -26,14 +26,15 @@ pub(super) fn decide(state: &State, command: &Command, ctx: &Ctx) -> Decided {
 }
 
 fn begin(state: &State, begin: &Begin, ctx: &Ctx) -> Decided {
-    let Begin { person, round, audience, method, idle_ms, lasts_ms } = *begin;
+    let Begin { person, round, audience, method, parent, idle_ms, lasts_ms } = *begin;
     if [idle_ms, lasts_ms].iter().any(|time| !(1..=LASTS_MAX_MS).contains(time)) {
         return Err(Rejection::InvalidTime);
     }
     if let Some(known) = &state.sign_in {
         let ends_at = known.begun_at.plus_millis(lasts_ms);
-        let is_same = (known.person, known.round, known.audience, known.method, known.idle_ms, known.ends_at)
-            == (person, round, audience, method, idle_ms, ends_at);
+        let is_same = known.parent == parent
+            && (known.person, known.round, known.audience, known.method, known.idle_ms, known.ends_at)
+                == (person, round, audience, method, idle_ms, ends_at);
         // The same order once more, before anything came of it.
         if is_same && known.generation == 1 && known.ended.is_none() {
             return Ok(Decision::unchanged(live(state, known)));
@@ -46,6 +47,7 @@ fn begin(state: &State, begin: &Begin, ctx: &Ctx) -> Decided {
         round,
         audience,
         method,
+        parent,
         begun_at: ctx.now,
         idle_ms,
         ends_at,
@@ -53,7 +55,7 @@ fn begin(state: &State, begin: &Begin, ctx: &Ctx) -> Decided {
         rotated_at: ctx.now,
         ended: None,
     };
-    let begun = Event::Begun { person, round, audience, method, idle_ms, ends_at };
+    let begun = Event::Begun { person, round, audience, method, parent, idle_ms, ends_at };
     Ok(Decision::of(vec![begun], live(state, &sign_in)))
 }
 

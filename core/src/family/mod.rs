@@ -68,6 +68,8 @@ pub struct Begin {
     pub audience: Audience,
     /// How they showed who they are.
     pub method: Method,
+    /// The sign-in that it came of, without which it is nothing.
+    pub parent: Option<FamilyId>,
     /// Without a refresh for so long it is over, in ms; 1 to [`LASTS_MAX_MS`].
     pub idle_ms: i64,
     /// It is over after so long in any case, in ms; 1 to [`LASTS_MAX_MS`].
@@ -104,6 +106,8 @@ pub enum Event {
         audience: Audience,
         /// How they showed who they are.
         method: Method,
+        /// The sign-in that it came of.
+        parent: Option<FamilyId>,
         /// Without a refresh for so long it is over, in ms.
         idle_ms: i64,
         /// When it is over in any case.

@@ -28,6 +28,8 @@ pub struct SignIn {
     pub audience: Audience,
     /// How they showed who they are.
     pub method: Method,
+    /// The sign-in that it came of, without which it is nothing.
+    pub parent: Option<FamilyId>,
     /// When.
     pub begun_at: Timestamp,
     /// Without a refresh for so long it is over, in ms.
@@ -65,12 +67,13 @@ impl State {
     }
 
     pub(super) fn fold(&mut self, meta: EventMeta, event: &Event) {
-        if let Event::Begun { person, round, audience, method, idle_ms, ends_at } = *event {
+        if let Event::Begun { person, round, audience, method, parent, idle_ms, ends_at } = *event {
             self.sign_in = Some(SignIn {
                 person,
                 round,
                 audience,
                 method,
+                parent,
                 begun_at: meta.at,
                 idle_ms,
                 ends_at,

@@ -14,6 +14,7 @@ const BEGIN: Begin = Begin {
     round: 1,
     audience: Audience::Store,
     method: Method::Password,
+    parent: None,
     idle_ms: HOUR,
     lasts_ms: 3 * HOUR,
 };

@@ -16,8 +16,9 @@ use super::{Event, Profile, Rejection, Reply, State, Status, Vendor};
 
 /// How long an invitation is good, in ms: a week.
 pub const INVITATION_WITHIN_MS: i64 = 7 * 24 * 60 * 60 * 1000;
-/// The most members and open invitations together.
+/// The most members and open invitations together, and the most invitations within a day.
 pub const MEMBERS_MAX: usize = 100;
+const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 
 /// What a member is in a team. What that allows is written in one place, `src/tenants/policy.rs`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
@@ -94,6 +95,8 @@ pub struct Team {
     pub invitations: BTreeMap<u32, Invitation>,
     /// Invitations there ever were.
     pub invited: u32,
+    /// When the first of the last ones was sent, and how many within a day of it.
+    pub lately: Option<(Timestamp, usize)>,
 }
 
 /// Somebody is asked to join.
@@ -131,12 +134,21 @@ impl Team {
         if may { Ok(()) } else { Err(Rejection::NotAllowed) }
     }
 
+    /// Whoever is no owner any more leaves no invitation behind, by which they could come back.
+    fn leaves_nothing(&mut self, was: Option<Role>) {
+        if was == Some(Role::Owner) {
+            self.invitations.clear();
+        }
+    }
+
     pub(super) fn fold(&mut self, at: Timestamp, event: &Event) {
         match *event {
             Event::Invited { invitation, mail, role } => {
                 self.invitations.retain(|_, invitation| invitation.is_open(at));
                 self.invitations.insert(invitation, Invitation { mail, role, asked_at: at });
                 self.invited = invitation;
+                let within_a_day = self.lately.filter(|(first, _)| at < first.plus_millis(DAY_MS));
+                self.lately = Some(within_a_day.map_or((at, 1), |(first, count)| (first, count + 1)));
             }
             Event::InvitationWithdrawn { invitation } => {
                 self.invitations.remove(&invitation);
@@ -146,10 +158,12 @@ impl Team {
                 self.members.insert(person, role);
             }
             Event::RoleSet { person, role } => {
-                self.members.insert(person, role);
+                let was = self.members.insert(person, role);
+                self.leaves_nothing(was);
             }
             Event::Dismissed { person } => {
-                self.members.remove(&person);
+                let was = self.members.remove(&person);
+                self.leaves_nothing(was);
             }
             _ => {}
         }
@@ -159,7 +173,9 @@ impl Team {
 type Decided = Result<Decision<Vendor>, Rejection>;
 
 pub(super) fn decide(state: &State, profile: &Profile, order: Order, ctx: &Ctx) -> Decided {
-    if profile.status == Status::Closed {
+    // Also of a vendor that is closed somebody may leave, or be made to.
+    let lets_go = matches!(order, Order::Dismiss { .. } | Order::Withdraw { .. });
+    if profile.status == Status::Closed && !lets_go {
         return Err(Rejection::WrongState { status: profile.status });
     }
     let team = &state.team;
@@ -167,7 +183,9 @@ pub(super) fn decide(state: &State, profile: &Profile, order: Order, ctx: &Ctx) 
         Order::Invite { by, mail, role } => {
             team.decides(by)?;
             let open = team.invitations.values().filter(|invitation| invitation.is_open(ctx.now)).count();
-            if team.members.len() + open >= MEMBERS_MAX {
+            let lately = team.lately.filter(|(first, _)| ctx.now < first.plus_millis(DAY_MS));
+            let too_often = lately.is_some_and(|(_, count)| count >= MEMBERS_MAX);
+            if too_often || team.members.len() + open >= MEMBERS_MAX {
                 return Err(Rejection::TeamFull);
             }
             let invitation = team.invited.checked_add(1).ok_or(Rejection::TeamFull)?;
@@ -180,8 +198,14 @@ pub(super) fn decide(state: &State, profile: &Profile, order: Order, ctx: &Ctx) 
         }
         Order::Withdraw { by, invitation } => {
             team.decides(by)?;
-            team.invitations.get(&invitation).ok_or(Rejection::InvitationOver)?;
-            let reply = Reply::Invited { vendor: state.id, invitation, version: ctx.next_seq };
+            let told = |version| Reply::Invited { vendor: state.id, invitation, version };
+            if !team.invitations.contains_key(&invitation) {
+                // Whatever has become of it, it cannot be accepted any more.
+                let ever = (1..=team.invited).contains(&invitation);
+                let unchanged = Decision::unchanged(told(state.version));
+                return if ever { Ok(unchanged) } else { Err(Rejection::InvitationOver) };
+            }
+            let reply = told(ctx.next_seq);
             Ok(Decision::of(vec![Event::InvitationWithdrawn { invitation }], reply))
         }
         Order::Join { invitation, person } => join(state, invitation, person, ctx),

@@ -139,7 +139,8 @@ fn an_invitation_is_good_once_for_a_week_and_until_it_is_withdrawn() {
 
     let withdrawn = live.invite(by, Role::Packer).expect("invited");
     live.team(Order::Withdraw { by, invitation: withdrawn }).expect("withdrawn");
-    assert_eq!(live.team(Order::Withdraw { by, invitation: withdrawn }), Err(Rejection::InvitationOver));
+    live.team(Order::Withdraw { by, invitation: withdrawn }).expect("its answer was lost");
+    assert_eq!(live.team(Order::Withdraw { by, invitation: 99 }), Err(Rejection::InvitationOver));
     assert_eq!(live.team(join(withdrawn, STRANGER)), Err(Rejection::InvitationOver));
     assert_eq!(live.team(join(99, STRANGER)), Err(Rejection::InvitationOver), "there never was one");
 
@@ -171,6 +172,34 @@ fn anybody_may_leave_but_never_the_last_owner() {
 }
 
 #[test]
+fn whoever_is_no_owner_any_more_leaves_no_invitation_behind() {
+    for ends in [
+        Order::Dismiss { by: By::Person(OTHER), person: OWNER },
+        Order::SetRole { by: By::Operator, person: OWNER, role: Role::Packer },
+    ] {
+        let mut live = Live::with_team();
+        live.joins(By::Person(OWNER), Role::Owner, OTHER);
+        let back = live.invite(By::Person(OWNER), Role::Owner).expect("invited");
+        live.team(ends).expect("there is another owner");
+        let join = Order::Join { invitation: back, person: STRANGER };
+        assert_eq!(live.team(join), Err(Rejection::InvitationOver), "{ends:?}");
+    }
+}
+
+#[test]
+fn a_team_sends_no_more_letters_a_day_than_it_may_have_members() {
+    let mut live = Live::with_team();
+    let by = By::Person(OWNER);
+    for _ in 2..MEMBERS_MAX {
+        let invitation = live.invite(by, Role::Packer).expect("not so many yet");
+        live.team(Order::Withdraw { by, invitation }).expect("withdrawn");
+    }
+    assert_eq!(live.invite(by, Role::Packer), Err(Rejection::TeamFull));
+    live.now += 24 * 60 * 60 * 1000;
+    live.invite(by, Role::Packer).expect("another day");
+}
+
+#[test]
 fn a_team_has_an_end() {
     let mut live = Live::new();
     for _ in 0..MEMBERS_MAX {
@@ -191,4 +220,5 @@ fn a_vendor_that_is_closed_has_no_more_orders_about_its_team() {
     live.run(Command::Close { reason: "r".to_owned() }).expect("closed");
     let closed = Rejection::WrongState { status: Status::Closed };
     assert_eq!(live.invite(By::Operator, Role::Packer), Err(closed));
+    live.team(Order::Dismiss { by: By::Person(OWNER), person: PACKER }).expect("dismissed");
 }

@@ -6,17 +6,18 @@ mod keys;
 mod money;
 mod orders;
 mod products;
+mod teams;
 mod vendors;
 
 use crate::store::read::Projection;
 
 use super::error::Code;
 use super::lists::Listed;
-use super::routes::{Caller, Naming, Operation, Routes, get, post, put};
+use super::routes::{Caller, Naming, Operation, Routes, delete, get, post, put};
 use super::store::CheckoutAt;
 use super::told_orders::{OrderChanged, OrderItem, WholeOrder};
 use super::told_products::{ProductChanged, WorkItem, WorkProduct};
-use super::vendor::team::{InvitationIn, TeamChanged};
+use super::vendor::team::{InvitationIn, RoleIn, TeamChanged, TeamOut};
 
 /// A step of a vendor.
 fn of_vendor(operation: Operation, status: u16) -> Operation {
@@ -86,18 +87,6 @@ fn vendor_routes(routes: Routes) -> Routes {
             vendors::set_commission,
         )
         .with(
-            post(
-                "invite_to_team",
-                "/vendors/{id}/invitations",
-                "Asks somebody to join a vendor's team, by letter",
-            )
-            .by(Caller::Operator)
-            .takes::<InvitationIn>()
-            .answers::<TeamChanged>(201)
-            .refuses(&[Code::InvalidValue, Code::WrongState, Code::TooMany]),
-            vendors::invite,
-        )
-        .with(
             post("make_vendor_key", "/vendors/{id}/keys", "Makes an API key for a vendor")
                 .by(Caller::Operator)
                 .named(Naming::Required)
@@ -156,7 +145,7 @@ pub(super) fn routes() -> Routes {
         Code::PaymentInProgress,
         Code::AlreadyExists,
     ];
-    product_routes(vendor_routes(Routes::under("/v1/operator")))
+    product_routes(team_routes(vendor_routes(Routes::under("/v1/operator"))))
         .with(
             get("list_orders", "/orders", "All orders, the latest first")
                 .by(Caller::Operator)
@@ -234,5 +223,53 @@ pub(super) fn routes() -> Routes {
                 .named(Naming::None)
                 .answers::<engine::Revived>(200),
             engine::retry,
+        )
+}
+
+/// An order about a vendor's team.
+fn of_team(operation: Operation, status: u16) -> Operation {
+    let codes = [Code::WrongState, Code::TokenSpent, Code::TooMany];
+    operation.by(Caller::Operator).answers::<TeamChanged>(status).refuses(&codes)
+}
+
+fn team_routes(routes: Routes) -> Routes {
+    routes
+        .with(
+            get(
+                "show_vendor_team",
+                "/vendors/{id}/team",
+                "Who is in a vendor's team, and who is asked to be",
+            )
+            .by(Caller::Operator)
+            .answers::<TeamOut>(200),
+            teams::show,
+        )
+        .with(
+            of_team(
+                post("invite_to_team", "/vendors/{id}/invitations", "Asks somebody to join a vendor's team"),
+                201,
+            )
+            .takes::<InvitationIn>()
+            .refuses(&[Code::InvalidValue]),
+            teams::invite,
+        )
+        .with(
+            of_team(
+                delete("withdraw_from_team", "/vendors/{id}/invitations/{n}", "Takes an invitation back"),
+                200,
+            ),
+            teams::withdraw,
+        )
+        .with(
+            of_team(
+                put("set_role_in_team", "/vendors/{id}/members/{person}", "Gives a member another role"),
+                200,
+            )
+            .takes::<RoleIn>(),
+            teams::set_role,
+        )
+        .with(
+            of_team(delete("dismiss_from_team", "/vendors/{id}/members/{person}", "Dismisses a member"), 200),
+            teams::dismiss,
         )
 }

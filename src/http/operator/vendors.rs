@@ -8,7 +8,6 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use souk_core::ids::{StreamId, VendorId};
 use souk_core::money::Rate;
-use souk_core::vendor::team::By;
 use souk_core::vendor::{Application, Command, Commission, LegalEntity, Reply, Vendor};
 
 use crate::http::Shared;
@@ -17,7 +16,6 @@ use crate::http::body::{Body, Ids, NoBody};
 use crate::http::error::ApiError;
 use crate::http::idempotency::Named;
 use crate::http::lists::{Asked, Listed, page_size};
-use crate::http::vendor::team::{InvitationIn, invite_by};
 use crate::http::wire::VendorState;
 use crate::http::{Services, wire};
 use crate::store::read::VendorRow;
@@ -267,16 +265,4 @@ pub(super) async fn set_commission(
 ) -> Result<Response, ApiError> {
     let commission = Commission { rate: Rate(set.commission_basis_points), rule: AGREED.to_owned() };
     change(&services, &operator, id, named, &set, Command::SetCommission(commission)).await
-}
-
-pub(super) async fn invite(
-    State(services): State<Shared>,
-    Operator(operator): Operator,
-    Ids(id): Ids<VendorId>,
-    named: Named,
-    Body(invitation): Body<InvitationIn>,
-) -> Result<Response, ApiError> {
-    let stream = StreamId::Vendor(id);
-    let call = named.about(&services, (operator.tenant(), operator.principal()), stream, &invitation)?;
-    invite_by(&services, call, (id, By::Operator), &invitation).await
 }

@@ -160,6 +160,9 @@ impl From<PeopleError> for ApiError {
                     format!("{said}: check both, or ask for another password by /v1/auth/reset-letters");
                 ApiError::new(Code::WrongPassword, detail)
             }
+            PeopleError::InvitationOver => {
+                ApiError::new(Code::TokenSpent, format!("{said}: ask an owner for another"))
+            }
             PeopleError::AlreadyMember => {
                 ApiError::new(Code::AlreadyExists, format!("{said}: an owner gives you another role"))
             }

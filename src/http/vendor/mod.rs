@@ -11,7 +11,7 @@ use crate::tenants::policy::Power;
 
 use super::error::Code;
 use super::lists::{Listed, Whole};
-use super::routes::{Caller, Naming, Operation, Routes, delete, get, post, put};
+use super::routes::{Caller, Naming, Operation, Routes, VENDORS, delete, get, post, put};
 use super::told_orders::OrderChanged;
 use super::told_parts::{OwnPart, PartItem};
 use super::told_products::{ProductChanged, WorkItem, WorkProduct};
@@ -154,7 +154,7 @@ pub(super) fn routes() -> Routes {
         Code::AlreadyExists,
         Code::InvalidValue,
     ];
-    team_routes(product_routes(Routes::under("/v1/vendor")))
+    team_routes(product_routes(Routes::under(VENDORS)))
         .with(
             get("list_own_orders", "/orders", "Its parts of orders, the latest first")
                 .by(Caller::Vendor(Power::SeeOrders))

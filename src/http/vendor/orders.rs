@@ -19,6 +19,7 @@ use crate::http::told_parts::{OwnPart, PartItem, ShipTo};
 use crate::http::wire::{OrderState, Reason};
 use crate::http::{Services, Shared, caching};
 use crate::tenants::VendorScope;
+use crate::tenants::policy::Power;
 
 /// Which vendor orders.
 #[derive(Deserialize, JsonSchema)]
@@ -37,7 +38,8 @@ pub(super) async fn own(
 ) -> Result<Json<Listed<PartItem>>, ApiError> {
     let (state, after) = (filter.state.map(Into::into), read_placed_cursor(filter.cursor.as_deref())?);
     let page = services.models.vendor_orders(&vendor, state, after, page_size(filter.limit)).await?;
-    let items = page.items.iter().map(PartItem::from).collect();
+    let sees_money = vendor.has(Power::SeeMoney);
+    let items = page.items.iter().map(|row| PartItem::of(row, sees_money)).collect();
     Ok(Json(Listed { items, next_cursor: page.next_cursor.map(placed_cursor) }))
 }
 

@@ -17,7 +17,7 @@ use crate::http::idempotency::{Call, Named};
 use crate::http::wire::TeamRole;
 use crate::http::{Services, Shared};
 use crate::store::vault::Address;
-use crate::tenants::{MailAddress, VendorScope};
+use crate::tenants::{MailAddress, Tenant, VendorScope};
 
 /// Who is asked to join, and as what.
 #[derive(Serialize, Deserialize, JsonSchema)]
@@ -31,14 +31,21 @@ pub(in crate::http) struct InvitationIn {
 #[derive(Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "RoleChoice")]
 #[serde(deny_unknown_fields)]
-pub(super) struct RoleIn {
+pub(in crate::http) struct RoleIn {
     role: TeamRole,
+}
+
+impl RoleIn {
+    /// The order that it is.
+    pub(in crate::http) fn order(&self, by: By, person: UserId) -> Order {
+        Order::SetRole { by, person, role: self.role.into() }
+    }
 }
 
 /// A team.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "Team")]
-pub(super) struct TeamOut {
+pub(in crate::http) struct TeamOut {
     vendor: String,
     members: Vec<MemberOut>,
     /// Those that can be accepted.
@@ -127,23 +134,44 @@ async fn change<T: Serialize>(
     request: &T,
     order: Order,
 ) -> Result<Response, ApiError> {
-    let stream = StreamId::Vendor(vendor.vendor());
-    let call = named.about(services, (vendor.tenant(), vendor.principal()), stream, request)?;
+    let who = (vendor.tenant(), vendor.principal());
+    change_by(services, who, vendor.vendor(), named, request, order).await
+}
+
+/// Gives an order about a team.
+pub(in crate::http) async fn change_by<T: Serialize>(
+    services: &Services,
+    who: (Tenant, Principal),
+    vendor: VendorId,
+    named: Named,
+    request: &T,
+    order: Order,
+) -> Result<Response, ApiError> {
+    let stream = StreamId::Vendor(vendor);
+    let call = named.about(services, who, stream, request)?;
     let given = call.give::<Vendor>(services, stream, Command::Team(order)).await?;
-    Ok(given.answer(StatusCode::OK, |reply| told(vendor.vendor(), &reply)))
+    Ok(given.answer(StatusCode::OK, |reply| told(vendor, &reply)))
 }
 
 pub(super) async fn show(
     State(services): State<Shared>,
     Seller(vendor): Seller,
 ) -> Result<Json<TeamOut>, ApiError> {
-    let stream = StreamId::Vendor(vendor.vendor());
+    Ok(Json(team_of(&services, vendor.vendor()).await?))
+}
+
+/// A vendor's team as it is.
+pub(in crate::http) async fn team_of(services: &Services, vendor: VendorId) -> Result<TeamOut, ApiError> {
+    let stream = StreamId::Vendor(vendor);
     let (state, _) = services.node.handle::<Vendor>().read(stream, services.patience).await?;
+    if state.profile.is_none() {
+        return Err(ApiError::not_found());
+    }
     let now = services.node.clock().now();
     let members = state.team.members.iter();
     let open = state.team.invitations.iter().filter(|(_, invitation)| invitation.is_open(now));
-    Ok(Json(TeamOut {
-        vendor: vendor.vendor().to_string(),
+    Ok(TeamOut {
+        vendor: vendor.to_string(),
         members: members
             .map(|(person, role)| MemberOut { person: person.to_string(), role: (*role).into() })
             .collect(),
@@ -154,7 +182,7 @@ pub(super) async fn show(
                 asked_at_ms: invitation.asked_at.as_millis(),
             })
             .collect(),
-    }))
+    })
 }
 
 pub(super) async fn invite(
@@ -186,7 +214,7 @@ pub(super) async fn set_role(
     named: Named,
     Body(choice): Body<RoleIn>,
 ) -> Result<Response, ApiError> {
-    let order = Order::SetRole { by: by(&vendor)?, person, role: choice.role.into() };
+    let order = choice.order(by(&vendor)?, person);
     change(&services, &vendor, named, &(person, &choice), order).await
 }
 

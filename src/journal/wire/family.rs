@@ -11,6 +11,8 @@ events! {
         round: u32,
         audience: Audience,
         method: Method,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        parent: Option<FamilyId>,
         idle_ms: i64,
         ends_at: Timestamp,
     },

@@ -210,6 +210,7 @@ fn a_token_opens_what_its_sign_in_does() {
         round: 3,
         audience: Audience::Store,
         method: Method::Password,
+        parent: None,
         begun_at: NOW,
         idle_ms: 1,
         ends_at: NOW.plus_millis(1),

@@ -97,8 +97,34 @@ async fn a_team_acts_for_a_vendor(backend: Backend) {
     server.get(&packer_token, "/v1/vendor/orders").await.is(401, "signed_out");
     server.get(&owner_token, "/v1/vendor/orders").await.ok();
 
+    // What came of a sign-in ends with it.
+    let (again, second) =
+        (sign_in(&server, "owner@example.org").await, go_on(&server, &owner_access, &vendor).await.ok());
+    let third = go_on(&server, &text(&again, "access_token"), &vendor).await.ok();
+    let ends = |tokens: &Value| tokens["refresh_expires_at_ms"].as_i64().expect("a time");
+    assert!(ends(&third) <= ends(&again) + 1_000, "{third}");
+    as_person(&server, &text(&again, "access_token"), "DELETE", "sessions/current", "").await.ok();
+    server.get(&text(&third, "access_token"), TEAM).await.is(401, "signed_out");
+    let headers = [("content-type", "application/json")];
+    let body = json!({ "refresh_token": third["refresh_token"] }).to_string();
+    server.send("POST", "/v1/auth/refreshes", &headers, &body).await.is(401, "signed_out");
+    server.get(&text(&second, "access_token"), TEAM).await.ok();
+
     // The last owner stays.
     server.call(&owner_token, "l", "DELETE", &of_owner, json!({})).await.is(409, "wrong_state");
+
+    // An operator helps where nobody in the team can.
+    let of_vendor = format!("/v1/operator/vendors/{vendor}");
+    let team = server.get(&operator, &format!("{of_vendor}/team")).await.ok();
+    assert_eq!(team["members"], json!([{ "person": owner, "role": "owner" }]), "{team}");
+    let of_owner = format!("{of_vendor}/members/{owner}");
+    server.call(&operator, "od", "DELETE", &of_owner, json!({})).await.is(409, "wrong_state");
+    server.call(&operator, "or", "PUT", &of_owner, json!({ "role": "packer" })).await.is(409, "wrong_state");
+    server.call(&operator, "ow", "DELETE", &format!("{of_vendor}/invitations/1"), json!({})).await.ok();
+    server
+        .get(&operator, "/v1/operator/vendors/ven_00000000000000000000000001/team")
+        .await
+        .is(404, "not_found");
 
     // An invitation that is taken back opens nothing.
     let again = server.post(&owner_token, "w", &invitations, asked("late@example.org", "manager")).await.ok();

@@ -30,6 +30,7 @@ fn begun(round: u32) -> family::Event {
         round,
         audience: Audience::Store,
         method: Method::Password,
+        parent: None,
         idle_ms: 60 * SECOND,
         ends_at: Timestamp::from_millis(100 * SECOND),
     }

@@ -1,6 +1,6 @@
 use souk_core::any::AnyEvent;
 use souk_core::family::{self, Audience, EndReason, Method};
-use souk_core::ids::{CredentialId, SubjectId, UserId};
+use souk_core::ids::{CredentialId, FamilyId, SubjectId, UserId};
 use souk_core::person::{self, Purpose};
 
 use super::{AT, VENDOR};
@@ -17,18 +17,19 @@ pub fn events() -> Vec<AnyEvent> {
         person::Event::PasswordChanged { password: old },
         person::Event::SignInsEnded,
     ];
-    let begun = |audience| family::Event::Begun {
+    let begun = |audience, parent| family::Event::Begun {
         person: UserId(40),
         round: 1,
         audience,
         method: Method::Password,
+        parent,
         idle_ms: 2_592_000_000,
         ends_at: AT,
     };
     let of_family = [
-        begun(Audience::Store),
-        begun(Audience::Vendor(VENDOR)),
-        begun(Audience::Operator),
+        begun(Audience::Store, None),
+        begun(Audience::Vendor(VENDOR), Some(FamilyId(43))),
+        begun(Audience::Operator, None),
         family::Event::Rotated { generation: 2 },
         family::Event::Ended { reason: EndReason::SignedOut },
         family::Event::Ended { reason: EndReason::Reused },
