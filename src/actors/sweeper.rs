@@ -17,10 +17,11 @@ mod credentials;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use souk_core::ids::SubjectId;
+use souk_core::ids::{StreamId, SubjectId};
+use souk_core::journal::Recorded;
 use tokio::sync::watch;
 
-use crate::journal::Pool;
+use crate::journal::{JournalError, Pool};
 use crate::store::vault::{Forgotten, Vault, VaultError};
 
 use super::node::Node;
@@ -124,17 +125,21 @@ async fn prune_replies(node: &Node) {
     }
 }
 
-/// Whether the row's stream names its subject. `None` when that is not for this process to say, or cannot be said: the
-/// row stays as it is.
+/// Whether the row's stream names its subject; `None` as [`events_of`] says it.
 async fn is_named(node: &Node, row: &Forgotten) -> Option<bool> {
-    if !node.journal().is_owner(row.stream.partition()) {
+    let events = events_of(node, row.stream).await?;
+    Some(events.iter().any(|recorded| recorded.event.subject() == Some(row.subject)))
+}
+
+/// What a stream says, to judge a row by. `None` when that is not for this process to say, or cannot be said: the row stays
+/// as it is.
+async fn events_of(node: &Node, stream: StreamId) -> Option<Vec<Recorded>> {
+    if !node.journal().is_owner(stream.partition()) {
         return None;
     }
-    match node.journal().reader().stream(row.stream, 0).await {
-        Ok(events) => Some(events.iter().any(|recorded| recorded.event.subject() == Some(row.subject))),
-        Err(error) => {
-            tracing::warn!(stream = %row.stream, %error, "whether it names somebody cannot be said; looking again later");
-            None
-        }
-    }
+    let events = node.journal().reader().stream(stream, 0).await;
+    let told = |error: &JournalError| {
+        tracing::warn!(%stream, %error, "whether it names a row cannot be said; looking again later");
+    };
+    events.inspect_err(told).ok()
 }

@@ -77,7 +77,7 @@ pub struct Services {
     pub models: ReadModels,
     /// The same, to be searched; `None` when there is no index.
     pub search: Option<Search>,
-    /// API keys.
+    /// API keys and credentials.
     pub plain: Pool,
     /// Accounts and sign-ins.
     pub people: People,

@@ -8,6 +8,9 @@ use souk_core::order::{CancelReason, LineStage, RefundStage, Status as OrderStat
 use souk_core::product::{Condition, Status as ProductStatus};
 use souk_core::vendor::{Role, Status as VendorStatus};
 
+use crate::tenants::MailAddress;
+use crate::tenants::mail_address::InvalidMail;
+
 use super::error::{ApiError, Code};
 
 /// Defines the words for a state, once for what is written, read and described.
@@ -200,6 +203,12 @@ impl From<Reason> for CancelReason {
 pub(super) fn quantity(units: i64) -> Result<u32, ApiError> {
     let within = |units: &u32| (1..=souk_core::inventory::QUANTITY_MAX).contains(units);
     u32::try_from(units).ok().filter(within).ok_or_else(super::refusals::invalid_quantity)
+}
+
+/// A mail address of an account or an invitation, as a client says it in its field `mail`.
+pub(super) fn mail(text: &str) -> Result<MailAddress, ApiError> {
+    let address: Result<MailAddress, InvalidMail> = text.parse();
+    address.map_err(|error| ApiError::new(Code::InvalidValue, error.to_string()).with("field", "mail"))
 }
 
 /// A currency, as a client says it.

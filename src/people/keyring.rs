@@ -24,7 +24,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(5);
 pub(super) struct Keyring {
     rows: Pool,
     server_key: ServerKey,
-    /// The newest last; never empty.
+    /// The newest last.
     known: RwLock<Vec<(SigningKeyRecord, AccessKey)>>,
     looked_at: Mutex<Instant>,
     /// Held while a new key is made.

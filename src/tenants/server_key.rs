@@ -41,14 +41,14 @@ pub enum ServerKeyError {
     },
     /// Others can read it.
     #[error("{path} can be read by other users: run `chmod 600 {path}`; if they may have read it, remove it \
-         and let souk make a new one (tokens of carts and orders that were handed out stop working)", path = path.display())]
+         and let souk make a new one (tokens of carts, orders and letters stop working, and everybody signs in again)", path = path.display())]
     Open {
         /// The file.
         path: PathBuf,
     },
     /// It holds something else.
     #[error("{} does not hold a server key: restore it from a backup, or remove it and let souk make a new \
-         one (tokens of carts and orders that were handed out stop working)", path.display())]
+         one (tokens of carts, orders and letters stop working, and everybody signs in again)", path.display())]
     Content {
         /// The file.
         path: PathBuf,

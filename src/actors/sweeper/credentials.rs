@@ -12,7 +12,7 @@ use crate::actors::node::Node;
 use crate::journal::{JournalError, Pool};
 use crate::store::credentials::{self, Kind, Unnamed};
 
-use super::{AGE_MS, BATCH, Swept};
+use super::{AGE_MS, BATCH, Swept, events_of};
 
 /// A sign-in that began so long ago is over.
 const FAMILIES_KEPT_MS: i64 = family::LASTS_MAX_MS + AGE_MS;
@@ -30,7 +30,7 @@ pub(super) async fn sweep(
         let Some(last) = page.last() else { break };
         after = Some(last.clone());
         for row in &page {
-            match is_named(node, row).await {
+            match events_of(node, row.stream).await.map(|events| names(&events, row)) {
                 Some(true) => {
                     credentials::keep(pool, row).await?;
                     if row.kind == Kind::Password {
@@ -46,21 +46,6 @@ pub(super) async fn sweep(
     let over = credentials::remove_before(pool, Kind::Family, now.plus_millis(-FAMILIES_KEPT_MS)).await?;
     swept.forgotten += usize::try_from(over).unwrap_or(usize::MAX);
     Ok(swept)
-}
-
-/// Whether the row's stream names it. `None` when that is not for this process to say, or cannot be said: the row stays as
-/// it is.
-async fn is_named(node: &Node, row: &Unnamed) -> Option<bool> {
-    if !node.journal().is_owner(row.stream.partition()) {
-        return None;
-    }
-    match node.journal().reader().stream(row.stream, 0).await {
-        Ok(events) => Some(names(&events, row)),
-        Err(error) => {
-            tracing::warn!(stream = %row.stream, %error, "whether it names a credential cannot be said; looking again later");
-            None
-        }
-    }
 }
 
 fn names(events: &[Recorded], row: &Unnamed) -> bool {

@@ -10,10 +10,11 @@ use crate::http::Shared;
 use crate::http::auth::SignedIn;
 use crate::http::body::Body;
 use crate::http::error::{ApiError, Code};
+use crate::http::wire::mail;
 use crate::people::PeopleError;
 use crate::tenants::passwords::{Password, PasswordError};
 
-use super::{Traced, account, mail};
+use super::{Traced, account};
 
 /// Whose.
 #[derive(Deserialize, JsonSchema)]

@@ -12,7 +12,6 @@ use axum::http::request::Parts;
 use souk_core::ids::UserId;
 
 use crate::people::PeopleError;
-use crate::tenants::MailAddress;
 use crate::tenants::access_tokens::AccessRefused;
 use crate::tenants::passwords::PasswordError;
 
@@ -139,12 +138,6 @@ impl<S: Send + Sync> FromRequestParts<S> for Sender {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
         Ok(Sender(parts.extensions.get::<Peer>().copied()))
     }
-}
-
-fn mail(text: &str) -> Result<MailAddress, ApiError> {
-    text.parse().map_err(|error: crate::tenants::mail_address::InvalidMail| {
-        ApiError::new(Code::InvalidValue, error.to_string()).with("field", "mail")
-    })
 }
 
 fn account(person: UserId) -> account::AccountOut {

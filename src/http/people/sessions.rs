@@ -12,11 +12,12 @@ use crate::http::Shared;
 use crate::http::auth::SignedIn;
 use crate::http::body::{Body, NoBody};
 use crate::http::error::{ApiError, Code};
+use crate::http::wire::mail;
 use crate::people::Tokens;
 use crate::tenants::passwords::Password;
 use crate::tenants::refresh_tokens::PresentedRefresh;
 
-use super::{Sender, Traced, mail};
+use super::{Sender, Traced};
 
 /// Who, and for what.
 #[derive(Deserialize, JsonSchema)]

@@ -14,10 +14,10 @@ use crate::http::auth::Seller;
 use crate::http::body::{Body, Ids, NoBody};
 use crate::http::error::{ApiError, Code};
 use crate::http::idempotency::{Call, Named};
-use crate::http::wire::TeamRole;
+use crate::http::wire::{TeamRole, mail};
 use crate::http::{Services, Shared};
 use crate::store::vault::Address;
-use crate::tenants::{MailAddress, Tenant, VendorScope};
+use crate::tenants::{Tenant, VendorScope};
 
 /// Who is asked to join, and as what.
 #[derive(Serialize, Deserialize, JsonSchema)]
@@ -107,12 +107,9 @@ pub(in crate::http) async fn invite_by(
     invitation: &InvitationIn,
 ) -> Result<Response, ApiError> {
     let stream = StreamId::Vendor(vendor);
-    let address: MailAddress =
-        invitation.mail.parse().map_err(|error: crate::tenants::mail_address::InvalidMail| {
-            ApiError::new(Code::InvalidValue, error.to_string()).with("field", "mail")
-        })?;
+    let email = mail(&invitation.mail)?.expose().into();
+    let address = Address { email, ..Address::default() };
     let mail = SubjectId(call.derive("invited"));
-    let address = Address { email: address.expose().into(), ..Address::default() };
     services.vault.put(mail, stream, &address).await?;
     let order = Order::Invite { by, mail, role: invitation.role.into() };
     let given = call.give::<Vendor>(services, stream, Command::Team(order)).await?;
