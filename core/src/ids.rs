@@ -179,6 +179,16 @@ prefixed_id!(
     "crd_"
 );
 prefixed_id!(
+    /// An API key; no secret.
+    KeyId,
+    "key_"
+);
+prefixed_id!(
+    /// A key that pages of another origin show to use the store; no secret.
+    PublishableKeyId,
+    "pk_"
+);
+prefixed_id!(
     /// A shopper, from the first cart on, with or without an account.
     BuyerId,
     "buy_"

@@ -13,7 +13,7 @@ use crate::adapters::mail::Links;
 use crate::adapters::payments::test_bank::Settings as BankSettings;
 use crate::clock::Clock;
 use crate::config::{Config, Provider};
-use crate::http::{Counters, RateLimits, ServerLimits, Services};
+use crate::http::{Counters, CrossOrigin, RateLimits, ServerLimits, Services};
 use crate::journal::{Database, JournalError, Settings};
 use crate::people::{People, Settings as PeopleSettings};
 use crate::tenants::ServerKey;
@@ -140,6 +140,7 @@ impl Doors {
                 config.limits.address_requests_per_minute,
                 config.limits.burst,
             ),
+            cross_origin: CrossOrigin::new(shop.plain.clone()),
         };
         Ok(Doors { services: Arc::new(services), limits: limits(config), shop })
     }

@@ -3,19 +3,31 @@
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
-use souk_core::ids::{CheckoutId, OrderId, Principal};
+use souk_core::ids::{BuyerId, CheckoutId, OrderId, Principal};
 
 use crate::store;
 use crate::tenants::access_tokens::Surface;
 use crate::tenants::keys::KeyRefused;
-use crate::tenants::policy::Power;
-use crate::tenants::{Access, BuyerScope, OperatorScope, PersonScope, PresentedKey, VendorScope};
+use crate::tenants::policy::{OperatorPower, Power};
+use crate::tenants::{
+    Access, BuyerScope, BuyersScope, OperatorScope, PersonScope, PresentedKey, PresentedServiceKey, Tenant,
+    VendorScope, service_keys,
+};
 
 use super::error::{ApiError, Code};
+use super::wire::KeyScopeWord;
 use super::{Services, Shared};
 
 /// A shopper, by the token of a cart or an order.
 pub(super) struct Shopper(pub(super) BuyerScope);
+
+/// Whoever may look at an order: its shopper by a token, or the person who has shown to be that shopper.
+pub(super) enum Owner {
+    /// By the token of the cart or the order.
+    Token(BuyerScope),
+    /// By an access token.
+    Person(BuyersScope),
+}
 
 /// A person who is signed in to the store.
 pub(super) struct SignedIn(pub(super) PersonScope);
@@ -76,9 +88,66 @@ impl Shopper {
     }
 }
 
+impl FromRequestParts<Shared> for Owner {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, services: &Shared) -> Result<Self, ApiError> {
+        let token = bearer(&parts.headers)?;
+        // Whatever does not look like a token of souk's own is an access token, or nothing.
+        if token.starts_with(KEYS) {
+            let Shopper(scope) = Shopper::from_request_parts(parts, services).await?;
+            return Ok(Owner::Token(scope));
+        }
+        let person = services.people.admit(token, Surface::Store).await?;
+        Ok(Owner::Person(services.people.buyers(&person).await?))
+    }
+}
+
+impl Owner {
+    /// Whether this order of that shopper may be looked at.
+    pub(super) fn may_see(&self, order: OrderId, buyer: BuyerId) -> bool {
+        match self {
+            Owner::Token(scope) => scope.order() == order,
+            Owner::Person(scope) => scope.covers(buyer),
+        }
+    }
+
+    /// Whether it may be cancelled: an order's own token is passed on to whoever receives the parcel, it shows, and cancels
+    /// nothing.
+    pub(super) fn may_cancel(&self, order: OrderId, buyer: BuyerId) -> bool {
+        let by_order_token = matches!(self, Owner::Token(scope) if scope.checkout().is_none());
+        self.may_see(order, buyer) && !by_order_token
+    }
+
+    /// Where, and who.
+    pub(super) fn who(&self) -> (Tenant, Principal) {
+        match self {
+            Owner::Token(scope) => (scope.tenant(), scope.principal()),
+            Owner::Person(scope) => (scope.tenant(), scope.principal()),
+        }
+    }
+}
+
+/// An API key as somebody sent it.
+pub(super) enum Presented {
+    /// One that was made at souk's own command line.
+    Key(PresentedKey),
+    /// One that a vendor made for its programs.
+    Service(PresentedServiceKey),
+}
+
+fn presented(token: &str) -> Result<Presented, ApiError> {
+    let read = if token.starts_with(service_keys::PREFIX) {
+        token.parse().map(Presented::Service)
+    } else {
+        token.parse().map(Presented::Key)
+    };
+    read.map_err(|error| unauthenticated(error.to_string()))
+}
+
 /// What looks like an API key, if the request has one.
-pub(super) fn presented_key(headers: &HeaderMap) -> Option<PresentedKey> {
-    bearer(headers).ok()?.parse().ok()
+pub(super) fn presented_key(headers: &HeaderMap) -> Option<Presented> {
+    presented(bearer(headers).ok()?).ok()
 }
 
 /// Who acts.
@@ -93,13 +162,15 @@ async fn access(parts: &Parts, services: &Shared) -> Result<Access, ApiError> {
     if let Some(Authenticated(access)) = parts.extensions.get::<Authenticated>() {
         return access.clone();
     }
-    let presented: PresentedKey =
-        bearer(&parts.headers)?.parse().map_err(|error| unauthenticated(format!("{error}")))?;
-    verify(services, &presented).await
+    verify(services, &presented(bearer(&parts.headers)?)?).await
 }
 
 /// What a key gives, if it is good.
-pub(super) async fn verify(services: &Services, presented: &PresentedKey) -> Result<Access, ApiError> {
+pub(super) async fn verify(services: &Services, presented: &Presented) -> Result<Access, ApiError> {
+    let presented = match presented {
+        Presented::Key(key) => key,
+        Presented::Service(key) => return Ok(Access::Vendor(services.people.admit_key(key).await?)),
+    };
     let record = store::keys::find(&services.plain, presented.id()).await?;
     let admitted = record.ok_or(KeyRefused::Wrong).and_then(|record| record.admit(presented));
     admitted.map_err(|refused| match refused {
@@ -125,10 +196,18 @@ impl FromRequestParts<Shared> for Seller {
             return Ok(Seller(services.people.admit_member(token, power).await?));
         }
         let vendor = access(parts, services).await?.vendor().ok_or_else(|| wrong_role("a vendor"))?;
-        if !power.is_of_keys() {
-            return Err(ApiError::new(Code::WrongRole, "sign in as a member of the team: a key is none"));
+        match power.scope() {
+            None => Err(ApiError::new(Code::WrongRole, "sign in as a member of the team: a key is none")),
+            Some(_) if vendor.has(power) => Ok(Seller(vendor)),
+            Some(scope) => {
+                let scope: serde_json::Value = KeyScopeWord::from(scope).into();
+                Err(ApiError::new(
+                    Code::WrongRole,
+                    "this key has not the scope: let an owner make one that has",
+                )
+                .with("scope", scope))
+            }
         }
-        Ok(Seller(vendor))
     }
 }
 
@@ -136,6 +215,13 @@ impl FromRequestParts<Shared> for Operator {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, services: &Shared) -> Result<Self, ApiError> {
+        let Some(power) = parts.extensions.get::<OperatorPower>().copied() else {
+            unreachable!("an operators' route is mounted with the power that it takes")
+        };
+        let token = bearer(&parts.headers)?;
+        if !token.starts_with(KEYS) {
+            return Ok(Operator(services.people.admit_operator(token, power).await?));
+        }
         access(parts, services).await?.operator().map(Operator).ok_or_else(|| wrong_role("an operator"))
     }
 }

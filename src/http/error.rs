@@ -57,6 +57,7 @@ codes! {
     SignedOut = "signed_out", UNAUTHORIZED, "The sign-in is over";
     KeyRevoked = "key_revoked", UNAUTHORIZED, "This API key was revoked";
     WrongRole = "wrong_role", FORBIDDEN, "This key is for another part of the API";
+    OriginRefused = "origin_refused", FORBIDDEN, "Pages of this origin may not use the store";
     NotFound = "not_found", NOT_FOUND, "There is no such thing";
     UnknownSku = "unknown_sku", NOT_FOUND, "There is no such offer";
     MethodNotAllowed = "method_not_allowed", METHOD_NOT_ALLOWED, "This cannot be done here";

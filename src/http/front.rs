@@ -20,6 +20,7 @@ use tracing::Instrument as _;
 
 use super::body::BodyTimeout;
 use super::caching::{self, WorthIt};
+use super::cross_origin::{self, Asks};
 use super::error::{ApiError, Code};
 use super::rate_limits::{self, Peer};
 use super::request_id::Named;
@@ -77,7 +78,22 @@ impl Front {
             let look = AssertUnwindSafe(|| self.0.kept(&request, peer));
             span.in_scope(|| catch_unwind(look)).unwrap_or_else(|panic| Some(told(&*panic)))
         };
-        let mut response = match kept {
+        // Looked at behind what is kept: an answer from memory is for everybody, but not every page may read it.
+        let asks = Asks::of(&request);
+        let reader = match asks {
+            Asks::Nothing => Ok(None),
+            Asks::Before(origin) => Err(services.cross_origin.before(origin).await),
+            Asks::With(key, origin) => {
+                let path = request.uri().path();
+                let shown = services.cross_origin.with(path, &services.market.id, &key, origin).await;
+                shown.map_err(ApiError::into_response)
+            }
+        };
+        let (reader, told_so) = match reader {
+            Ok(reader) => (reader, None),
+            Err(response) => (None, Some(response)),
+        };
+        let mut response = match told_so.or(kept) {
             Some(kept) => kept,
             None => {
                 let mut request = request.map(Body::new);
@@ -86,6 +102,9 @@ impl Front {
                 Box::pin(routed).instrument(span.clone()).await.unwrap_or_else(|panic| told(&*panic))
             }
         };
+        if let Some(origin) = reader {
+            cross_origin::tell(response.headers_mut(), origin);
+        }
         services.counters.count(response.status());
         span.record("status", response.status().as_u16());
         named.tell(response.headers_mut());

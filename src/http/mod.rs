@@ -10,6 +10,7 @@ mod auth;
 mod body;
 mod caching;
 mod connections;
+mod cross_origin;
 pub mod error;
 mod front;
 mod idempotency;
@@ -59,6 +60,7 @@ use crate::tenants::ServerKey;
 use error::{ApiError, Code};
 use routes::Routes;
 
+pub use cross_origin::CrossOrigin;
 pub use opening::Opening;
 pub use ops::Counters;
 pub use rate_limits::RateLimits;
@@ -99,6 +101,8 @@ pub struct Services {
     pub progress: Option<Progress>,
     /// How often one client may ask.
     pub rate_limits: RateLimits,
+    /// Pages of other origins that may use the store.
+    pub cross_origin: CrossOrigin,
 }
 
 /// The handlers' shared state.

@@ -69,7 +69,7 @@ pub(super) fn document(groups: &[Routes]) -> Value {
                 "token": bearer("The token of a cart or an order, as it was given when the cart was opened"),
                 "access_token": bearer("The access token of a sign-in"),
                 "vendor_key": bearer("A vendor's API key, or the access token of a member of its team"),
-                "operator_key": bearer("An operator's API key"),
+                "operator_key": bearer("An operator's API key, or the access token of an operator who is signed in"),
             },
         },
     })
@@ -117,13 +117,21 @@ fn describe(schemas: &mut Schemas, prefix: &str, operation: &Operation) -> Value
     said.insert("summary".to_owned(), json!(operation.summary));
     said.insert("tags".to_owned(), json!([tag]));
     let security = match operation.caller {
-        Caller::Anybody => None,
-        Caller::Shopper => Some("token"),
-        Caller::Person => Some("access_token"),
-        Caller::Vendor(_) => Some("vendor_key"),
-        Caller::Operator => Some("operator_key"),
+        Caller::Anybody => &[][..],
+        Caller::Shopper => &["token"],
+        Caller::Owner => &["token", "access_token"],
+        Caller::Person => &["access_token"],
+        Caller::Vendor(_) => &["vendor_key"],
+        Caller::Operator(_) => &["operator_key"],
     };
-    said.insert("security".to_owned(), security.map_or_else(|| json!([]), |name| json!([{ name: [] }])));
+    let power = match operation.caller {
+        Caller::Vendor(power) => Some(power.text()),
+        Caller::Operator(power) => Some(power.text()),
+        Caller::Anybody | Caller::Shopper | Caller::Owner | Caller::Person => None,
+    };
+    // What of a role or a key's scopes it takes.
+    said.extend(power.map(|power| ("x-power".to_owned(), json!(power))));
+    said.insert("security".to_owned(), security.iter().map(|name| json!({ *name: [] })).collect());
     let parameters = parameters(schemas, prefix, operation);
     if !parameters.is_empty() {
         said.insert("parameters".to_owned(), json!(parameters));
@@ -164,6 +172,9 @@ fn parameters(schemas: &mut Schemas, prefix: &str, operation: &Operation) -> Vec
     if operation.reads.any() {
         shared("Souk-Position");
     }
+    if prefix == STORE {
+        shared("Souk-Publishable-Key");
+    }
     if is_tagged(prefix, operation) {
         shared("If-None-Match");
     }
@@ -185,6 +196,11 @@ fn shared_parameters() -> Value {
             "Souk-Position",
             false,
             "Of an earlier write: the answer waits up to 2 s until it contains it",
+        ),
+        "Souk-Publishable-Key": header(
+            "Souk-Publishable-Key",
+            false,
+            "Shown by pages of another origin, which the key names",
         ),
         "If-None-Match": header("If-None-Match", false, "The ETag of an answer that is known already"),
     })
@@ -287,6 +303,23 @@ fn by_status(codes: &[Code]) -> BTreeMap<u16, Vec<Code>> {
 }
 
 /// Every code that this operation may be refused with.
+/// Where shoppers' routes are.
+const STORE: &str = "/v1/store";
+/// Of pages of another origin.
+const OF_ORIGINS: [Code; 4] =
+    [Code::AuthenticationRequired, Code::KeyRevoked, Code::OriginRefused, Code::Unavailable];
+/// Of whoever acts for a vendor or for the marketplace.
+const OF_ACTING: [Code; 8] = [
+    Code::AuthenticationRequired,
+    Code::KeyRevoked,
+    Code::WrongRole,
+    Code::AccessExpired,
+    Code::SignedOut,
+    Code::Overloaded,
+    Code::OutcomeUnknown,
+    Code::Unavailable,
+];
+
 fn codes(prefix: &str, operation: &Operation) -> Vec<Code> {
     if !operation.is_api(prefix) {
         return operation.codes.clone();
@@ -299,7 +332,7 @@ fn codes(prefix: &str, operation: &Operation) -> Vec<Code> {
     match operation.caller {
         Caller::Anybody => {}
         Caller::Shopper => codes.extend([Code::AuthenticationRequired, Code::NotFound]),
-        Caller::Person => codes.extend([
+        Caller::Person | Caller::Owner => codes.extend([
             Code::AuthenticationRequired,
             Code::AccessExpired,
             Code::SignedOut,
@@ -307,19 +340,11 @@ fn codes(prefix: &str, operation: &Operation) -> Vec<Code> {
             Code::OutcomeUnknown,
             Code::Unavailable,
         ]),
-        Caller::Vendor(_) => codes.extend([
-            Code::AuthenticationRequired,
-            Code::KeyRevoked,
-            Code::WrongRole,
-            Code::AccessExpired,
-            Code::SignedOut,
-            Code::Overloaded,
-            Code::OutcomeUnknown,
-            Code::Unavailable,
-        ]),
-        Caller::Operator => {
-            codes.extend([Code::AuthenticationRequired, Code::KeyRevoked, Code::WrongRole, Code::Unavailable])
-        }
+        Caller::Vendor(_) => codes.extend(OF_ACTING),
+        Caller::Operator(_) => codes.extend(OF_ACTING),
+    }
+    if prefix == STORE {
+        codes.extend(OF_ORIGINS);
     }
     match operation.naming {
         Naming::None => {}

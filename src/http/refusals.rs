@@ -180,7 +180,23 @@ impl From<vendor::Rejection> for ApiError {
                     .with("field", field)
             }
             R::NotAllowed => say(Code::WrongRole, "an owner of the vendor or an operator decides that"),
-            R::NoSuchMember => ApiError::not_found(),
+            R::NoSuchMember | R::NoSuchInvitation | R::NoSuchKey => ApiError::not_found(),
+            R::InvalidScopes => {
+                say(Code::InvalidValue, "a key has at least one scope, and each once").with("field", "scopes")
+            }
+            R::InvalidTime => say(
+                Code::InvalidValue,
+                "a key lasts at most two years, and goes on at most thirty days beside its successor",
+            ),
+            R::KeyRolled => say(Code::WrongState, "another key takes its place already: roll that one"),
+            R::TooManyKeys => say(
+                Code::TooMany,
+                format!(
+                    "a vendor has at most {} good keys and makes at most {} within a day: revoke one, or wait",
+                    vendor::keys::KEYS_MAX,
+                    vendor::keys::KEYS_A_DAY_MAX
+                ),
+            ),
             R::InvitationOver => say(
                 Code::TokenSpent,
                 "it was used, withdrawn, or has had its week: ask for another invitation",

@@ -1,7 +1,11 @@
 //! `X-Request-Id`: one name for a request in the answer and the log. And one trace, the caller's own when it sends
 //! `traceparent` (W3C Trace Context), in every event that the request causes.
 
+use std::convert::Infallible;
+
 use axum::body::Body;
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Request};
 use axum::middleware::Next;
 use axum::response::Response;
@@ -17,6 +21,17 @@ const LENGTH_MAX: usize = 64;
 /// The trace that events of this request carry.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Trace(pub(super) u128);
+
+/// The trace of a request that has no other name.
+pub(super) struct Traced(pub(super) Option<u128>);
+
+impl<S: Send + Sync> FromRequestParts<S> for Traced {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(Traced(parts.extensions.get::<Trace>().map(|Trace(trace)| *trace)))
+    }
+}
 
 /// What a request is called.
 #[derive(Debug)]

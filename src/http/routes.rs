@@ -10,13 +10,15 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 
 use crate::store::read::Projection;
 
-use crate::tenants::policy::Power;
+use crate::tenants::policy::{OperatorPower, Power};
 
 use super::error::Code;
 use super::{Shared, caching, positions};
 
 /// Where vendors' routes are.
 pub(super) const VENDORS: &str = "/v1/vendor";
+/// Where operators' routes are.
+pub(super) const OPERATORS: &str = "/v1/operator";
 
 /// Who may call.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -25,12 +27,14 @@ pub(super) enum Caller {
     Anybody,
     /// A shopper, with the token of a cart or an order.
     Shopper,
+    /// The same, or the person who has shown to be that shopper.
+    Owner,
     /// A person who is signed in, with an access token.
     Person,
     /// Somebody who acts for a vendor and has this power: with an API key, or as a member of its team.
     Vendor(Power),
-    /// An operator, with an API key.
-    Operator,
+    /// Somebody who acts for the marketplace and has this power: with an API key, or as an operator who is signed in.
+    Operator(OperatorPower),
 }
 
 /// Whether a request may or must be named by an `Idempotency-Key`.
@@ -221,6 +225,11 @@ impl Routes {
             "{}: a vendor's route says which power it takes",
             operation.name
         );
+        assert!(
+            self.prefix != OPERATORS || matches!(operation.caller, Caller::Operator(_)),
+            "{}: an operators' route says which power it takes",
+            operation.name
+        );
         let filter = MethodFilter::try_from(operation.method.clone());
         let Ok(filter) = filter else { unreachable!("one of get, post, put and delete") };
         let mut route: MethodRouter<Shared> = on(filter, handler);
@@ -229,8 +238,10 @@ impl Routes {
             route =
                 route.layer(middleware::from_fn(move |request, next| positions::wait(reads, request, next)));
         }
-        if let Caller::Vendor(power) = operation.caller {
-            route = route.layer(Extension(power));
+        match operation.caller {
+            Caller::Vendor(power) => route = route.layer(Extension(power)),
+            Caller::Operator(power) => route = route.layer(Extension(power)),
+            Caller::Anybody | Caller::Shopper | Caller::Owner | Caller::Person => {}
         }
         if operation.method == Method::GET && operation.is_api(self.prefix) {
             route = route.layer(middleware::from_fn(caching::tag));

@@ -216,6 +216,33 @@ impl From<&OrderRow> for OrderItem {
     }
 }
 
+/// An order at a glance, as whoever ordered it sees it.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "OwnOrderItem")]
+pub(super) struct OwnOrderItem {
+    id: String,
+    number: String,
+    state: OrderState,
+    placed_at_ms: i64,
+    currency: String,
+    charged_minor: i64,
+    refunded_minor: i64,
+}
+
+impl From<&OrderRow> for OwnOrderItem {
+    fn from(row: &OrderRow) -> Self {
+        OwnOrderItem {
+            id: row.id.to_string(),
+            number: row.number.clone(),
+            state: row.status.into(),
+            placed_at_ms: row.placed_at.as_millis(),
+            currency: row.charged.currency.to_string(),
+            charged_minor: row.charged.minor,
+            refunded_minor: row.refunded.minor,
+        }
+    }
+}
+
 /// What a command did to an order.
 #[derive(Default, Serialize, JsonSchema)]
 pub(super) struct OrderChanged {

@@ -5,8 +5,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use souk_core::checkout::{PayingStep, Step};
 use souk_core::order::{CancelReason, LineStage, RefundStage, Status as OrderStatus};
+use souk_core::person::OperatorRole;
 use souk_core::product::{Condition, Status as ProductStatus};
-use souk_core::vendor::{Role, Status as VendorStatus};
+use souk_core::vendor::{KeyScope, Role, Status as VendorStatus};
 
 use crate::tenants::MailAddress;
 use crate::tenants::mail_address::InvalidMail;
@@ -62,6 +63,23 @@ states! {
         Manager = "manager",
         Packer = "packer",
         Accountant = "accountant",
+    }
+    /// What somebody may do for the marketplace.
+    OperatorRoleWord {
+        Chief = "chief",
+        Curator = "curator",
+        Support = "support",
+        Finance = "finance",
+    }
+    /// One thing that a vendor's key may do.
+    KeyScopeWord {
+        ProductsRead = "products:read",
+        ProductsWrite = "products:write",
+        StockWrite = "stock:write",
+        OrdersRead = "orders:read",
+        OrdersPack = "orders:pack",
+        OrdersCancel = "orders:cancel",
+        MoneyRead = "money:read",
     }
     /// Where a vendor stands.
     VendorState {
@@ -145,6 +163,16 @@ macro_rules! same_states {
 
 same_states! {
     Role = TeamRole { Owner, Manager, Packer, Accountant }
+    OperatorRole = OperatorRoleWord { Chief, Curator, Support, Finance }
+    KeyScope = KeyScopeWord {
+        ProductsRead,
+        ProductsWrite,
+        StockWrite,
+        OrdersRead,
+        OrdersPack,
+        OrdersCancel,
+        MoneyRead
+    }
     ProductStatus = ProductState { Draft, Submitted, Approved, Listed, Archived }
     VendorStatus = VendorState { Applied, Active, Suspended, Closed }
     OrderStatus = OrderState { Placed, Accepted, PartlyShipped, Shipped, Delivered, Cancelled }

@@ -48,6 +48,8 @@ pub const MIGRATIONS: &[MigrationFile] = &[
     migration!(7, "0007", "standings", Set::Read),
     migration!(8, "0008", "snapshots", Set::Journal),
     migration!(9, "0009", "people", Set::Plain),
+    migration!(11, "0011", "more_keys", Set::Plain),
+    migration!(12, "0012", "orders_of_buyers", Set::Read),
 ];
 
 /// Applies what is missing, in all three sets. Doing it twice changes nothing.

@@ -6,7 +6,10 @@
 //! same time.
 
 mod account;
+mod buyers;
 mod keyring;
+mod operators;
+mod service_keys;
 mod sign_in;
 mod team;
 
@@ -25,10 +28,15 @@ use crate::journal::{JournalError, Pool};
 use crate::store::vault::{Vault, VaultError};
 use crate::tenants::ServerKey;
 use crate::tenants::access_tokens::{AccessRefused, AccessText};
+use crate::tenants::keys::KeyError;
 use crate::tenants::passwords::{Hasher, PasswordError};
+use crate::tenants::service_keys::ServiceKeyRefused;
 use crate::tenants::tokens::SignedToken;
 
 use keyring::Keyring;
+pub use service_keys::KeyTold;
+
+use service_keys::Uses;
 
 /// How long whoever may not learn whether there is an account waits for the answer in either case: longer than the work for
 /// one that there is takes, and than a hash that waits for its turn.
@@ -58,6 +66,7 @@ pub struct People {
     server_key: ServerKey,
     hasher: Hasher,
     keyring: Keyring,
+    uses: Uses,
     settings: Settings,
 }
 
@@ -102,8 +111,26 @@ pub enum PeopleError {
     #[error("there is no such vendor, or you are not in its team")]
     NotInTeam,
     /// The person's role does not have it.
-    #[error("your role in this team does not allow that")]
+    #[error("your role does not allow that")]
     NoPower,
+    /// The person is no operator.
+    #[error("you are no operator of this marketplace")]
+    NoOperator,
+    /// There is no such person, or nobody has shown yet that the address is theirs.
+    #[error("there is no such person, or they have not shown yet that their mail address is theirs")]
+    NoSuchPerson,
+    /// Somebody else has shown to have been that shopper.
+    #[error("this cart belongs to another account already")]
+    AdoptedByOther,
+    /// They have been as many shoppers as can be counted.
+    #[error("this account has as many carts of guests as it can have")]
+    TooManyBuyers,
+    /// A service key that opens nothing.
+    #[error(transparent)]
+    ServiceKey(#[from] ServiceKeyRefused),
+    /// A service key cannot be called so.
+    #[error(transparent)]
+    Key(#[from] KeyError),
     /// The password is not taken, or not hashed now.
     #[error(transparent)]
     Password(#[from] PasswordError),
@@ -144,7 +171,7 @@ impl People {
     ) -> Result<Self, PeopleError> {
         let keyring = Keyring::open(rows.clone(), server_key.clone(), node.clock().now()).await?;
         let hasher = Hasher::new(settings.hashes_at_once);
-        Ok(People { node, vault, rows, server_key, hasher, keyring, settings })
+        Ok(People { node, vault, rows, server_key, hasher, keyring, uses: Uses::default(), settings })
     }
 
     /// How many passwords were hashed or compared since the start.

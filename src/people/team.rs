@@ -50,23 +50,25 @@ impl People {
         vendor: VendorId,
         trace: Option<u128>,
     ) -> Result<Tokens, PeopleError> {
-        let person = scope.person();
-        self.role_in(person, vendor).await?.ok_or(PeopleError::NotInTeam)?;
+        self.role_in(scope.person(), vendor).await?.ok_or(PeopleError::NotInTeam)?;
+        self.go_on(scope, Audience::Vendor(vendor), trace).await
+    }
+
+    /// Another sign-in that comes of this one, for another surface.
+    pub(super) async fn go_on(
+        &self,
+        scope: PersonScope,
+        audience: Audience,
+        trace: Option<u128>,
+    ) -> Result<Tokens, PeopleError> {
         // Of the round that was looked at, and never longer than what it comes of: a token of some minutes must not become a
         // sign-in of its own.
-        let SignIn { round, method, ends_at, .. } = scope.sign_in();
+        let SignIn { person, round, method, ends_at, .. } = scope.sign_in();
         let left_ms = ends_at.millis_since(self.now());
         let Settings { idle_ms, lasts_ms, .. } = self.settings;
-        let begin = Begin {
-            person,
-            round,
-            audience: Audience::Vendor(vendor),
-            method,
-            parent: Some(scope.family()),
-            idle_ms,
-            lasts_ms: lasts_ms.min(left_ms).max(1),
-        };
-        self.begin(begin, trace).await
+        let lasts_ms = lasts_ms.min(left_ms).max(1);
+        let parent = Some(scope.family());
+        self.begin(Begin { person, round, audience, method, parent, idle_ms, lasts_ms }, trace).await
     }
 
     /// What an access token opens on the vendors' surface, now: its sign-in stands, and the person's role in that vendor's
@@ -89,7 +91,7 @@ impl People {
     }
 
     /// How a vendor stands; `None` when there is none.
-    async fn team(&self, vendor: VendorId) -> Result<Option<Standing>, CallError> {
+    pub(super) async fn team(&self, vendor: VendorId) -> Result<Option<Standing>, CallError> {
         let stream = StreamId::Vendor(vendor);
         if let Some(standing) = self.node.teams().get(stream) {
             return Ok(Some(standing));

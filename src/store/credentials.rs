@@ -17,6 +17,8 @@ const TABLE: &str = "credentials";
 const PUT: &str = "INSERT INTO credentials (kind, key, stream, content, put_at, named) \
      VALUES ($1, $2, $3, $4, $5, 0) ON CONFLICT (kind, key) DO NOTHING";
 const FIND: &str = "SELECT stream, content FROM credentials WHERE kind = $1 AND key = $2";
+const OF_STREAM: &str = "SELECT key, content FROM credentials WHERE stream = $1 AND kind = $2 ORDER BY key";
+const OF_KIND: &str = "SELECT stream FROM credentials WHERE kind = $1 ORDER BY key LIMIT $2";
 const TOUCH: &str = "UPDATE credentials SET put_at = $3 WHERE kind = $1 AND key = $2";
 const DROP: &str = "DELETE FROM credentials WHERE kind = $1 AND key = $2";
 /// What was put later may be about to be named.
@@ -37,6 +39,12 @@ pub enum Kind {
     Password,
     /// A sign-in: the key is its `fam_` id, the content half of its secret.
     Family,
+    /// A service key: the key is its `key_` id, the content the hash of its secret and its name.
+    Key,
+    /// Somebody who may be an operator: the key is the `usr_` id, the content says the same.
+    Operator,
+    /// A shopper whom a person has shown to have been: the key is the `buy_` id, which is what makes it one person's.
+    Buyer,
 }
 
 impl Kind {
@@ -45,11 +53,14 @@ impl Kind {
             Kind::Mail => "mail",
             Kind::Password => "password",
             Kind::Family => "family",
+            Kind::Key => "key",
+            Kind::Operator => "operator",
+            Kind::Buyer => "buyer",
         }
     }
 
     fn parse(text: &str) -> Result<Self, JournalError> {
-        let kinds = [Kind::Mail, Kind::Password, Kind::Family];
+        let kinds = [Kind::Mail, Kind::Password, Kind::Family, Kind::Key, Kind::Operator, Kind::Buyer];
         kinds.into_iter().find(|kind| kind.text() == text).ok_or_else(|| damaged("kind", text))
     }
 }
@@ -149,6 +160,38 @@ pub async fn touch(pool: &Pool, kind: Kind, key: &str, now: Timestamp) -> Result
         .await
         .map(|done| done.rows_affected() > 0))
     .map_err(failed("put a credential again"))
+}
+
+/// The rows of a stream, in the order of their keys.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn of_stream(
+    pool: &Pool,
+    kind: Kind,
+    stream: StreamId,
+) -> Result<Vec<(String, Content)>, JournalError> {
+    let rows: Vec<(String, Vec<u8>)> = on_pool!(pool, pool => sqlx::query_as(OF_STREAM)
+        .bind(stream.to_string())
+        .bind(kind.text())
+        .fetch_all(pool)
+        .await)
+    .map_err(failed("list credentials"))?;
+    Ok(rows.into_iter().map(|(key, content)| (key, Content(Zeroizing::new(content)))).collect())
+}
+
+/// The streams of all rows of a kind of which there are few.
+///
+/// # Errors
+/// When the database cannot be read, or a row was damaged.
+pub async fn of_kind(pool: &Pool, kind: Kind, limit: u32) -> Result<Vec<StreamId>, JournalError> {
+    let rows: Vec<(String,)> = on_pool!(pool, pool => sqlx::query_as(OF_KIND)
+        .bind(kind.text())
+        .bind(i64::from(limit))
+        .fetch_all(pool)
+        .await)
+    .map_err(failed("list credentials"))?;
+    rows.into_iter().map(|(stream,)| parsed(stream)).collect()
 }
 
 /// Takes a row away, named or not.

@@ -1,4 +1,5 @@
-//! API keys: `souk_op_ID_SECRET` for operators, `souk_ven_ID_SECRET` for vendors.
+//! API keys that are made at souk's own command line: `souk_op_ID_SECRET` for operators, `souk_ven_ID_SECRET` for vendors.
+//! Those that a vendor makes for its programs are [`super::service_keys`].
 //!
 //! The id finds the row, the secret proves the key. Of the secret only its SHA-256 is stored. A slow hash, as
 //! for passwords, would add nothing: the secret is 256 random bits, so there is nothing to try.
@@ -8,7 +9,7 @@ use std::str::FromStr;
 
 use hmac::Mac as _;
 use sha2::{Digest as _, Sha256};
-use souk_core::ids::{InvalidId, Principal, VendorId};
+use souk_core::ids::{KeyId, VendorId};
 use souk_core::time::Timestamp;
 use subtle::ConstantTimeEq as _;
 
@@ -24,39 +25,6 @@ const NAMED_SECRET: &str = "souk/1/named key";
 
 const OPERATOR: &str = "souk_op_";
 const VENDOR: &str = "souk_ven_";
-
-/// Names a key; no secret.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct KeyId(pub u128);
-
-impl KeyId {
-    /// Whoever acts with this key.
-    pub fn principal(self) -> Principal {
-        Principal::Key(self.0)
-    }
-}
-
-impl fmt::Display for KeyId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&self.principal(), f)
-    }
-}
-
-impl fmt::Debug for KeyId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
-impl FromStr for KeyId {
-    type Err = InvalidId;
-    fn from_str(text: &str) -> Result<Self, InvalidId> {
-        match text.parse()? {
-            Principal::Key(key) => Ok(KeyId(key)),
-            _ => Err(InvalidId),
-        }
-    }
-}
 
 /// Whose key it is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -98,7 +66,7 @@ pub struct KeyRecord {
 pub struct SecretHash(pub [u8; 32]);
 
 impl SecretHash {
-    fn of(secret: &[u8; 32]) -> Self {
+    pub(super) fn of(secret: &[u8; 32]) -> Self {
         SecretHash(Sha256::digest(secret).into())
     }
 }
@@ -111,7 +79,7 @@ impl fmt::Debug for SecretHash {
 
 /// A new key's text. Shown once, to whoever asked for it; it cannot be had again.
 #[derive(Clone)]
-pub struct KeyText(String);
+pub struct KeyText(pub(super) String);
 
 impl KeyText {
     /// The text.
@@ -171,7 +139,10 @@ impl ServerKey {
 }
 
 /// The name without the space around it.
-fn checked(name: &str) -> Result<&str, KeyError> {
+///
+/// # Errors
+/// When it is empty, too long or not one line.
+pub fn checked(name: &str) -> Result<&str, KeyError> {
     let name = name.trim();
     if name.is_empty() || name.chars().count() > NAME_MAX || name.chars().any(char::is_control) {
         return Err(KeyError::Name);
@@ -275,6 +246,8 @@ impl KeyRecord {
 
 #[cfg(test)]
 mod tests {
+    use souk_core::ids::{InvalidId, Principal};
+
     use super::*;
     use crate::tenants::scope::Tenant;
 

@@ -13,13 +13,20 @@ pub mod mail_address;
 pub mod passwords;
 pub mod policy;
 pub mod positions;
+pub mod publishable_keys;
 pub mod refresh_tokens;
 pub mod scope;
 pub mod server_key;
+pub mod service_keys;
 pub mod tokens;
 
 pub use commands::{IdempotencyKey, derived_id, new_id};
-pub use keys::{KeyId, KeyRecord, PresentedKey, Role};
+pub use keys::{KeyRecord, PresentedKey, Role};
 pub use mail_address::MailAddress;
-pub use scope::{Access, BuyerScope, OperatorScope, PersonScope, StoreScope, Tenant, VendorScope};
+pub use publishable_keys::{Origin, PublishableKey};
+pub use scope::{
+    Access, BuyerScope, BuyersScope, OperatorScope, PersonScope, StoreScope, Tenant, VendorScope,
+};
 pub use server_key::ServerKey;
+pub use service_keys::{PresentedServiceKey, ServiceKeyRow};
+pub use souk_core::ids::KeyId;

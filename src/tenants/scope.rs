@@ -3,11 +3,15 @@
 //! Their constructors are private to `tenants/`. A function that takes a scope can only be called by somebody
 //! who proved it, and it cannot forget to ask whose things these are.
 
-use souk_core::family::{Audience, SignIn};
-use souk_core::ids::{BuyerId, CheckoutId, FamilyId, OrderId, Principal, UserId, VendorId};
-use souk_core::vendor::Role;
+use std::collections::BTreeSet;
+use std::sync::Arc;
 
-use super::policy::Power;
+use souk_core::family::{Audience, SignIn};
+use souk_core::ids::{BuyerId, CheckoutId, FamilyId, KeyId, OrderId, Principal, UserId, VendorId};
+use souk_core::person::OperatorRole;
+use souk_core::vendor::{KeyScope, Role};
+
+use super::policy::{OperatorPower, Power, Powers};
 
 /// Whose shop somebody acts in. Part of every command's name, so that keys of two tenants never meet.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -27,6 +31,13 @@ pub struct OperatorScope {
 impl OperatorScope {
     pub(super) fn of_key(key: u128) -> Self {
         OperatorScope { principal: Principal::Key(key) }
+    }
+
+    /// Of a person who is signed in as an operator, with the role that they have now; `None` when the role does not have this
+    /// power.
+    pub fn of_person(person: &PersonScope, role: OperatorRole, power: OperatorPower) -> Option<Self> {
+        let is_operator = person.audience() == Audience::Operator && power.is_of(role);
+        is_operator.then_some(OperatorScope { principal: person.principal() })
     }
 
     /// The person at souk's own command line. Nothing is checked: whoever can start souk here can open its
@@ -51,18 +62,21 @@ impl OperatorScope {
 pub struct VendorScope {
     vendor: VendorId,
     principal: Principal,
-    /// Of a member of the team; a key has none.
-    role: Option<Role>,
+    powers: Powers,
 }
 
 impl VendorScope {
     pub(super) fn of_key(vendor: VendorId, key: u128) -> Self {
-        VendorScope { vendor, principal: Principal::Key(key), role: None }
+        VendorScope { vendor, principal: Principal::Key(key), powers: Powers::of_console_key() }
+    }
+
+    pub(super) fn of_service_key(vendor: VendorId, key: KeyId, scopes: &[KeyScope]) -> Self {
+        VendorScope { vendor, principal: key.principal(), powers: Powers::of_scopes(scopes) }
     }
 
     /// Whether whoever acts has this power, too.
     pub fn has(&self, power: Power) -> bool {
-        self.role.map_or(power.is_of_keys(), |role| power.is_of(role))
+        self.powers.have(power)
     }
 
     /// Of a person who is signed in for a vendor, with the role that they have in its team now; `None` when the role does not
@@ -70,7 +84,7 @@ impl VendorScope {
     pub fn of_member(person: &PersonScope, role: Role, power: Power) -> Option<Self> {
         let Audience::Vendor(vendor) = person.audience() else { return None };
         let principal = person.principal();
-        power.is_of(role).then_some(VendorScope { vendor, principal, role: Some(role) })
+        power.is_of(role).then_some(VendorScope { vendor, principal, powers: Powers::of_role(role) })
     }
 
     /// Which vendor.
@@ -106,6 +120,40 @@ impl StoreScope {
 pub struct BuyerScope {
     buyer: BuyerId,
     reach: Reach,
+}
+
+/// May do what those shoppers may that a person was as a guest: see what they ordered, and cancel it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct BuyersScope {
+    person: UserId,
+    buyers: Arc<BTreeSet<BuyerId>>,
+}
+
+impl BuyersScope {
+    /// Of a person who is signed in to the store, with the shoppers that they have shown to have been.
+    pub fn of_person(person: &PersonScope, buyers: Arc<BTreeSet<BuyerId>>) -> Self {
+        BuyersScope { person: person.person(), buyers }
+    }
+
+    /// Which shoppers.
+    pub fn buyers(&self) -> &BTreeSet<BuyerId> {
+        &self.buyers
+    }
+
+    /// Whether this one is among them.
+    pub fn covers(&self, buyer: BuyerId) -> bool {
+        self.buyers.contains(&buyer)
+    }
+
+    /// Who acts.
+    pub fn principal(&self) -> Principal {
+        Principal::Person(self.person)
+    }
+
+    /// Where.
+    pub fn tenant(&self) -> Tenant {
+        Tenant::Market
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::{InvalidId, UserId, parse_key, write_key};
+use super::{BuyerId, InvalidId, KeyId, UserId, parse_key};
 
 /// Who gave a command. Part of every event's metadata.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -21,18 +21,19 @@ pub enum Principal {
     Person(UserId),
 }
 
+impl KeyId {
+    /// Whoever acts with this key.
+    pub fn principal(self) -> Principal {
+        Principal::Key(self.0)
+    }
+}
+
 impl fmt::Display for Principal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Principal::System => f.write_str("system"),
-            Principal::Key(key) => {
-                f.write_str("key_")?;
-                write_key(*key, f)
-            }
-            Principal::Buyer(key) => {
-                f.write_str("buy_")?;
-                write_key(*key, f)
-            }
+            Principal::Key(key) => fmt::Display::fmt(&KeyId(*key), f),
+            Principal::Buyer(key) => fmt::Display::fmt(&BuyerId(*key), f),
             Principal::Person(person) => fmt::Display::fmt(person, f),
         }
     }

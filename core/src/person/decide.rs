@@ -5,7 +5,7 @@ use crate::ids::{CredentialId, SubjectId};
 use crate::machine::{Ctx, Decision};
 use crate::time::Timestamp;
 
-use super::{Account, Command, Event, Person, Purpose, Rejection, Reply, Standing, State};
+use super::{Account, BUYERS_MAX, Command, Event, Person, Purpose, Rejection, Reply, Standing, State};
 
 type Decided = Result<Decision<Person>, Rejection>;
 
@@ -45,6 +45,19 @@ pub(super) fn decide(state: &State, command: &Command, ctx: &Ctx) -> Decided {
             let round = standing.round + 1;
             Ok(Decision::of(vec![Event::SignInsEnded], Reply::Account(Standing { round, ..standing })))
         }
+        Command::SetOperator { .. } | Command::Adopt { .. } if account.password.is_none() => {
+            Err(Rejection::NotVerified)
+        }
+        Command::SetOperator { role } if account.operator == role => stays(standing),
+        Command::SetOperator { role } => {
+            let after = Standing { operator: role, ..standing };
+            Ok(Decision::of(vec![Event::OperatorSet { role }], Reply::Account(after)))
+        }
+        Command::Adopt { buyer } if account.buyers.contains(&buyer) => stays(standing),
+        Command::Adopt { .. } if account.buyers.len() >= BUYERS_MAX => Err(Rejection::TooManyBuyers),
+        Command::Adopt { buyer } => {
+            Ok(Decision::of(vec![Event::Adopted { buyer }], Reply::Account(standing)))
+        }
         Command::MaySignIn { password } if account.password == Some(password) => stays(standing),
         Command::MaySignIn { .. } => Err(Rejection::PasswordChanged),
     }
@@ -55,7 +68,7 @@ pub(super) fn decide(state: &State, command: &Command, ctx: &Ctx) -> Decided {
 fn sign_up(state: &State, mail: SubjectId, ctx: &Ctx) -> Decided {
     let Some((account, standing)) = state.account.as_ref().zip(state.standing()) else {
         let (purpose, token) = (Purpose::Verify, 1);
-        let standing = Standing { person: state.id, mail, password: None, round: 0 };
+        let standing = Standing { person: state.id, mail, password: None, round: 0, operator: None };
         let events = vec![Event::SignedUp { mail }, Event::LetterAsked { purpose, token }];
         return Ok(with_letter(events, standing, PersonTemplate::VerifyMail { token }));
     };

@@ -18,11 +18,14 @@ mod tests;
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{CredentialId, SubjectId, UserId};
+use crate::ids::{BuyerId, CredentialId, SubjectId, UserId};
 use crate::time::Timestamp;
 
 pub use machine::Person;
 pub use state::{Account, OpenLetter, State};
+
+/// The most shoppers that a person has been, as a guest.
+pub const BUYERS_MAX: usize = 1_000;
 
 /// How long a letter that verifies a mail address is good, in ms: a day.
 pub const VERIFY_WITHIN_MS: i64 = 24 * 60 * 60 * 1000;
@@ -51,6 +54,19 @@ impl Purpose {
             Purpose::Reset => RESET_WITHIN_MS,
         }
     }
+}
+
+/// What somebody may do for the marketplace. What that allows is written in one place, `src/tenants/policy.rs`.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+pub enum OperatorRole {
+    /// Everything, and who else is an operator.
+    Chief,
+    /// Who may sell, and what is shown.
+    Curator,
+    /// Orders and whoever asks about them.
+    Support,
+    /// Money that came and goes.
+    Finance,
 }
 
 /// An order to a person's account.
@@ -86,6 +102,17 @@ pub enum Command {
     },
     /// The person signs out everywhere.
     EndSignIns,
+    /// Another operator says what the person may do for the marketplace; `None` is nothing.
+    SetOperator {
+        /// What.
+        role: Option<OperatorRole>,
+    },
+    /// The person has shown that they were this shopper, as a guest. That nobody else has is known by a row of its own, which
+    /// is put before.
+    Adopt {
+        /// Which.
+        buyer: BuyerId,
+    },
     /// May the person who knows this password sign in now? Changes nothing.
     MaySignIn {
         /// The password that was compared; another may have been chosen meanwhile.
@@ -131,6 +158,16 @@ pub enum Event {
     },
     /// Who had signed in before is signed out.
     SignInsEnded,
+    /// From here on they may do this for the marketplace.
+    OperatorSet {
+        /// What; `None` is nothing.
+        role: Option<OperatorRole>,
+    },
+    /// What this shopper bought is theirs.
+    Adopted {
+        /// Which.
+        buyer: BuyerId,
+    },
 }
 
 impl Event {
@@ -140,9 +177,12 @@ impl Event {
             Event::Verified { password, .. }
             | Event::PasswordReset { password, .. }
             | Event::PasswordChanged { password } => Some(password),
-            Event::SignedUp { .. } | Event::LetterAsked { .. } | Event::Reminded | Event::SignInsEnded => {
-                None
-            }
+            Event::SignedUp { .. }
+            | Event::LetterAsked { .. }
+            | Event::Reminded
+            | Event::SignInsEnded
+            | Event::OperatorSet { .. }
+            | Event::Adopted { .. } => None,
         }
     }
 }
@@ -158,6 +198,8 @@ pub struct Standing {
     pub password: Option<CredentialId>,
     /// Sign-ins of earlier rounds are over.
     pub round: u32,
+    /// What they may do for the marketplace.
+    pub operator: Option<OperatorRole>,
 }
 
 /// A person's yes.
@@ -183,6 +225,10 @@ pub enum Rejection {
     },
     /// Another password was chosen meanwhile, or none yet.
     PasswordChanged,
+    /// Nobody has shown yet that the mail address is theirs.
+    NotVerified,
+    /// They have been as many shoppers as can be counted.
+    TooManyBuyers,
     /// The account has had as many letters or rounds as can be counted.
     Exhausted,
 }

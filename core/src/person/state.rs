@@ -1,14 +1,14 @@
 //! What a person's machine knows, and how an event changes it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{CredentialId, StreamId, SubjectId, UserId};
+use crate::ids::{BuyerId, CredentialId, StreamId, SubjectId, UserId};
 use crate::machine::EventMeta;
 use crate::time::Timestamp;
 
-use super::{Event, LETTERS_EVERY_MS, Purpose, REMINDED_EVERY_MAX_MS, Standing};
+use super::{Event, LETTERS_EVERY_MS, OperatorRole, Purpose, REMINDED_EVERY_MAX_MS, Standing};
 
 /// A person's state.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -35,6 +35,10 @@ pub struct Account {
     /// When its owner was last told that somebody wanted an account with their address, and how often since a password was
     /// chosen.
     pub reminded: Option<(Timestamp, u32)>,
+    /// What they may do for the marketplace.
+    pub operator: Option<OperatorRole>,
+    /// The shoppers that they were, as a guest.
+    pub buyers: BTreeSet<BuyerId>,
 }
 
 /// A letter that was asked for.
@@ -112,8 +116,8 @@ impl State {
 
     /// How the account stands; `None` when there is none.
     pub fn standing(&self) -> Option<Standing> {
-        let Account { mail, password, round, .. } = *self.account.as_ref()?;
-        Some(Standing { person: self.id, mail, password, round })
+        let Account { mail, password, round, operator, .. } = *self.account.as_ref()?;
+        Some(Standing { person: self.id, mail, password, round, operator })
     }
 
     pub(super) fn fold(&mut self, meta: EventMeta, event: &Event) {
@@ -125,6 +129,8 @@ impl State {
                 letters: 0,
                 last: BTreeMap::new(),
                 reminded: None,
+                operator: None,
+                buyers: BTreeSet::new(),
             });
         }
         let Some(account) = &mut self.account else { return };
@@ -148,6 +154,10 @@ impl State {
             | Event::PasswordReset { password, .. }
             | Event::PasswordChanged { password } => account.choose(password),
             Event::SignInsEnded => account.round = account.round.saturating_add(1),
+            Event::OperatorSet { role } => account.operator = role,
+            Event::Adopted { buyer } => {
+                account.buyers.insert(buyer);
+            }
         }
     }
 }

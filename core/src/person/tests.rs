@@ -1,5 +1,5 @@
 use crate::any::{Effect, Mail, PersonMail, PersonTemplate};
-use crate::ids::{CredentialId, Principal, StreamId, SubjectId, UserId};
+use crate::ids::{BuyerId, CredentialId, Principal, StreamId, SubjectId, UserId};
 use crate::machine::{self, Ctx, EventMeta, Machine};
 use crate::time::Timestamp;
 
@@ -75,7 +75,7 @@ fn an_account_begins_with_a_letter_and_its_password_with_the_letters_token() {
     let other = Command::SignUp { mail: SubjectId(12) };
     assert_eq!(live.run(other), Err(Rejection::AlreadyExists));
     let standing = live.run(Command::Verify { token: 1, password: OLD }).expect("the token is good");
-    assert_eq!(standing, Standing { person: ID, mail: MAIL, password: Some(OLD), round: 1 });
+    assert_eq!(standing, Standing { person: ID, mail: MAIL, password: Some(OLD), round: 1, operator: None });
     let events = live.events.len();
     assert!(live.run(Command::Verify { token: 1, password: OLD }).is_ok(), "its answer was lost");
     assert_eq!(live.run(Command::Verify { token: 1, password: NEW }), Err(Rejection::TokenSpent));
@@ -223,4 +223,38 @@ fn counts_never_run_over() {
     let account = live.state.account.as_mut().expect("verified");
     account.round = u32::MAX - 1;
     assert_eq!(live.run(Command::EndSignIns), Err(Rejection::Exhausted));
+}
+
+#[test]
+fn an_operator_is_a_person_whose_address_is_known_to_be_theirs() {
+    let mut live = Live::signed_up();
+    let set = |role| Command::SetOperator { role };
+    assert_eq!(live.run(set(Some(OperatorRole::Chief))), Err(Rejection::NotVerified));
+    live = Live::verified();
+    let standing = live.run(set(Some(OperatorRole::Support))).expect("set");
+    assert_eq!((standing.operator, standing.round), (Some(OperatorRole::Support), 1));
+    let events = live.events.len();
+    live.run(set(Some(OperatorRole::Support))).expect("it is so");
+    assert_eq!(live.events.len(), events);
+    live.run(Command::EndSignIns).expect("ended");
+    assert_eq!(live.state.standing().unwrap().operator, Some(OperatorRole::Support), "another round");
+    assert_eq!(live.run(set(None)).expect("taken away").operator, None);
+}
+
+#[test]
+fn a_person_is_shown_to_have_been_a_shopper_once_each_and_not_without_end() {
+    let mut live = Live::signed_up();
+    let adopt = |buyer| Command::Adopt { buyer: BuyerId(buyer) };
+    assert_eq!(live.run(adopt(1)), Err(Rejection::NotVerified));
+    live = Live::verified();
+    live.run(adopt(1)).expect("adopted");
+    let events = live.events.len();
+    live.run(adopt(1)).expect("it is so");
+    assert_eq!(live.events.len(), events);
+    for buyer in 2..=BUYERS_MAX as u128 {
+        live.run(adopt(buyer)).expect("adopted");
+    }
+    assert_eq!(live.run(adopt(0)), Err(Rejection::TooManyBuyers));
+    assert_eq!(live.state.account.as_ref().unwrap().buyers.len(), BUYERS_MAX);
+    live.run(adopt(1)).expect("it is so, also when there is no room");
 }

@@ -5,7 +5,7 @@ use crate::money::Rate;
 
 use super::{
     Answer, Application, CODE_MAX, Command, Commission, Event, Field, LegalEntity, NAME_MAX, Profile,
-    REASON_MAX, RULE_MAX, Rejection, Reply, Request, State, Status, Vendor, team,
+    REASON_MAX, RULE_MAX, Rejection, Reply, Request, State, Status, Vendor, keys, team,
 };
 
 type Decided = Result<Decision<Vendor>, Rejection>;
@@ -34,6 +34,13 @@ pub(super) fn decide(state: &State, command: &Command, ctx: &Ctx) -> Decided {
         }
         Command::SetCommission(commission) => set_commission(state, profile, commission, ctx),
         Command::Team(order) => team::decide(state, profile, *order, ctx),
+        // A closed vendor makes no keys, but revokes those that it has.
+        Command::Keys(keys::Order::Make { .. } | keys::Order::Roll { .. })
+            if profile.status == Status::Closed =>
+        {
+            Err(Rejection::WrongState { status: profile.status })
+        }
+        Command::Keys(order) => keys::decide(state, order, ctx),
         Command::Ask(Request::Terms) => Ok(Decision::unchanged(Reply::Answer(terms(state, profile)))),
     }
 }

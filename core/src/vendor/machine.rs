@@ -20,7 +20,7 @@ impl Machine for Vendor {
     type Rejection = Rejection;
     type Published = Standing;
 
-    const SNAPSHOT_VERSION: u32 = 2;
+    const SNAPSHOT_VERSION: u32 = 3;
     const SNAPSHOT_EVERY: u64 = 100;
 
     fn initial(stream: StreamId) -> State {
@@ -80,9 +80,8 @@ impl Machine for Vendor {
     fn answer_of(outcome: &Outcome<Self>) -> AskAnswer {
         match outcome {
             Ok(Reply::Answer(answer)) => AskAnswer::Vendor(answer.clone()),
-            Ok(Reply::Vendor { .. } | Reply::Invited { .. } | Reply::Member { .. }) | Err(_) => {
-                AskAnswer::Unknown
-            }
+            Ok(Reply::Vendor { .. } | Reply::Invited { .. } | Reply::Member { .. } | Reply::Key { .. })
+            | Err(_) => AskAnswer::Unknown,
         }
     }
 }

@@ -4,6 +4,9 @@
 //! whether it may sell, and who is in its team. Persons appear by their ids only.
 
 mod decide;
+pub mod keys;
+#[cfg(test)]
+mod keys_tests;
 mod machine;
 mod state;
 pub mod team;
@@ -14,12 +17,14 @@ mod tests;
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{SubjectId, UserId, VendorId};
+use crate::ids::{KeyId, SubjectId, UserId, VendorId};
 use crate::money::{Currency, Rate};
+use crate::time::Timestamp;
 
+pub use keys::{KeyScope, Keys, ServiceKey};
 pub use machine::Vendor;
 pub use state::{Profile, Standing, State};
-pub use team::{Role, Team};
+pub use team::{By, Role, Team};
 
 /// The longest name of a vendor or a company, in characters.
 pub const NAME_MAX: usize = 200;
@@ -130,6 +135,8 @@ pub enum Command {
     SetCommission(Commission),
     /// About its team.
     Team(team::Order),
+    /// About its service keys.
+    Keys(keys::Order),
     /// Another machine's question.
     Ask(Request),
 }
@@ -190,6 +197,29 @@ pub enum Event {
         /// Who.
         person: UserId,
     },
+    /// There is another service key.
+    KeyMade {
+        /// What it is called.
+        key: KeyId,
+        /// What it may do, in order, each once.
+        scopes: Vec<KeyScope>,
+        /// When it ends by itself.
+        ends_at: Option<Timestamp>,
+        /// The key whose place it takes.
+        replaces: Option<KeyId>,
+    },
+    /// A key that was rolled goes on no longer than this.
+    KeyEnds {
+        /// Which.
+        key: KeyId,
+        /// Until when.
+        at: Timestamp,
+    },
+    /// A key opens nothing any more.
+    KeyRevoked {
+        /// Which.
+        key: KeyId,
+    },
 }
 
 impl Event {
@@ -206,7 +236,10 @@ impl Event {
             | Event::InvitationWithdrawn { .. }
             | Event::Joined { .. }
             | Event::RoleSet { .. }
-            | Event::Dismissed { .. } => None,
+            | Event::Dismissed { .. }
+            | Event::KeyMade { .. }
+            | Event::KeyEnds { .. }
+            | Event::KeyRevoked { .. } => None,
         }
     }
 }
@@ -243,6 +276,17 @@ pub enum Reply {
         /// The seq of its last event.
         version: u64,
     },
+    /// There is such a key, or there was until now.
+    Key {
+        /// Whose.
+        vendor: VendorId,
+        /// Which.
+        key: KeyId,
+        /// When it was made; `None` when it was revoked.
+        made_at: Option<Timestamp>,
+        /// The seq of its last event.
+        version: u64,
+    },
     /// What was asked.
     Answer(Answer),
 }
@@ -270,6 +314,8 @@ pub enum Rejection {
     NotAllowed,
     /// Nobody in the team is that person.
     NoSuchMember,
+    /// Nobody was ever invited by this number.
+    NoSuchInvitation,
     /// The invitation was used, withdrawn, or has had its time.
     InvitationOver,
     /// Whoever was invited is in the team already.
@@ -278,6 +324,16 @@ pub enum Rejection {
     LastOwner,
     /// There are as many members and invitations as a team may have.
     TeamFull,
+    /// No service key that is good has this id.
+    NoSuchKey,
+    /// A key may do nothing, or one thing twice.
+    InvalidScopes,
+    /// A time is not within its bounds.
+    InvalidTime,
+    /// Another key takes its place already.
+    KeyRolled,
+    /// There are as many good keys as there may be, or as many were made within a day.
+    TooManyKeys,
 }
 
 /// A text that a command carries.

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{StreamId, UserId, VendorId};
+use crate::ids::{KeyId, StreamId, UserId, VendorId};
 use crate::machine::EventMeta;
 
-use super::{Application, Commission, Event, Role, Status, Team};
+use super::{Application, Commission, Event, Keys, Role, ServiceKey, Status, Team};
 
 /// A vendor's state.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -19,6 +19,8 @@ pub struct State {
     pub profile: Option<Profile>,
     /// Who acts for it.
     pub team: Team,
+    /// What its programs act with.
+    pub keys: Keys,
     /// The seq of the last event.
     pub version: u64,
 }
@@ -30,6 +32,8 @@ pub struct Standing {
     pub status: Status,
     /// What each member of its team is.
     pub members: Arc<BTreeMap<UserId, Role>>,
+    /// Its service keys that were not revoked; some may have ended.
+    pub keys: Arc<BTreeMap<KeyId, ServiceKey>>,
 }
 
 /// What is known of a vendor.
@@ -52,18 +56,20 @@ impl State {
             // No directory starts this machine for a stream of another kind.
             _ => VendorId(0),
         };
-        State { id, profile: None, team: Team::default(), version: 0 }
+        State { id, profile: None, team: Team::default(), keys: Keys::default(), version: 0 }
     }
 
     /// How the vendor stands; `None` when nobody has applied.
     pub fn standing(&self) -> Option<Standing> {
         let members = Arc::new(self.team.members.clone());
-        self.profile.as_ref().map(|profile| Standing { status: profile.status, members })
+        let keys = Arc::new(self.keys.known.clone());
+        self.profile.as_ref().map(|profile| Standing { status: profile.status, members, keys })
     }
 
     pub(super) fn fold(&mut self, meta: EventMeta, event: &Event) {
         self.version = meta.seq;
         self.team.fold(meta.at, event);
+        self.keys.fold(meta.at, event);
         if let Event::Applied(application) = event {
             self.profile = Some(Profile {
                 application: application.clone(),
@@ -90,7 +96,10 @@ impl State {
             | Event::InvitationWithdrawn { .. }
             | Event::Joined { .. }
             | Event::RoleSet { .. }
-            | Event::Dismissed { .. } => {}
+            | Event::Dismissed { .. }
+            | Event::KeyMade { .. }
+            | Event::KeyEnds { .. }
+            | Event::KeyRevoked { .. } => {}
         }
     }
 }

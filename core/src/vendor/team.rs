@@ -33,7 +33,7 @@ pub enum Role {
     Accountant,
 }
 
-/// Who gives an order about a team.
+/// Who gives an order about a team, or about keys.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum By {
     /// An operator.
@@ -126,7 +126,7 @@ impl Team {
         self.members.get(&person) == Some(&Role::Owner) && self.owners() == 1
     }
 
-    fn decides(&self, by: By) -> Result<(), Rejection> {
+    pub(super) fn decides(&self, by: By) -> Result<(), Rejection> {
         let may = match by {
             By::Operator => true,
             By::Person(person) => self.members.get(&person) == Some(&Role::Owner),
@@ -203,7 +203,7 @@ pub(super) fn decide(state: &State, profile: &Profile, order: Order, ctx: &Ctx) 
                 // Whatever has become of it, it cannot be accepted any more.
                 let ever = (1..=team.invited).contains(&invitation);
                 let unchanged = Decision::unchanged(told(state.version));
-                return if ever { Ok(unchanged) } else { Err(Rejection::InvitationOver) };
+                return if ever { Ok(unchanged) } else { Err(Rejection::NoSuchInvitation) };
             }
             let reply = told(ctx.next_seq);
             Ok(Decision::of(vec![Event::InvitationWithdrawn { invitation }], reply))
@@ -226,7 +226,7 @@ pub(super) fn decide(state: &State, profile: &Profile, order: Order, ctx: &Ctx) 
                 team.decides(by)?;
             }
             if !team.members.contains_key(&person) {
-                return Ok(Decision::unchanged(member(state, person, None, state.version)));
+                return Err(Rejection::NoSuchMember);
             }
             if team.is_last_owner(person) {
                 return Err(Rejection::LastOwner);

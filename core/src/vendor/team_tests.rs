@@ -140,7 +140,7 @@ fn an_invitation_is_good_once_for_a_week_and_until_it_is_withdrawn() {
     let withdrawn = live.invite(by, Role::Packer).expect("invited");
     live.team(Order::Withdraw { by, invitation: withdrawn }).expect("withdrawn");
     live.team(Order::Withdraw { by, invitation: withdrawn }).expect("its answer was lost");
-    assert_eq!(live.team(Order::Withdraw { by, invitation: 99 }), Err(Rejection::InvitationOver));
+    assert_eq!(live.team(Order::Withdraw { by, invitation: 99 }), Err(Rejection::NoSuchInvitation));
     assert_eq!(live.team(join(withdrawn, STRANGER)), Err(Rejection::InvitationOver));
     assert_eq!(live.team(join(99, STRANGER)), Err(Rejection::InvitationOver), "there never was one");
 

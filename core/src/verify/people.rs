@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::family::{self, EndReason};
-use crate::ids::{CredentialId, FamilyId, StreamId, UserId};
+use crate::ids::{BuyerId, CredentialId, FamilyId, StreamId, UserId};
 use crate::journal::Recorded;
 use crate::person::{self, Purpose};
 use crate::time::Timestamp;
@@ -15,6 +15,8 @@ use super::{Invariant, Report};
 pub(super) struct People {
     persons: BTreeMap<UserId, Person>,
     families: BTreeMap<FamilyId, Family>,
+    /// Shoppers that somebody has been.
+    adopted: BTreeSet<BuyerId>,
 }
 
 /// What a person's events have come to.
@@ -76,6 +78,9 @@ impl People {
                 person.round += 1;
                 true
             }
+            person::Event::OperatorSet { .. } => is_verified,
+            // Nobody else's, now or before: a shopper is adopted once.
+            person::Event::Adopted { buyer } => self.adopted.insert(buyer) && is_verified,
         };
         report.check(Invariant::I14, follows, at, || format!("an account does not get here: {event:?}"));
     }

@@ -1,11 +1,13 @@
 //! What becomes of rows by which people are known, a day after they were put.
 //!
 //! A row is kept when its stream names it *now*: of a mail address, that somebody wants or has an account with it; of a
-//! password, that it is the one that holds; of a sign-in, that it has not ended. Any other is dropped.
+//! password, that it is the one that holds; of a sign-in, that it has not ended; of a service key, that it was made; of an
+//! operator, that they are one; of a shopper, that the person was shown to be them. Any other is dropped.
 
 use souk_core::any::AnyEvent;
 use souk_core::family;
 use souk_core::journal::Recorded;
+use souk_core::{person, vendor};
 use tokio::sync::watch;
 
 use crate::actors::node::Node;
@@ -59,5 +61,20 @@ fn names(events: &[Recorded], row: &Unnamed) -> bool {
             let ended = |event: &AnyEvent| matches!(event, AnyEvent::Family(family::Event::Ended { .. }));
             !events.is_empty() && !events.iter().any(|recorded| ended(&recorded.event))
         }
+        Kind::Key => events.iter().any(|recorded| {
+            let AnyEvent::Vendor(vendor::Event::KeyMade { key, .. }) = &recorded.event else { return false };
+            key.to_string() == row.key
+        }),
+        Kind::Operator => {
+            let role = |event: &AnyEvent| match event {
+                AnyEvent::Person(person::Event::OperatorSet { role }) => Some(*role),
+                _ => None,
+            };
+            events.iter().filter_map(|recorded| role(&recorded.event)).next_back().flatten().is_some()
+        }
+        Kind::Buyer => events.iter().any(|recorded| {
+            let AnyEvent::Person(person::Event::Adopted { buyer }) = &recorded.event else { return false };
+            buyer.to_string() == row.key
+        }),
     }
 }

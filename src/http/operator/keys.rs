@@ -1,24 +1,21 @@
-//! API keys for vendors.
+//! Vendors' service keys, as operators help them.
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::StatusCode;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use souk_core::ids::{StreamId, VendorId};
-use souk_core::vendor::Vendor;
+use souk_core::ids::{KeyId, StreamId, VendorId};
+use souk_core::vendor::{By, KeyScope};
 
 use crate::http::Shared;
 use crate::http::auth::Operator;
-use crate::http::body::{Body, Ids};
-use crate::http::error::{ApiError, Code};
-use crate::http::idempotency::{Named, key_reused, tell_replayed};
-use crate::store::keys;
-use crate::tenants::Role;
-
-/// How long after it was made a repeat is shown the key: long enough for an answer that was lost.
-const SHOWN_FOR_MS: i64 = 10 * 60 * 1_000;
+use crate::http::body::{Body, Ids, NoBody};
+use crate::http::error::ApiError;
+use crate::http::idempotency::Named;
+use crate::http::lists::Whole;
+use crate::http::vendor::keys::{KeyOut, RollIn, keys_of, make_by, revoke_by, roll_by};
+use crate::http::wire::KeyScopeWord;
 
 #[derive(Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "KeyDraft")]
@@ -26,56 +23,58 @@ const SHOWN_FOR_MS: i64 = 10 * 60 * 1_000;
 pub(super) struct KeyIn {
     /// What people call it.
     name: String,
+    /// What it may do, each once. Left out: everything that keys may do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scopes: Option<Vec<KeyScopeWord>>,
+    /// After how long it ends by itself; left out: it does not. At most two years.
+    #[schemars(range(min = 1, max = 63_072_000_000_i64))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lasts_ms: Option<i64>,
 }
 
-/// A key that was made. It is shown for ten minutes, to whoever repeats the request.
-#[derive(Serialize, JsonSchema)]
-pub(super) struct KeyMade {
-    id: String,
-    vendor: String,
-    name: String,
-    key: String,
+pub(super) async fn list(
+    State(services): State<Shared>,
+    Operator(_): Operator,
+    Ids(id): Ids<VendorId>,
+) -> Result<Json<Whole<KeyOut>>, ApiError> {
+    keys_of(&services, id).await
 }
 
-/// The key derives from the request's name, so that a repeat makes no second one.
 pub(super) async fn create(
     State(services): State<Shared>,
     Operator(operator): Operator,
     Ids(id): Ids<VendorId>,
     named: Named,
-    Body(key): Body<KeyIn>,
+    Body(draft): Body<KeyIn>,
 ) -> Result<Response, ApiError> {
-    let stream = StreamId::Vendor(id);
     let who = (operator.tenant(), operator.principal());
-    let call = named.required()?.about(&services, who, stream, &key)?;
-    let (state, _) = services.node.handle::<Vendor>().read(stream, services.patience).await?;
-    if state.profile.is_none() {
-        return Err(ApiError::not_found());
-    }
-    let (role, now) = (Role::Vendor(id), services.node.clock().now());
-    let issued = services.server_key.issue(call.derive("key"), role, &key.name, now);
-    let (text, record) =
-        issued.map_err(|error| ApiError::new(Code::InvalidValue, error.to_string()).with("field", "name"))?;
-    // Stored first and looked at afterwards: of two first requests at the same time one finds the other's.
-    let is_repeat = !keys::create_once(&services.plain, &operator, &record).await?;
-    let known = if is_repeat { keys::find(&services.plain, record.id).await? } else { None };
-    match known {
-        Some(known) if known.name != record.name => return Err(key_reused()),
-        Some(known) if now.millis_since(known.created_at) > SHOWN_FOR_MS => {
-            let detail = "make another key with a new Idempotency-Key, and revoke this one if nobody has it";
-            return Err(ApiError::new(Code::SecretShown, detail).with("id", record.id.to_string()));
-        }
-        Some(_) | None => {}
-    }
-    let body = KeyMade {
-        id: record.id.to_string(),
-        vendor: id.to_string(),
-        name: record.name,
-        key: text.expose().to_owned(),
+    let call = named.required()?.about(&services, who, StreamId::Vendor(id), &draft)?;
+    let scopes = match &draft.scopes {
+        Some(scopes) => scopes.iter().copied().map(Into::into).collect(),
+        None => KeyScope::ALL.to_vec(),
     };
-    let mut response = (StatusCode::CREATED, Json(body)).into_response();
-    if is_repeat {
-        tell_replayed(response.headers_mut());
-    }
-    Ok(response)
+    make_by(&services, call, (id, By::Operator), &draft.name, scopes, draft.lasts_ms).await
+}
+
+pub(super) async fn roll(
+    State(services): State<Shared>,
+    Operator(operator): Operator,
+    Ids((id, key)): Ids<(VendorId, KeyId)>,
+    named: Named,
+    Body(roll): Body<RollIn>,
+) -> Result<Response, ApiError> {
+    let who = (operator.tenant(), operator.principal());
+    let call = named.required()?.about(&services, who, StreamId::Vendor(id), &(key, &roll))?;
+    roll_by(&services, call, (id, By::Operator), key, &roll).await
+}
+
+pub(super) async fn revoke(
+    State(services): State<Shared>,
+    Operator(operator): Operator,
+    Ids((id, key)): Ids<(VendorId, KeyId)>,
+    named: Named,
+    NoBody: NoBody,
+) -> Result<Response, ApiError> {
+    let who = (operator.tenant(), operator.principal());
+    revoke_by(&services, who, (id, By::Operator), named, key).await
 }

@@ -65,7 +65,9 @@ fn told(id: VendorId, reply: &Reply) -> VendorChanged {
         Reply::Vendor { status, version, .. } => (Some((*status).into()), Some(*version)),
         // Said between machines only.
         Reply::Answer(_) => (None, None),
-        Reply::Invited { version, .. } | Reply::Member { version, .. } => (None, Some(*version)),
+        Reply::Invited { version, .. } | Reply::Member { version, .. } | Reply::Key { version, .. } => {
+            (None, Some(*version))
+        }
     };
     VendorChanged { id: id.to_string(), state, version }
 }

@@ -14,7 +14,8 @@ use crate::http::wire::mail;
 use crate::people::PeopleError;
 use crate::tenants::passwords::{Password, PasswordError};
 
-use super::{Traced, account};
+use super::account;
+use crate::http::request_id::Traced;
 
 /// Whose.
 #[derive(Deserialize, JsonSchema)]

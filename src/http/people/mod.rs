@@ -2,6 +2,7 @@
 //! no harm when it is done twice.
 
 mod account;
+mod buyers;
 mod sessions;
 mod teams;
 
@@ -14,10 +15,10 @@ use souk_core::ids::UserId;
 use crate::people::PeopleError;
 use crate::tenants::access_tokens::AccessRefused;
 use crate::tenants::passwords::PasswordError;
+use crate::tenants::service_keys::ServiceKeyRefused;
 
 use super::error::{ApiError, Code};
 use super::rate_limits::Peer;
-use super::request_id::Trace;
 use super::routes::{Caller, Naming, Operation, Routes, delete, get, post, put};
 
 pub(super) fn routes() -> Routes {
@@ -105,6 +106,25 @@ pub(super) fn routes() -> Routes {
             teams::accept,
         )
         .with(
+            plain(post("go_on_as_operator", "/sessions/operator", "Goes on as an operator, likewise"))
+                .by(Caller::Person)
+                .answers::<sessions::SignedInOut>(201)
+                .refuses(&[Code::WrongRole]),
+            sessions::go_on_as_operator,
+        )
+        .with(
+            plain(post(
+                "adopt_cart",
+                "/me/carts",
+                "Shows a guest's cart: what is ordered with it is one's own",
+            ))
+            .by(Caller::Person)
+            .takes::<buyers::AdoptIn>()
+            .answers::<buyers::AdoptedOut>(200)
+            .refuses(&[Code::TokenInvalid, Code::AlreadyExists, Code::TooMany]),
+            buyers::adopt,
+        )
+        .with(
             get("show_me", "/me", "Who is signed in").by(Caller::Person).answers::<account::MeOut>(200),
             account::me,
         )
@@ -116,17 +136,6 @@ pub(super) fn routes() -> Routes {
                 .refuses(&[Code::PasswordRefused]),
             account::change_password,
         )
-}
-
-/// The trace of a request that has no other name.
-struct Traced(Option<u128>);
-
-impl<S: Send + Sync> FromRequestParts<S> for Traced {
-    type Rejection = Infallible;
-
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
-        Ok(Traced(parts.extensions.get::<Trace>().map(|Trace(trace)| *trace)))
-    }
 }
 
 /// The other end of the connection.
@@ -159,9 +168,17 @@ impl From<PeopleError> for ApiError {
             PeopleError::AlreadyMember => {
                 ApiError::new(Code::AlreadyExists, format!("{said}: an owner gives you another role"))
             }
-            PeopleError::NotInTeam => ApiError::new(Code::NotFound, said),
+            PeopleError::NotInTeam | PeopleError::NoSuchPerson => ApiError::new(Code::NotFound, said),
+            PeopleError::NoOperator => ApiError::new(Code::WrongRole, said),
+            PeopleError::AdoptedByOther => ApiError::new(Code::AlreadyExists, said),
+            PeopleError::TooManyBuyers => ApiError::new(Code::TooMany, said),
+            PeopleError::ServiceKey(ServiceKeyRefused::Wrong) => {
+                ApiError::new(Code::AuthenticationRequired, said)
+            }
+            PeopleError::ServiceKey(ServiceKeyRefused::Over) => ApiError::new(Code::KeyRevoked, said),
+            PeopleError::Key(_) => ApiError::new(Code::InvalidValue, said).with("field", "name"),
             PeopleError::NoPower => {
-                ApiError::new(Code::WrongRole, format!("{said}: ask an owner, or somebody whose role does"))
+                ApiError::new(Code::WrongRole, format!("{said}: ask somebody whose role does"))
             }
             PeopleError::TokenRefused => ApiError::new(Code::TokenInvalid, said),
             PeopleError::TokenSpent => ApiError::new(

@@ -17,7 +17,8 @@ use crate::people::Tokens;
 use crate::tenants::passwords::Password;
 use crate::tenants::refresh_tokens::PresentedRefresh;
 
-use super::{Sender, Traced};
+use super::Sender;
+use crate::http::request_id::Traced;
 
 /// Who, and for what.
 #[derive(Deserialize, JsonSchema)]
@@ -136,4 +137,14 @@ pub(super) async fn sign_out_everywhere(
 ) -> Result<Json<SignedOutOut>, ApiError> {
     services.people.end_sign_ins(person, trace).await?;
     Ok(Json(SignedOutOut { signed_out: "everywhere" }))
+}
+
+pub(super) async fn go_on_as_operator(
+    State(services): State<Shared>,
+    Traced(trace): Traced,
+    SignedIn(person): SignedIn,
+    NoBody: NoBody,
+) -> Result<Response, ApiError> {
+    let tokens = services.people.go_on_as_operator(person, trace).await?;
+    Ok(told(StatusCode::CREATED, &tokens))
 }

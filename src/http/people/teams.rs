@@ -14,7 +14,8 @@ use crate::http::body::Body;
 use crate::http::error::ApiError;
 use crate::http::wire::TeamRole;
 
-use super::{Traced, sessions};
+use super::sessions;
+use crate::http::request_id::Traced;
 
 #[derive(Deserialize, JsonSchema)]
 #[schemars(rename = "InvitationAcceptance")]

@@ -14,7 +14,7 @@ use crate::store::read::Projection;
 use super::error::Code;
 use super::lists::Listed;
 use super::routes::{Caller, Naming, Operation, Routes, delete, get, post, put};
-use super::told_orders::{OrderChanged, OrderOut};
+use super::told_orders::{OrderChanged, OrderOut, OwnOrderItem};
 
 pub(super) use carts::opening;
 pub(super) use view::{CheckoutAt, at};
@@ -140,15 +140,27 @@ pub(super) fn routes() -> Routes {
             paying::abandon,
         )
         .with(
-            get("show_order", "/orders/{id}", "An order, by the token of its cart or its own")
-                .by(Caller::Shopper)
+            get(
+                "list_my_orders",
+                "/orders",
+                "What one ordered with the carts that were shown to be one's own",
+            )
+            .by(Caller::Person)
+            .asks::<orders::Filter>()
+            .reads(&[Projection::Orders])
+            .answers::<Listed<OwnOrderItem>>(200),
+            orders::own,
+        )
+        .with(
+            get("show_order", "/orders/{id}", "An order, by the token of its cart, its own, or as its owner")
+                .by(Caller::Owner)
                 .asks::<orders::Link>()
                 .answers::<OrderOut>(200),
             orders::show,
         )
         .with(
             post("cancel_order", "/orders/{id}/cancel", "Cancels a line, or all that has not left")
-                .by(Caller::Shopper)
+                .by(Caller::Owner)
                 .named(Naming::Required)
                 .takes::<orders::CancelIn>()
                 .answers::<OrderChanged>(200)

@@ -1,5 +1,6 @@
 //! The vendors' API: own products and offers, own stock, the own part of orders, the own team.
 
+pub(super) mod keys;
 mod orders;
 mod products;
 mod reading;
@@ -154,7 +155,7 @@ pub(super) fn routes() -> Routes {
         Code::AlreadyExists,
         Code::InvalidValue,
     ];
-    team_routes(product_routes(Routes::under(VENDORS)))
+    key_routes(team_routes(product_routes(Routes::under(VENDORS))))
         .with(
             get("list_own_orders", "/orders", "Its parts of orders, the latest first")
                 .by(Caller::Vendor(Power::SeeOrders))
@@ -271,5 +272,37 @@ fn team_routes(routes: Routes) -> Routes {
                 200,
             ),
             team::dismiss,
+        )
+}
+
+fn key_routes(routes: Routes) -> Routes {
+    let of_keys = |operation: Operation| operation.by(Caller::Vendor(Power::ManageKeys));
+    let of_new_keys = [Code::InvalidValue, Code::WrongState, Code::SecretShown, Code::TooMany];
+    routes
+        .with(
+            of_keys(get("list_keys", "/keys", "Its service keys, without their secrets"))
+                .answers::<Whole<keys::KeyOut>>(200),
+            keys::list,
+        )
+        .with(
+            of_keys(post("make_key", "/keys", "Makes a service key, which is shown once"))
+                .named(Naming::Required)
+                .takes::<keys::KeyIn>()
+                .answers::<keys::KeyMade>(201)
+                .refuses(&of_new_keys),
+            keys::make,
+        )
+        .with(
+            of_keys(post("roll_key", "/keys/{key}/roll", "Makes another in its place, while it goes on"))
+                .named(Naming::Required)
+                .takes::<keys::RollIn>()
+                .answers::<keys::KeyMade>(201)
+                .refuses(&of_new_keys),
+            keys::roll,
+        )
+        .with(
+            of_keys(delete("revoke_key", "/keys/{key}", "Ends a key at once"))
+                .answers::<keys::KeyRevoked>(200),
+            keys::revoke,
         )
 }

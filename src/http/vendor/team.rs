@@ -93,7 +93,7 @@ fn told(id: VendorId, reply: &Reply) -> TeamChanged {
         Reply::Member { person, role, version, .. } => {
             TeamChanged { person: Some(person.to_string()), role: role.map(Into::into), version, ..none }
         }
-        Reply::Vendor { version, .. } => TeamChanged { version, ..none },
+        Reply::Vendor { version, .. } | Reply::Key { version, .. } => TeamChanged { version, ..none },
         // Said between machines only.
         Reply::Answer(_) => none,
     }
@@ -116,8 +116,8 @@ pub(in crate::http) async fn invite_by(
     Ok(given.answer(StatusCode::CREATED, |reply| told(vendor, &reply)))
 }
 
-/// Only people have a place in a team.
-fn by(vendor: &VendorScope) -> Result<By, ApiError> {
+/// Only people have a place in a team, and decide about keys.
+pub(super) fn by(vendor: &VendorScope) -> Result<By, ApiError> {
     match vendor.principal() {
         Principal::Person(person) => Ok(By::Person(person)),
         _ => Err(ApiError::new(Code::WrongRole, "sign in as a member of the team: a key is none")),

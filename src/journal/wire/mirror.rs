@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use souk_core::ids::{
-    BuyerId, CheckoutId, CredentialId, FamilyId, HoldId, LocationId, MovementId, OrderId, ParcelId,
+    BuyerId, CheckoutId, CredentialId, FamilyId, HoldId, KeyId, LocationId, MovementId, OrderId, ParcelId,
     PaymentId, ProductId, QuoteId, ShardNo, SkuId, SubjectId, UserId, VariantId, VendorId,
 };
 use souk_core::market::MarketId;
@@ -40,8 +40,8 @@ macro_rules! plain {
 
 plain! {
     bool, u32, u64, i64, String, Timestamp, Currency, Money, Rate, MarketId, ShardNo,
-    BuyerId, CheckoutId, CredentialId, FamilyId, HoldId, LocationId, MovementId, OrderId, ParcelId, PaymentId,
-    ProductId, QuoteId, SkuId, SubjectId, UserId, VariantId, VendorId,
+    BuyerId, CheckoutId, CredentialId, FamilyId, HoldId, KeyId, LocationId, MovementId, OrderId, ParcelId,
+    PaymentId, ProductId, QuoteId, SkuId, SubjectId, UserId, VariantId, VendorId,
 }
 
 impl<C, W: Mirror<C>> Mirror<Option<C>> for Option<W> {

@@ -1,6 +1,6 @@
 //! Events and outcomes of a person.
 
-use souk_core::ids::{CredentialId, SubjectId, UserId};
+use souk_core::ids::{BuyerId, CredentialId, SubjectId, UserId};
 use souk_core::person::{self, Event};
 use souk_core::time::Timestamp;
 
@@ -13,6 +13,8 @@ events! {
     "person.password_reset" 1 => PasswordReset { token: u32, password: CredentialId },
     "person.password_changed" 1 => PasswordChanged { password: CredentialId },
     "person.sign_ins_ended" 1 => SignInsEnded,
+    "person.operator_set" 1 => OperatorSet { role: Option<OperatorRole> },
+    "person.adopted" 1 => Adopted { buyer: BuyerId },
 }
 
 mirror! {
@@ -23,7 +25,11 @@ mirror! {
         mail: SubjectId,
         password: Option<CredentialId>,
         round: u32,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        operator: Option<OperatorRole>,
     }
+
+    enum OperatorRole = person::OperatorRole { Chief, Curator, Support, Finance }
 
     /// A person's yes, as a stored reply holds it.
     enum Yes = person::Reply {
@@ -37,6 +43,8 @@ mirror! {
         TokenSpent,
         TooSoon { next_at: Timestamp },
         PasswordChanged,
+        NotVerified,
+        TooManyBuyers,
         Exhausted,
     }
 }

@@ -1,7 +1,8 @@
 //! Events and outcomes of a vendor.
 
-use souk_core::ids::{SubjectId, UserId, VendorId};
+use souk_core::ids::{KeyId, SubjectId, UserId, VendorId};
 use souk_core::money::{Currency, Rate};
+use souk_core::time::Timestamp;
 use souk_core::vendor::{self, Event};
 
 use super::outcome::Short;
@@ -19,6 +20,14 @@ events! {
     "vendor.joined" 1 => Joined { invitation: u32, person: UserId, role: Role },
     "vendor.role_set" 1 => RoleSet { person: UserId, role: Role },
     "vendor.dismissed" 1 => Dismissed { person: UserId },
+    "vendor.key_made" 1 => KeyMade {
+        key: KeyId,
+        scopes: Vec<KeyScope>,
+        ends_at: Option<Timestamp>,
+        replaces: Option<KeyId>,
+    },
+    "vendor.key_ends" 1 => KeyEnds { key: KeyId, at: Timestamp },
+    "vendor.key_revoked" 1 => KeyRevoked { key: KeyId },
 }
 
 mirror! {
@@ -43,11 +52,22 @@ mirror! {
 
     enum Role = vendor::Role { Owner, Manager, Packer, Accountant }
 
+    enum KeyScope = vendor::KeyScope {
+        ProductsRead,
+        ProductsWrite,
+        StockWrite,
+        OrdersRead,
+        OrdersPack,
+        OrdersCancel,
+        MoneyRead,
+    }
+
     /// A vendor's yes, as a stored reply holds it.
     enum Yes = vendor::Reply {
         Vendor { vendor: VendorId, status: Status, version: u64 },
         Invited { vendor: VendorId, invitation: u32, version: u64 },
         Member { vendor: VendorId, person: UserId, role: Option<Role>, version: u64 },
+        Key { vendor: VendorId, key: KeyId, made_at: Option<Timestamp>, version: u64 },
         Answer(answer: Answer),
     }
 
@@ -73,10 +93,16 @@ mirror! {
         InvalidRate,
         NotAllowed,
         NoSuchMember,
+        NoSuchInvitation,
         InvitationOver,
         AlreadyMember,
         LastOwner,
         TeamFull,
+        NoSuchKey,
+        InvalidScopes,
+        InvalidTime,
+        KeyRolled,
+        TooManyKeys,
     }
 
     enum Field = vendor::Field { Name, LegalName, Country, TaxId, Series, Rule, Reason }

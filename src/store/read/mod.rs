@@ -5,6 +5,7 @@
 
 mod ledger;
 mod orders;
+mod own_orders;
 mod products;
 mod recent;
 mod sales;

@@ -22,6 +22,7 @@ macro_rules! select_orders {
         )
     };
 }
+pub(super) use select_orders;
 
 macro_rules! select_vendor_orders {
     ($rest:literal) => {
@@ -63,7 +64,7 @@ pub struct PlacedCursor {
 
 impl PlacedCursor {
     /// What a query compares with: before everything when there is no cursor.
-    fn bounds(after: Option<PlacedCursor>) -> (i64, String) {
+    pub(super) fn bounds(after: Option<PlacedCursor>) -> (i64, String) {
         after.map_or_else(
             || (i64::MAX, String::new()),
             |cursor| (cursor.placed_at.as_millis(), cursor.order.to_string()),
@@ -88,10 +89,10 @@ pub struct StatementRow {
     pub reversed: Money,
 }
 
-type OrderColumns =
+pub(super) type OrderColumns =
     (String, i64, String, String, String, String, i64, String, i64, i64, i64, Option<String>, i64);
 
-fn order(columns: OrderColumns) -> Result<OrderRow, JournalError> {
+pub(super) fn order(columns: OrderColumns) -> Result<OrderRow, JournalError> {
     let (
         id,
         seq,

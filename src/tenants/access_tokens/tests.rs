@@ -218,7 +218,13 @@ fn a_token_opens_what_its_sign_in_does() {
         rotated_at: NOW,
         ended: None,
     };
-    let standing = Standing { person: PERSON, mail: souk_core::ids::SubjectId(1), password: None, round: 3 };
+    let standing = Standing {
+        person: PERSON,
+        mail: souk_core::ids::SubjectId(1),
+        password: None,
+        round: 3,
+        operator: None,
+    };
     let admit = |sign_in: Option<SignIn>, standing: Option<Standing>, now| {
         verified.admit(sign_in.as_ref(), standing.as_ref(), now).map(|scope| (scope.person(), scope.family()))
     };

@@ -3,9 +3,13 @@
 mod bad_input;
 mod caching;
 mod carts;
+mod cross_origin;
 mod keys;
+mod matrix;
 mod openapi;
+mod operator_people;
 mod operators;
+mod own_orders;
 mod people;
 mod positions;
 mod rate_limits;

@@ -43,6 +43,10 @@ pub fn describes(method: &str, path: &str, told: &Response) {
     };
     let operation = &paths()[template][method.to_ascii_lowercase()];
     if operation.is_null() {
+        // What a browser asks before it lets a page ask is no operation of the API.
+        if method == "OPTIONS" && [204, 403].contains(&told.status) {
+            return;
+        }
         assert_eq!(told.status, 405, "{method} {path} is not in the document: {told:?}");
         return;
     }

@@ -10,24 +10,40 @@ use crate::servers::Backend;
 const TEAM: &str = "/v1/vendor/team";
 
 /// Somebody with an account who is signed in to the store: their access token.
-async fn signed_in(server: &Server, mail: &str) -> (String, String) {
+pub async fn signed_in(server: &Server, mail: &str) -> (String, String) {
     let person = account(server, mail).await;
     (person, text(&sign_in(server, mail).await, "access_token"))
 }
 
 /// Shows the token of the letter that came to an address.
-async fn accept(server: &Server, access: &str, mail: &str) -> Response {
+pub async fn accept(server: &Server, access: &str, mail: &str) -> Response {
     let body = json!({ "token": token(server, mail, "invite").await }).to_string();
     as_person(server, access, "POST", "invitations", &body).await
 }
 
 /// Tokens for a vendor.
-async fn go_on(server: &Server, access: &str, vendor: &str) -> Response {
+pub async fn go_on(server: &Server, access: &str, vendor: &str) -> Response {
     as_person(server, access, "POST", "sessions/vendor", &json!({ "vendor": vendor }).to_string()).await
 }
 
-async fn member(server: &Server, access: &str, vendor: &str) -> String {
+pub async fn member(server: &Server, access: &str, vendor: &str) -> String {
     text(&go_on(server, access, vendor).await.ok(), "access_token")
+}
+
+/// Somebody who is in a vendor's team: their id, and their tokens for the store and for the vendor.
+pub async fn joins(
+    server: &Server,
+    operator: &str,
+    vendor: &str,
+    mail: &str,
+    role: &str,
+) -> (String, String, String) {
+    let (person, access) = signed_in(server, mail).await;
+    let path = format!("/v1/operator/vendors/{vendor}/invitations");
+    server.post(operator, mail, &path, asked(mail, role)).await.ok();
+    accept(server, &access, mail).await.ok();
+    let token = member(server, &access, vendor).await;
+    (person, access, token)
 }
 
 fn asked(mail: &str, role: &str) -> Value {

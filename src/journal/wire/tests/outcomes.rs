@@ -2,7 +2,7 @@
 
 use souk_core::any::AnyOutcome;
 use souk_core::checkout::LINES_MAX;
-use souk_core::ids::{CredentialId, FamilyId, ProductId, QuoteId, SubjectId, UserId, VariantId};
+use souk_core::ids::{CredentialId, FamilyId, KeyId, ProductId, QuoteId, SubjectId, UserId, VariantId};
 use souk_core::money::{AMOUNT_MAX, Currency, Rate};
 use souk_core::payment::{News, PROVIDER_TEXT_MAX, RefundId, RefundRefused};
 use souk_core::time::Timestamp;
@@ -65,12 +65,22 @@ fn of_a_vendor() {
     for role in [None, Some(Role::Owner), Some(Role::Manager), Some(Role::Packer), Some(Role::Accountant)] {
         survives(AnyOutcome::Vendor(Ok(Reply::Member { vendor: VENDOR, person, role, version })));
     }
+    for made_at in [None, Some(Timestamp::from_millis(i64::MAX))] {
+        let key = KeyId(u128::MAX);
+        survives(AnyOutcome::Vendor(Ok(Reply::Key { vendor: VENDOR, key, made_at, version })));
+    }
     for rejection in [
+        Rejection::NoSuchKey,
+        Rejection::InvalidScopes,
+        Rejection::InvalidTime,
+        Rejection::KeyRolled,
+        Rejection::TooManyKeys,
         Rejection::NotFound,
         Rejection::AlreadyExists,
         Rejection::InvalidRate,
         Rejection::NotAllowed,
         Rejection::NoSuchMember,
+        Rejection::NoSuchInvitation,
         Rejection::InvitationOver,
         Rejection::AlreadyMember,
         Rejection::LastOwner,
@@ -93,11 +103,15 @@ fn of_a_vendor() {
 
 #[test]
 fn of_a_person() {
-    use person::{Rejection, Reply, Standing};
+    use person::{OperatorRole, Rejection, Reply, Standing};
     for password in [None, Some(CredentialId(u128::MAX))] {
         let (person, mail) = (UserId(u128::MAX), SubjectId(u128::MAX));
-        let standing = Standing { person, mail, password, round: u32::MAX };
-        survives(AnyOutcome::Person(Ok(Reply::Account(standing))));
+        let roles =
+            [OperatorRole::Chief, OperatorRole::Curator, OperatorRole::Support, OperatorRole::Finance];
+        for operator in roles.map(Some).into_iter().chain([None]) {
+            let standing = Standing { person, mail, password, round: u32::MAX, operator };
+            survives(AnyOutcome::Person(Ok(Reply::Account(standing))));
+        }
     }
     for rejection in [
         Rejection::NotFound,
@@ -105,6 +119,8 @@ fn of_a_person() {
         Rejection::TokenSpent,
         Rejection::TooSoon { next_at: WHEN },
         Rejection::PasswordChanged,
+        Rejection::NotVerified,
+        Rejection::TooManyBuyers,
         Rejection::Exhausted,
     ] {
         survives(AnyOutcome::Person(Err(rejection)));

@@ -1,7 +1,7 @@
 use souk_core::any::AnyEvent;
 use souk_core::family::{self, Audience, EndReason, Method};
-use souk_core::ids::{CredentialId, FamilyId, SubjectId, UserId};
-use souk_core::person::{self, Purpose};
+use souk_core::ids::{BuyerId, CredentialId, FamilyId, SubjectId, UserId};
+use souk_core::person::{self, OperatorRole, Purpose};
 
 use super::{AT, VENDOR};
 
@@ -16,6 +16,12 @@ pub fn events() -> Vec<AnyEvent> {
         person::Event::PasswordReset { token: 2, password: new },
         person::Event::PasswordChanged { password: old },
         person::Event::SignInsEnded,
+        person::Event::OperatorSet { role: Some(OperatorRole::Chief) },
+        person::Event::OperatorSet { role: Some(OperatorRole::Curator) },
+        person::Event::OperatorSet { role: Some(OperatorRole::Support) },
+        person::Event::OperatorSet { role: Some(OperatorRole::Finance) },
+        person::Event::OperatorSet { role: None },
+        person::Event::Adopted { buyer: BuyerId(44) },
     ];
     let begun = |audience, parent| family::Event::Begun {
         person: UserId(40),

@@ -1,7 +1,8 @@
 use souk_core::any::AnyEvent;
-use souk_core::ids::{SubjectId, UserId};
+use souk_core::ids::{KeyId, SubjectId, UserId};
 use souk_core::money::{Currency, Rate};
-use souk_core::vendor::{Application, Commission, Event, LegalEntity, Role};
+use souk_core::time::Timestamp;
+use souk_core::vendor::{Application, Commission, Event, KeyScope, LegalEntity, Role};
 
 pub fn events() -> Vec<AnyEvent> {
     let application = Application {
@@ -29,6 +30,15 @@ pub fn events() -> Vec<AnyEvent> {
         Event::RoleSet { person: UserId(40), role: Role::Manager },
         Event::RoleSet { person: UserId(40), role: Role::Accountant },
         Event::Dismissed { person: UserId(40) },
+        Event::KeyMade { key: KeyId(50), scopes: KeyScope::ALL.into(), ends_at: None, replaces: None },
+        Event::KeyMade {
+            key: KeyId(51),
+            scopes: vec![KeyScope::StockWrite],
+            ends_at: Some(Timestamp::from_millis(1_800_000_000_000)),
+            replaces: Some(KeyId(50)),
+        },
+        Event::KeyEnds { key: KeyId(50), at: Timestamp::from_millis(1_790_000_000_000) },
+        Event::KeyRevoked { key: KeyId(51) },
     ];
     events.map(AnyEvent::Vendor).into()
 }
