@@ -8,12 +8,13 @@ use souk_core::market::{LocalizedText, MarketId};
 use souk_core::money::Money;
 use souk_core::product::{Price, Status};
 
-use crate::journal::{JournalError, Pool, in_time, on_pool};
+use crate::journal::JournalError;
 use crate::tenants::{OperatorScope, StoreScope, VendorScope};
 
+use super::predicate::Scope;
 use super::recent::{Asked, Listing, ReadAt};
-use super::statement::{Statement, values};
-use super::{Page, ReadModels, failed, of_word, page_limit, parsed, word};
+use super::statement::{Statement, Texts, Value, values};
+use super::{Page, ReadModels, of_word, page_limit, parsed, word};
 
 const PUT: &str = "INSERT INTO products (id, seq, status, title, category, steward, version) \
      VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (id) DO UPDATE SET seq = excluded.seq, \
@@ -25,42 +26,41 @@ const PUT_OFFER: &str = "INSERT INTO offers (sku, market, product, variant, vend
 /// An offer that the filter of a list means: price, vendor and market must be those of one and the same.
 macro_rules! offer_is_meant {
     () => {
-        "offers.market = $1 AND for_sale = 1 AND (CAST($2 AS TEXT) IS NULL OR offers.vendor = $2) \
+        "{offers} AND offers.market = $1 AND (CAST($2 AS TEXT) IS NULL OR offers.vendor = $2) \
          AND (CAST($3 AS BIGINT) IS NULL OR price_minor >= $3) AND (CAST($4 AS BIGINT) IS NULL OR price_minor <= $4)"
     };
 }
 
 const LISTED: &str = concat!(
     "SELECT id, seq, status, title, category, steward, version FROM products \
-     WHERE status = 'listed' AND id > $5 AND (CAST($6 AS TEXT) IS NULL OR category = $6) \
-     AND (CAST($7 AS BIGINT) = 0 OR EXISTS (SELECT 1 FROM offers WHERE offers.product = products.id AND ",
+     WHERE {products} AND id > $5 AND (CAST($6 AS TEXT) IS NULL OR category = $6) \
+     AND (CAST($7 AS BIGINT) = 0 OR EXISTS (SELECT 1 FROM offers WHERE ",
     offer_is_meant!(),
-    ")) ORDER BY id LIMIT $8"
+    " AND offers.product = products.id)) ORDER BY id LIMIT $8"
 );
-const MEANT_SQLITE: &str = concat!(
-    "SELECT sku, market, product, variant, vendor, code, price_minor, shipping_minor, currency, for_sale \
-     FROM offers WHERE ",
-    offer_is_meant!(),
-    " AND product IN (SELECT value FROM json_each($5)) ORDER BY sku"
-);
-const MEANT_POSTGRES: &str = concat!(
-    "SELECT sku, market, product, variant, vendor, code, price_minor, shipping_minor, currency, for_sale \
-     FROM offers WHERE ",
-    offer_is_meant!(),
-    " AND product = ANY($5) ORDER BY sku"
-);
+/// `$5` is a list of products.
+const MEANT: Texts = Texts {
+    sqlite: concat!(
+        "SELECT sku, market, product, variant, vendor, code, price_minor, shipping_minor, currency, for_sale \
+         FROM offers WHERE ",
+        offer_is_meant!(),
+        " AND product IN (SELECT value FROM json_each($5)) ORDER BY sku"
+    ),
+    postgres: concat!(
+        "SELECT sku, market, product, variant, vendor, code, price_minor, shipping_minor, currency, for_sale \
+         FROM offers WHERE ",
+        offer_is_meant!(),
+        " AND product = ANY(ARRAY(SELECT json_array_elements_text($5::json))) ORDER BY sku"
+    ),
+};
 const ALL: &str = "SELECT id, seq, status, title, category, steward, version FROM products \
-     WHERE id > $1 AND (CAST($2 AS TEXT) IS NULL OR status = $2) ORDER BY id LIMIT $3";
-/// Those whose facts it keeps, and those it has an offer on.
-const OF_VENDOR: &str = "SELECT id, seq, status, title, category, steward, version FROM products \
-     WHERE id > $1 AND (CAST($2 AS TEXT) IS NULL OR status = $2) AND (steward = $3 OR EXISTS \
-     (SELECT 1 FROM offers WHERE offers.product = products.id AND offers.vendor = $3)) ORDER BY id LIMIT $4";
-const ONE_LISTED: &str = "SELECT id, seq, status, title, category, steward, version FROM products \
-     WHERE status = 'listed' AND id = $1";
-const OFFERS_FOR_SALE: &str = "SELECT sku, market, product, variant, vendor, code, price_minor, shipping_minor, \
-     currency, for_sale FROM offers WHERE product = $1 AND for_sale = 1 ORDER BY sku, market";
-const OFFERS_OF_VENDOR: &str = "SELECT sku, market, product, variant, vendor, code, price_minor, shipping_minor, \
-     currency, for_sale FROM offers WHERE vendor = $1 AND (sku, market) > ($2, $3) ORDER BY sku, market LIMIT $4";
+     WHERE {products} AND id > $1 AND (CAST($2 AS TEXT) IS NULL OR status = $2) ORDER BY id LIMIT $3";
+const ONE: &str =
+    "SELECT id, seq, status, title, category, steward, version FROM products WHERE {products} AND id = $1";
+const OFFERS_OF_PRODUCT: &str = "SELECT sku, market, product, variant, vendor, code, price_minor, shipping_minor, \
+     currency, for_sale FROM offers WHERE {offers} AND product = $1 ORDER BY sku, market";
+const OFFERS: &str = "SELECT sku, market, product, variant, vendor, code, price_minor, shipping_minor, \
+     currency, for_sale FROM offers WHERE {offers} AND (sku, market) > ($1, $2) ORDER BY sku, market LIMIT $3";
 
 const STATUSES: &[(Status, &str)] = &[
     (Status::Draft, "draft"),
@@ -134,6 +134,12 @@ impl ProductFilter {
     /// All that is listed.
     pub fn all(market: MarketId) -> Self {
         ProductFilter { category: None, market, offers: OfferFilter::default() }
+    }
+
+    /// `$1` to `$4` of what says which offers are meant.
+    fn offer_values(&self) -> Vec<Value> {
+        let OfferFilter { vendor, price_min, price_max, .. } = self.offers;
+        values![self.market.0.as_str(), vendor.map(|vendor| vendor.to_string()), price_min, price_max]
     }
 }
 
@@ -241,10 +247,10 @@ impl ReadModels {
             return Ok(listing);
         }
         let read = self.recent.now();
-        let page = self.products(scope, filter, after, limit).await?;
+        let page = self.products_of("listing", scope, filter, after, limit).await?;
         let ids: Vec<ProductId> = page.items.iter().map(|product| product.id).collect();
         let mut by_product: BTreeMap<ProductId, Vec<OfferRow>> = BTreeMap::new();
-        for offer in self.offers_for_sale(scope, filter, &ids).await? {
+        for offer in self.offers_of("listing", scope, filter, &ids).await? {
             by_product.entry(offer.product).or_default().push(offer);
         }
         let with_offers = |product: ProductRow| {
@@ -269,24 +275,32 @@ impl ReadModels {
     /// When the database does not answer or a row was damaged.
     pub async fn products(
         &self,
-        _: &StoreScope,
+        scope: &StoreScope,
         filter: &ProductFilter,
         after: Option<ProductId>,
         limit: u32,
     ) -> Result<Page<ProductRow, ProductId>, JournalError> {
-        let OfferFilter { vendor, price_min, price_max, .. } = filter.offers;
-        let rows: Vec<Columns> = on_pool!(&self.reads, pool => sqlx::query_as(LISTED)
-            .bind(&filter.market.0)
-            .bind(vendor.map(|vendor| vendor.to_string()))
-            .bind(price_min)
-            .bind(price_max)
-            .bind(after.map_or_else(String::new, |id| id.to_string()))
-            .bind(&filter.category)
-            .bind(i64::from(filter.offers.narrows()))
-            .bind(page_limit(limit))
-            .fetch_all(pool)
-            .await)
-        .map_err(failed("list products"))?;
+        self.products_of("products", scope, filter, after, limit).await
+    }
+
+    async fn products_of(
+        &self,
+        function: &'static str,
+        scope: &StoreScope,
+        filter: &ProductFilter,
+        after: Option<ProductId>,
+        limit: u32,
+    ) -> Result<Page<ProductRow, ProductId>, JournalError> {
+        let mut values = filter.offer_values();
+        values.extend(values![
+            after.map_or_else(String::new, |id| id.to_string()),
+            filter.category.clone(),
+            filter.offers.narrows(),
+            page_limit(limit),
+        ]);
+        let mut asking = self.reads.within(scope, function).await?;
+        let rows: Vec<Columns> = asking.all("list products", LISTED, values).await?;
+        asking.end();
         let items = rows.into_iter().map(row).collect::<Result<_, _>>()?;
         Ok(Page::of(items, limit, |row: &ProductRow| row.id))
     }
@@ -297,25 +311,28 @@ impl ReadModels {
     /// As [`ReadModels::products`].
     pub async fn offers_for_sale(
         &self,
-        _: &StoreScope,
+        scope: &StoreScope,
         filter: &ProductFilter,
         products: &[ProductId],
     ) -> Result<Vec<OfferRow>, JournalError> {
-        let OfferFilter { vendor, price_min, price_max, .. } = filter.offers;
-        let (market, vendor) = (filter.market.0.as_str(), vendor.map(|vendor| vendor.to_string()));
+        self.offers_of("offers_for_sale", scope, filter, products).await
+    }
+
+    async fn offers_of(
+        &self,
+        function: &'static str,
+        scope: &StoreScope,
+        filter: &ProductFilter,
+        products: &[ProductId],
+    ) -> Result<Vec<OfferRow>, JournalError> {
         let ids: Vec<String> = products.iter().map(ToString::to_string).collect();
-        let rows: Result<Vec<OfferColumns>, sqlx::Error> = match &self.reads {
-            Pool::Sqlite(pool) => {
-                let query = sqlx::query_as(MEANT_SQLITE).bind(market).bind(vendor).bind(price_min);
-                // Ids have no letter that JSON escapes.
-                query.bind(price_max).bind(format!("{ids:?}")).fetch_all(pool).await
-            }
-            Pool::Postgres(pool) => {
-                let query = sqlx::query_as(MEANT_POSTGRES).bind(market).bind(vendor).bind(price_min);
-                in_time(query.bind(price_max).bind(ids).fetch_all(pool)).await
-            }
-        };
-        rows.map_err(failed("read products' offers"))?.into_iter().map(offer).collect()
+        let mut values = filter.offer_values();
+        // Ids have no letter that JSON escapes.
+        values.push(format!("{ids:?}").into());
+        let mut asking = self.reads.within(scope, function).await?;
+        let rows: Vec<OfferColumns> = asking.all("read products' offers", MEANT, values).await?;
+        asking.end();
+        rows.into_iter().map(offer).collect()
     }
 
     /// Every product by id, behind the one named, wherever it stands or in one state.
@@ -324,18 +341,28 @@ impl ReadModels {
     /// As [`ReadModels::products`].
     pub async fn all_products(
         &self,
-        _: &OperatorScope,
+        scope: &OperatorScope,
         status: Option<Status>,
         after: Option<ProductId>,
         limit: u32,
     ) -> Result<Page<ProductRow, ProductId>, JournalError> {
-        let rows: Vec<Columns> = on_pool!(&self.reads, pool => sqlx::query_as(ALL)
-            .bind(after.map_or_else(String::new, |id| id.to_string()))
-            .bind(status.map(|status| word(STATUSES, &status)))
-            .bind(page_limit(limit))
-            .fetch_all(pool)
-            .await)
-        .map_err(failed("list all products"))?;
+        self.every_product("all_products", scope, status, after, limit).await
+    }
+
+    async fn every_product(
+        &self,
+        function: &'static str,
+        scope: &dyn Scope,
+        status: Option<Status>,
+        after: Option<ProductId>,
+        limit: u32,
+    ) -> Result<Page<ProductRow, ProductId>, JournalError> {
+        let after = after.map_or_else(String::new, |id| id.to_string());
+        let status = status.map(|status| word(STATUSES, &status));
+        let mut asking = self.reads.within(scope, function).await?;
+        let rows: Vec<Columns> =
+            asking.all("list all products", ALL, values![after, status, page_limit(limit)]).await?;
+        asking.end();
         let items = rows.into_iter().map(row).collect::<Result<_, _>>()?;
         Ok(Page::of(items, limit, |row: &ProductRow| row.id))
     }
@@ -351,32 +378,28 @@ impl ReadModels {
         after: Option<ProductId>,
         limit: u32,
     ) -> Result<Page<ProductRow, ProductId>, JournalError> {
-        let rows: Vec<Columns> = on_pool!(&self.reads, pool => sqlx::query_as(OF_VENDOR)
-            .bind(after.map_or_else(String::new, |id| id.to_string()))
-            .bind(status.map(|status| word(STATUSES, &status)))
-            .bind(scope.vendor().to_string())
-            .bind(page_limit(limit))
-            .fetch_all(pool)
-            .await)
-        .map_err(failed("list a vendor's products"))?;
-        let items = rows.into_iter().map(row).collect::<Result<_, _>>()?;
-        Ok(Page::of(items, limit, |row: &ProductRow| row.id))
+        self.every_product("own_products", scope, status, after, limit).await
     }
 
     /// A listed product with the offers that are for sale; `None` when nobody may see it.
     ///
     /// # Errors
     /// As [`ReadModels::products`].
-    pub async fn product(&self, _: &StoreScope, id: ProductId) -> Result<Option<ProductRows>, JournalError> {
-        let found: Option<Columns> = on_pool!(&self.reads, pool => {
-            sqlx::query_as(ONE_LISTED).bind(id.to_string()).fetch_optional(pool).await
-        })
-        .map_err(failed("read a product"))?;
-        let Some(found) = found else { return Ok(None) };
-        let offers: Vec<OfferColumns> = on_pool!(&self.reads, pool => {
-            sqlx::query_as(OFFERS_FOR_SALE).bind(id.to_string()).fetch_all(pool).await
-        })
-        .map_err(failed("read a product's offers"))?;
+    pub async fn product(
+        &self,
+        scope: &StoreScope,
+        id: ProductId,
+    ) -> Result<Option<ProductRows>, JournalError> {
+        let values = values![id.to_string()];
+        let mut asking = self.reads.within(scope, "product").await?;
+        let found: Option<Columns> = asking.one("read a product", ONE, values.clone()).await?;
+        let Some(found) = found else {
+            asking.end();
+            return Ok(None);
+        };
+        let offers: Vec<OfferColumns> =
+            asking.all("read a product's offers", OFFERS_OF_PRODUCT, values).await?;
+        asking.end();
         let offers = offers.into_iter().map(offer).collect::<Result<_, _>>()?;
         Ok(Some(ProductRows { product: row(found)?, offers }))
     }
@@ -392,14 +415,10 @@ impl ReadModels {
         limit: u32,
     ) -> Result<Page<OfferRow, (SkuId, MarketId)>, JournalError> {
         let (sku, market) = after.map_or_else(Default::default, |(sku, market)| (sku.to_string(), market.0));
-        let rows: Vec<OfferColumns> = on_pool!(&self.reads, pool => sqlx::query_as(OFFERS_OF_VENDOR)
-            .bind(scope.vendor().to_string())
-            .bind(sku)
-            .bind(market)
-            .bind(page_limit(limit))
-            .fetch_all(pool)
-            .await)
-        .map_err(failed("list a vendor's offers"))?;
+        let mut asking = self.reads.within(scope, "own_offers").await?;
+        let rows: Vec<OfferColumns> =
+            asking.all("list a vendor's offers", OFFERS, values![sku, market, page_limit(limit)]).await?;
+        asking.end();
         let items = rows.into_iter().map(offer).collect::<Result<_, _>>()?;
         Ok(Page::of(items, limit, |row: &OfferRow| (row.sku, row.market.clone())))
     }
