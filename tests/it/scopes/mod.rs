@@ -2,6 +2,7 @@
 //! asks the same questions without their conditions.
 
 mod catalogue;
+mod leaks;
 mod logins;
 mod questions;
 mod rights;

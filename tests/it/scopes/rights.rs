@@ -1,5 +1,7 @@
 //! What each of the four logins may do, that a shop runs with them, and which logins production refuses.
 
+use std::process::Command;
+
 use serde_json::json;
 use souk::app::Doors;
 use souk::clock::Clock;
@@ -10,7 +12,7 @@ use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
 use super::logins::Place;
 use crate::http::rig::{Cart, Server, open_stall, until};
-use crate::servers::Backend;
+use crate::servers::{Backend, skipped};
 
 const ENGINE: usize = 1;
 const APP: usize = 2;
@@ -135,7 +137,48 @@ async fn a_shop_runs_with_four_logins() {
     let asked = json!({ "mail": "ada@example.org" });
     let asked = server.post("", "sign-up", "/v1/auth/sign-ups", asked).await;
     assert!((200..300).contains(&asked.status), "{asked:?}");
-    server.stop().await;
+
+    // So do the commands.
+    let backend = server.end().await;
+    let verified = souk(&backend, &urls, &["verify"]);
+    assert!(verified.contains("I10"), "{verified}");
+    let keys = souk(&backend, &urls, &["keys", "list"]);
+    assert_eq!(keys.matches("key_").count(), 3, "{keys}");
+    let filled = souk(&backend, &urls, &["rebuild", "all"]);
+    assert!(filled.contains("orders"), "{filled}");
+    is_backed_up_whole(&backend, &urls);
+}
+
+/// What a command says, that has the logins from its environment.
+fn souk(backend: &Backend, urls: &[String; 4], arguments: &[&str]) -> String {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_souk"));
+    for (key, value) in settings(urls, "production") {
+        command.env(format!("SOUK_{}", key.replace('.', "__").to_uppercase()), value);
+    }
+    let output = command.args(arguments).arg("--json").arg("--data").arg(backend.data_dir()).output();
+    let output = output.expect("souk runs");
+    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// The owner of the tables, whom the policies bind, copies every row of those that are kept.
+fn is_backed_up_whole(backend: &Backend, urls: &[String; 4]) {
+    if let Err(error) = Command::new("pg_dump").arg("--version").output() {
+        return skipped("a backup by the tables' owner", &format!("pg_dump cannot be started: {error}"));
+    }
+    let target = backend.data_dir().join("copy");
+    souk(backend, urls, &["backup", target.to_str().expect("a plain path")]);
+    let rows_of = |table: &str| {
+        let mut restore = Command::new("pg_restore");
+        restore.args(["--data-only", "--schema=plain", "--table", table, "--file=-"]);
+        let output = restore.arg(target.join("souk.dump")).output().expect("pg_restore runs");
+        let text = String::from_utf8(output.stdout).expect("text");
+        let (_, rows) = text.split_once("FROM stdin;\n").expect("a table");
+        rows.lines().take_while(|line| *line != "\\.").count()
+    };
+    assert_eq!(rows_of("api_keys"), 3);
+    assert!(rows_of("vault") >= 2, "of the order's address and of whoever signed up");
+    assert!(rows_of("signing_keys") >= 1);
 }
 
 /// Why a server does not open with these settings.
