@@ -4,6 +4,7 @@
 mod catalogue;
 mod leaks;
 mod logins;
+mod policies;
 mod questions;
 mod rights;
 mod rows;
