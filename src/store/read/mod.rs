@@ -3,6 +3,7 @@
 //! Writing is the projectors' (`src/actors/projectors/`): rows and cursor in one transaction, by [`ReadModels::write`].
 //! Reading takes a scope first, so that no question can forget to ask whose things these are.
 
+mod catalogue;
 mod ledger;
 mod mutant;
 mod orders;
@@ -26,11 +27,12 @@ use crate::journal::{
     Database, JournalError, Pool, Roles, Set, is_missing_table, network_pool_options, on_pool, pool_options,
 };
 
+pub use catalogue::{OfferFilter, ProductFilter};
 pub use ledger::{Balance, PostingRow, account_name};
 #[cfg(feature = "plant")]
 pub use mutant::plant;
 pub use orders::{LineRow, OrderRow, OrderRows, ParcelRow, VendorOrderRow};
-pub use products::{OfferFilter, OfferRow, ProductFilter, ProductRow, ProductRows};
+pub use products::{OfferRow, ProductRow, ProductRows};
 pub use recent::{Listing, ReadAt};
 pub use sales::{PlacedCursor, StatementRow};
 pub use standings::{Standing, Word};
