@@ -22,13 +22,13 @@ use crate::adapters::search::{Search, SearchError};
 use crate::clock::Clock;
 use crate::http::Opening;
 use crate::in_use::patiently;
-use crate::journal::{Database, Journal, Pool, Settings};
+use crate::journal::{Journal, Pool, Roles, Settings};
 use crate::store::plain;
 use crate::store::read::ReadModels;
 use crate::store::vault::{Vault, VaultKeys};
 
 pub use backup::{Backup, BackupFile, back_up};
-pub use doors::Doors;
+pub use doors::{Doors, roles_of};
 pub use serve::{Preparing, serve, serve_prepared};
 #[cfg(unix)]
 pub use succession::{Predecessor, Succession};
@@ -110,13 +110,14 @@ impl Shop {
     /// # Errors
     /// When a part cannot be opened; the message says which and what to do.
     pub async fn open(
-        database: &Database,
+        roles: impl Into<Roles>,
         data_dir: &Path,
         clock: Clock,
         options: ShopOptions,
     ) -> anyhow::Result<Shop> {
+        let roles = roles.into();
         make_dir(data_dir)?;
-        let journal = Journal::open_with(database, options.journal).await?;
+        let journal = Journal::open_with(&roles, options.journal).await?;
         if !journal.lease().is_owner() {
             tracing::warn!(
                 "another server holds the leases, or ended without giving them up; waiting for them to lapse"
@@ -127,7 +128,7 @@ impl Shop {
         }
         let key_file = options.vault_key_file.unwrap_or_else(|| data_dir.join(VAULT_KEY_FILE));
         let keys = VaultKeys::load_or_create(&key_file)?;
-        let vault = Arc::new(Vault::open(database, keys, clock.clone(), VAULT_CONNECTIONS).await?);
+        let vault = Arc::new(Vault::open(&roles.vault, keys, clock.clone(), VAULT_CONNECTIONS).await?);
         let now = clock.clone();
         let patience = options.journal.lock_patience;
         let open_bank = || {
@@ -136,7 +137,7 @@ impl Shop {
         };
         let bank = patiently(patience, open_bank, BankError::is_in_use).await?;
         let mails = if options.letters { Mailer::Folder(data_dir.join(LETTERS)) } else { Mailer::Discard };
-        let plain = plain::open(database).await?;
+        let plain = plain::open(&roles.vault).await?;
         let outside = Outside {
             plain: plain.clone(),
             payments: Provider::TestBank(bank.clone()),
@@ -144,7 +145,7 @@ impl Shop {
             vault: Arc::clone(&vault),
             links: options.links,
         };
-        let models = ReadModels::open(database, READ_CONNECTIONS).await?;
+        let models = ReadModels::open(&roles, READ_CONNECTIONS).await?;
         let search = options.search.filter(|_| options.projectors);
         let search = match search {
             Some(market) => {

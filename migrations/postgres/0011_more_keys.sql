@@ -15,3 +15,13 @@ CREATE TABLE publishable_keys (
     created_at BIGINT NOT NULL,
     revoked_at BIGINT
 );
+
+-- As migration 10 says of the tables beside these.
+ALTER TABLE key_uses ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+CREATE POLICY of_vault ON key_uses
+    USING ((SELECT NULLIF(current_setting('souk.scope', true), '')) = 'vault')
+    WITH CHECK ((SELECT NULLIF(current_setting('souk.scope', true), '')) = 'vault');
+ALTER TABLE publishable_keys ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+CREATE POLICY of_vault ON publishable_keys
+    USING ((SELECT NULLIF(current_setting('souk.scope', true), '')) = 'vault')
+    WITH CHECK ((SELECT NULLIF(current_setting('souk.scope', true), '')) = 'vault');

@@ -12,9 +12,9 @@ use crate::actors::projectors::Projectors;
 use crate::adapters::mail::Links;
 use crate::adapters::payments::test_bank::Settings as BankSettings;
 use crate::clock::Clock;
-use crate::config::{Config, Provider};
+use crate::config::{Config, Mode, Provider};
 use crate::http::{Counters, CrossOrigin, RateLimits, ServerLimits, Services};
-use crate::journal::{Database, JournalError, Settings};
+use crate::journal::{JournalError, Roles, Settings, refuse_mighty};
 use crate::people::{People, Settings as PeopleSettings};
 use crate::tenants::ServerKey;
 
@@ -68,6 +68,15 @@ impl ShopOptions {
     }
 }
 
+/// The database, as each role reaches it.
+///
+/// # Errors
+/// When an address makes no sense.
+pub fn roles_of(config: &Config) -> Result<Roles, JournalError> {
+    let logins = config.database_logins();
+    Roles::parse(logins.migrator.expose(), logins.engine.expose(), logins.app.expose(), logins.vault.expose())
+}
+
 /// How much a client may take, as the settings say.
 pub(super) fn limits(config: &Config) -> ServerLimits {
     ServerLimits {
@@ -109,13 +118,17 @@ impl Doors {
     /// # Errors
     /// As [`Doors::open`].
     pub async fn open_with(config: &Config, clock: Clock, mut options: ShopOptions) -> anyhow::Result<Doors> {
-        let database: Database = config.database_address().expose().parse()?;
+        let roles = roles_of(config)?;
+        if config.server.mode == Mode::Production {
+            // Before anything is opened: the tables may not be there yet, and then nobody owns them.
+            refuse_mighty(&roles).await?;
+        }
         let data_dir: PathBuf = config.database.data_dir.clone();
         make_dir(&data_dir)?;
         let server_key = ServerKey::load_or_create(&config.server_key_file())?;
         let public_url = config.server.public_url.clone();
         options.links = Some(Links { public_url, server_key: server_key.clone() });
-        let shop = Shop::open(&database, &data_dir, clock, options).await?;
+        let shop = Shop::open(&roles, &data_dir, clock, options).await?;
         let request_timeout = config.server.request_timeout_ms.duration();
         let services = Services {
             node: Arc::clone(&shop.node),

@@ -24,7 +24,11 @@ pub(super) async fn dump(url: &str, into: &Path) -> anyhow::Result<()> {
     let schemas = KEPT.map(|set| format!("--schema={}", set.name()));
     let mut command = Command::new("pg_dump");
     command
-        .args(["--format=custom", "--no-password", "--no-owner"])
+        // Rights are given anew at every start, to the logins that there are then.
+        .args(["--format=custom", "--no-password", "--no-owner", "--no-privileges"])
+        // The policies bind the owner of the tables, too, and to this scope they show every row of those that are kept.
+        .arg("--enable-row-security")
+        .env("PGOPTIONS", "-c souk.scope=vault")
         .args(&schemas)
         .arg("--file")
         .arg(into.join(DUMP_FILE))
@@ -38,7 +42,8 @@ pub(super) async fn dump(url: &str, into: &Path) -> anyhow::Result<()> {
     let output = match command.output().await {
         Err(error) if error.kind() == ErrorKind::NotFound => bail!(
             "pg_dump is not installed here: install the Postgres client programs of the server's version or newer, \
-             or run where they are: pg_dump --format=custom --no-owner {} --file {DUMP_FILE} {address}",
+             or run where they are: PGOPTIONS='-c souk.scope=vault' pg_dump \
+             --format=custom --no-owner --no-privileges --enable-row-security {} --file {DUMP_FILE} {address}",
             schemas.join(" ")
         ),
         output => output.context("cannot start pg_dump")?,

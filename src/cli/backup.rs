@@ -37,7 +37,7 @@ pub(super) struct Arguments {
 
 pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let settings = arguments.settings.load()?;
-    let database = settings.database()?;
+    let database = settings.roles()?.migrator;
     let backup = back_up(&database, settings.data_dir(), &arguments.dir).await?;
     let keys = key_files(&settings.config);
     if arguments.json {

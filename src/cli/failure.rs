@@ -59,5 +59,8 @@ fn is_wrong_usage(error: &anyhow::Error) -> bool {
         || error.is::<OtherMarket>()
         || error.is::<OtherSeed>()
         || matches!(error.downcast_ref(), Some(ReadError::Missing { .. }))
-        || matches!(error.downcast_ref(), Some(JournalError::Absent))
+        || matches!(
+            error.downcast_ref(),
+            Some(JournalError::Absent | JournalError::NoRole { .. } | JournalError::Mighty { .. })
+        )
 }

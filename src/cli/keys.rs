@@ -94,9 +94,9 @@ async fn create(operator: &OperatorScope, arguments: Create) -> anyhow::Result<E
     };
     let settings = arguments.settings.load()?;
     let (text, record) = issue(role, &arguments.name, Clock::system().now())?;
-    let database = settings.database()?;
-    migrate::run(&database).await?;
-    let pool = plain::open(&database).await?;
+    let roles = settings.roles()?;
+    migrate::run(&roles).await?;
+    let pool = plain::open(&roles.vault).await?;
     let stored = keys::create(&pool, operator, &record).await;
     pool.close().await;
     stored?;
@@ -111,7 +111,7 @@ async fn create(operator: &OperatorScope, arguments: Create) -> anyhow::Result<E
 
 async fn list(operator: &OperatorScope, arguments: List) -> anyhow::Result<ExitCode> {
     let settings = arguments.settings.load()?;
-    let pool = plain::open(&settings.database()?).await?;
+    let pool = plain::open(&settings.roles()?.vault).await?;
     let mut all: Vec<KeyRecord> = Vec::new();
     loop {
         let after = all.last().map(|key| (key.created_at, key.id));
@@ -153,7 +153,7 @@ fn shown(key: &KeyRecord) -> serde_json::Value {
 
 async fn revoke(operator: &OperatorScope, arguments: Revoke) -> anyhow::Result<ExitCode> {
     let settings = arguments.settings.load()?;
-    let pool = plain::open(&settings.database()?).await.context("cannot open the keys")?;
+    let pool = plain::open(&settings.roles()?.vault).await.context("cannot open the keys")?;
     let revoked = keys::revoke(&pool, operator, arguments.id, Clock::system().now()).await;
     pool.close().await;
     match revoked? {

@@ -20,8 +20,9 @@ pub(super) struct Arguments {
 
 pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let settings = arguments.settings.load()?;
-    let database = settings.database()?;
-    migrate::run(&database).await?;
+    let roles = settings.roles()?;
+    migrate::run(&roles).await?;
+    let database = roles.migrator;
     let newest = migrate::MIGRATIONS.last().map(|file| file.number);
     if arguments.json {
         output::line(json!({ "database": database.to_string(), "migration": newest }))?;

@@ -56,11 +56,11 @@ struct Filled {
 
 pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let settings = arguments.settings.load()?;
-    let database = settings.database()?;
+    let roles = settings.roles()?;
     // Says that there is no journal before a migration makes an empty one.
-    let reader = Reader::open(&database, 2).await?;
-    migrate::run(&database).await?;
-    let models = ReadModels::open(&database, 2).await?;
+    let reader = Reader::open(&roles.engine, 2).await?;
+    migrate::run(&roles).await?;
+    let models = ReadModels::open(&roles, 2).await?;
     let mut filled = Vec::new();
     for projection in arguments.name.projections {
         let mut projector = Projector::new(projection, reader.clone(), models.clone());

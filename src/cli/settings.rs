@@ -3,10 +3,10 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::app::{Shop, ShopOptions};
+use crate::app::{Shop, ShopOptions, roles_of};
 use crate::clock::Clock;
 use crate::config::{Config, Flag, LogFormat, Origin, Preset, Sources};
-use crate::journal::Database;
+use crate::journal::Roles;
 use crate::telemetry::{self, Telemetry, TelemetryError};
 
 use super::WrongUsage;
@@ -97,9 +97,9 @@ impl Settings {
         self.given.iter().any(|given| given == key)
     }
 
-    /// The database that they name.
-    pub(super) fn database(&self) -> anyhow::Result<Database> {
-        database_of(&self.config)
+    /// The database that they name, as each role reaches it.
+    pub(super) fn roles(&self) -> anyhow::Result<Roles> {
+        roles_of(&self.config).map_err(|error| WrongUsage::of(&error).into())
     }
 
     /// The directory of this server's files.
@@ -109,11 +109,6 @@ impl Settings {
 
     /// Opens the whole shop on it.
     pub(super) async fn open_shop(&self, options: ShopOptions) -> anyhow::Result<Shop> {
-        Shop::open(&self.database()?, self.data_dir(), Clock::system(), options).await
+        Shop::open(self.roles()?, self.data_dir(), Clock::system(), options).await
     }
-}
-
-/// The database that settings name.
-pub(super) fn database_of(config: &Config) -> anyhow::Result<Database> {
-    config.database_address().expose().parse().map_err(|error| WrongUsage::of(&error).into())
 }

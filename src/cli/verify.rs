@@ -33,7 +33,7 @@ const NAMED_MAX: usize = 20;
 
 pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let settings = arguments.settings.load()?;
-    let database = settings.database()?;
+    let database = settings.roles()?.engine;
     let mut verifier = Verifier::new();
     // What stands beside the events first: events only grow, so whatever belongs to one finds it afterwards.
     let mut snapshots = Snapshots::read(&database).await?;

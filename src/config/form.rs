@@ -8,7 +8,7 @@ use souk_core::market::MarketId;
 use souk_core::money::{Currency, Rate};
 
 use super::secret::Secret;
-use super::sections::{LogFormat, Provider};
+use super::sections::{LogFormat, Mode, Provider};
 use super::value::Value;
 
 /// A length of time.
@@ -84,6 +84,27 @@ pub(super) fn database_url(value: &Value) -> Read<Option<Secret>> {
          \"sqlite:DIRECTORY\", or \"\" for SQLite in the data directory"
             .to_owned()
     })
+}
+
+pub(super) fn login_url(value: &Value) -> Read<Option<Secret>> {
+    let accepted = |text: &str| {
+        let server = ["postgres://", "postgresql://"].iter().any(|scheme| text.starts_with(scheme));
+        (server && url::Url::parse(text).is_ok()).then(|| Secret::new(text.to_owned()))
+    };
+    optional(value, accepted).ok_or_else(|| {
+        "\"postgres://USER:PASSWORD@HOST:PORT/DATABASE\" with special characters percent-encoded, or \"\" for \
+         database.url"
+            .to_owned()
+    })
+}
+
+pub(super) fn mode(value: &Value) -> Read<Mode> {
+    parsed(value, |text| match text {
+        "development" => Some(Mode::Development),
+        "production" => Some(Mode::Production),
+        _ => None,
+    })
+    .ok_or_else(|| "\"development\" or \"production\"".to_owned())
 }
 
 pub(super) fn path(value: &Value) -> Read<PathBuf> {

@@ -26,10 +26,23 @@ pub use form::Millis;
 pub use load::{Flag, Loaded, Preset, Setting, Sources};
 pub use secret::Secret;
 pub use sections::{
-    Checkout, Database, Engine, Limits, LogFormat, Market, Payments, Provider, Server, SignIns, Telemetry,
-    Vault,
+    Checkout, Database, Engine, Limits, LogFormat, Market, Mode, Payments, Provider, Server, SignIns,
+    Telemetry, Vault,
 };
 pub use value::Origin;
+
+/// The database's addresses, with their passwords.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Logins {
+    /// For whoever owns the tables.
+    pub migrator: Secret,
+    /// For the engine.
+    pub engine: Secret,
+    /// For handlers that read.
+    pub app: Secret,
+    /// For keys, credentials and the vault.
+    pub vault: Secret,
+}
 
 /// Everything that can be set.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -70,6 +83,17 @@ impl Config {
         match &self.database.url {
             Some(url) => url.clone(),
             None => Secret::new(format!("sqlite:{}", self.database.data_dir.display())),
+        }
+    }
+
+    /// The same for each of the four roles that reach it.
+    pub fn database_logins(&self) -> Logins {
+        let of = |own: &Option<Secret>| own.clone().unwrap_or_else(|| self.database_address());
+        Logins {
+            migrator: of(&self.database.migrator_url),
+            engine: of(&self.database.engine_url),
+            app: of(&self.database.app_url),
+            vault: of(&self.database.vault_url),
         }
     }
 

@@ -51,12 +51,34 @@ pub(super) fn check(values: &Values, faults: &mut Vec<Fault>) {
             faults.push(Fault::Conflict { what, why });
         }
     }
+    check_logins(values, faults);
     let (rate, jurisdiction) = ("market.tax_rate", "market.tax_jurisdiction");
     let is_set = |key: &str| values.get(key).is_some_and(|(value, _)| *value != Value::Text(String::new()));
     if is_set(rate) != is_set(jurisdiction) {
         let what =
             format!("{} and {} must both be set, or neither", said(values, rate), said(values, jurisdiction));
         faults.push(Fault::Conflict { what, why: "a tax needs a rate and somebody whose tax it is" });
+    }
+}
+
+/// Logins are to the Postgres that `database.url` names.
+const LOGINS: &[&str] =
+    &["database.migrator_url", "database.engine_url", "database.app_url", "database.vault_url"];
+
+fn check_logins(values: &Values, faults: &mut Vec<Fault>) {
+    let text = |key: &str| match values.get(key) {
+        Some((Value::Text(text), _)) => text.as_str(),
+        _ => "",
+    };
+    if text("database.url").starts_with("postgres") {
+        return;
+    }
+    for login in LOGINS.iter().filter(|login| !text(login).is_empty()) {
+        // Neither is shown: both may hold a password.
+        faults.push(Fault::Conflict {
+            what: format!("{login} is set, and database.url names no Postgres"),
+            why: "a login of its own is to the same database as the others'",
+        });
     }
 }
 

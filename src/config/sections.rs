@@ -59,7 +59,14 @@ pub(super) fn keys() -> impl Iterator<Item = &'static str> {
 }
 
 /// Keys whose values may hold a password.
-pub(super) const SECRET: &[&str] = &["database.url", "telemetry.otlp_endpoint"];
+pub(super) const SECRET: &[&str] = &[
+    "database.url",
+    "database.migrator_url",
+    "database.engine_url",
+    "database.app_url",
+    "database.vault_url",
+    "telemetry.otlp_endpoint",
+];
 
 section!(
     /// The HTTP server.
@@ -81,8 +88,19 @@ section!(
         /// The signing secret's file, when it is not in the data directory; see
         /// [`Config::server_key_file`](super::Config::server_key_file).
         key_file: Option<PathBuf> = form::optional_path,
+        /// Whether strangers can reach it.
+        mode: Mode = form::mode,
     }
 );
+
+/// What a server is for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Mode {
+    /// Looking around and building.
+    Development,
+    /// Selling: what would leave the shop open is refused.
+    Production,
+}
 
 section!(
     /// Where the data lives.
@@ -90,6 +108,14 @@ section!(
         /// The database, when it is not SQLite in the data directory; see
         /// [`Config::database_address`](super::Config::database_address).
         url: Option<Secret> = form::database_url,
+        /// The owner's login on Postgres, when it is another.
+        migrator_url: Option<Secret> = form::login_url,
+        /// The engine's.
+        engine_url: Option<Secret> = form::login_url,
+        /// That of handlers that read.
+        app_url: Option<Secret> = form::login_url,
+        /// That of keys, credentials and the vault.
+        vault_url: Option<Secret> = form::login_url,
         /// This server's files.
         data_dir: PathBuf = form::path,
         /// How long a lease lasts without its owner.

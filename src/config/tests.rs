@@ -209,3 +209,31 @@ fn a_section_without_keys_says_nothing() {
     let found = faults(Sources { file: Some(path), ..Sources::default() });
     assert!(found[0].contains("server.addr is a section; expected an IP address"), "{found:?}");
 }
+
+#[test]
+fn every_role_has_the_one_login_unless_it_has_its_own() {
+    let all = "postgres://souk:pw@db/souk";
+    let app = "postgres://souk_app:s3cret@db/souk";
+    let loaded = Config::load(env(&[("SOUK_DATABASE__URL", all), ("SOUK_DATABASE__APP_URL", app)])).unwrap();
+    let logins = loaded.config.database_logins();
+    assert_eq!([&logins.migrator, &logins.engine, &logins.vault].map(Secret::expose), [all; 3]);
+    assert_eq!(logins.app.expose(), app);
+    let shown: Vec<&str> = loaded.settings().iter().map(|setting| setting.shown.as_str()).collect();
+    assert!(shown.iter().all(|shown| !shown.contains("pw") && !shown.contains("s3cret")), "{shown:?}");
+    let logins = Config::load(Sources::default()).unwrap().config.database_logins();
+    assert_eq!(logins.app.expose(), "sqlite:./souk-data");
+}
+
+#[test]
+fn a_login_is_to_a_postgres_that_all_of_souk_is_on() {
+    let app = ("SOUK_DATABASE__APP_URL", "postgres://souk_app:s3cret@db/souk");
+    for sources in [env(&[app]), env(&[app, ("SOUK_DATABASE__URL", "sqlite:x")])] {
+        let told = faults(sources);
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert!(told[0].contains("database.app_url") && !told[0].contains("s3cret"), "{told:?}");
+    }
+    let told = faults(env(&[("SOUK_DATABASE__ENGINE_URL", "sqlite:x")]));
+    assert!(told.iter().any(|fault| fault.contains("SOUK_DATABASE__ENGINE_URL")), "{told:?}");
+    let told = faults(env(&[("SOUK_SERVER__MODE", "prod")]));
+    assert!(told[0].contains("\"development\" or \"production\""), "{told:?}");
+}

@@ -82,6 +82,15 @@ impl Set {
             Set::Read => "read",
         }
     }
+
+    /// What the policies on the tables' rows know those by who write them: see migration 10.
+    const fn own_scope(self) -> Option<&'static str> {
+        match self {
+            Set::Journal => None,
+            Set::Plain => Some("vault"),
+            Set::Read => Some("engine"),
+        }
+    }
 }
 
 /// A marketplace's database.
@@ -191,11 +200,33 @@ impl Database {
             .disable_statement_logging()
     }
 
-    /// How to connect to a set's Postgres schema.
+    /// How to connect to a set's Postgres schema, for whoever fills its tables or looks after them.
     ///
     /// # Errors
     /// When the URL makes no sense, or this is not Postgres.
     pub fn postgres_options(&self, set: Set) -> Result<PgConnectOptions, JournalError> {
+        let options = self.options_without_scope(set)?;
+        Ok(match set.own_scope() {
+            Some(scope) => options.options([("souk.scope", scope)]),
+            None => options,
+        })
+    }
+
+    /// How to connect to it for handlers that read: nothing is shown until a transaction has a scope.
+    ///
+    /// # Errors
+    /// As [`Database::postgres_options`].
+    pub fn handler_options(&self, set: Set) -> Result<PgConnectOptions, JournalError> {
+        let options = self.options_without_scope(set)?;
+        Ok(options.options([
+            ("default_transaction_read_only", "on"),
+            ("statement_timeout", "60s"),
+            // Of a process that was frozen in the middle of a read.
+            ("idle_in_transaction_session_timeout", "60s"),
+        ]))
+    }
+
+    fn options_without_scope(&self, set: Set) -> Result<PgConnectOptions, JournalError> {
         let refuse = || JournalError::Address { url: self.to_string() };
         let Database::Postgres { url } = self else { return Err(refuse()) };
         let options = PgConnectOptions::from_str(url).map_err(|_| refuse())?;

@@ -46,6 +46,28 @@ pub enum JournalError {
         /// What the database said.
         source: Box<sqlx::migrate::MigrateError>,
     },
+    /// A login that the settings name is not there.
+    #[error(
+        "there is no role {login} on this Postgres: make it with CREATE ROLE {login} LOGIN PASSWORD '…', as \
+         docs/POSTGRES.md says"
+    )]
+    NoRole {
+        /// Its name.
+        login: String,
+    },
+    /// A login that no policy binds.
+    #[error(
+        "in production row level security must bind the {role} role, but {login} {why}: let database.{role}_url name a \
+         login of its own, as docs/POSTGRES.md says, or set server.mode = \"development\""
+    )]
+    Mighty {
+        /// `app`, `engine` or `vault`.
+        role: &'static str,
+        /// Its login.
+        login: String,
+        /// Why it is not bound.
+        why: &'static str,
+    },
     /// The database holds no journal.
     #[error("there is no journal in this database yet: start the server or run `souk migrate` first")]
     Absent,

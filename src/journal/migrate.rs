@@ -7,7 +7,8 @@ use sqlx::{ConnectOptions, Connection, SqlSafeStr};
 
 use super::database::{Database, Set};
 use super::error::JournalError;
-use super::lock;
+use super::roles::Roles;
+use super::{grants, lock};
 
 /// One migration in both dialects.
 #[derive(Clone, Copy, Debug)]
@@ -48,15 +49,19 @@ pub const MIGRATIONS: &[MigrationFile] = &[
     migration!(7, "0007", "standings", Set::Read),
     migration!(8, "0008", "snapshots", Set::Journal),
     migration!(9, "0009", "people", Set::Plain),
+    migration!(10, "0010", "scopes", Set::Read),
     migration!(11, "0011", "more_keys", Set::Plain),
     migration!(12, "0012", "orders_of_buyers", Set::Read),
 ];
 
-/// Applies what is missing, in all three sets. Doing it twice changes nothing.
+/// Applies what is missing, in all three sets, and lets every role do what it must. Doing it twice changes nothing.
 ///
 /// # Errors
-/// When a migration fails, was changed after it was applied, or is unknown to this program.
-pub async fn run(database: &Database) -> Result<(), JournalError> {
+/// When a migration fails, was changed after it was applied, or is unknown to this program; and when there is no such
+/// role.
+pub async fn run(roles: impl Into<Roles>) -> Result<(), JournalError> {
+    let roles = roles.into();
+    let database = &roles.migrator;
     // On Postgres the migrator takes a lock of its own.
     let _lock = match database {
         Database::Sqlite { dir } => Some(lock::for_migration(dir).await?),
@@ -65,7 +70,7 @@ pub async fn run(database: &Database) -> Result<(), JournalError> {
     for set in Set::ALL {
         run_set(database, set).await?;
     }
-    Ok(())
+    grants::give(&roles).await
 }
 
 async fn run_set(database: &Database, set: Set) -> Result<(), JournalError> {

@@ -16,6 +16,7 @@ pub mod checksum;
 mod database;
 mod encode;
 mod error;
+mod grants;
 mod lease;
 mod lock;
 mod meta;
@@ -29,6 +30,7 @@ mod parts;
 mod plans;
 mod postgres;
 mod read;
+mod roles;
 mod sql;
 mod sqlite;
 mod stored;
@@ -49,11 +51,13 @@ pub use database::{Database, Pool, Set, network_pool_options, pool_options};
 pub(crate) use database::{in_time, on_pool};
 pub use encode::{EncodedAppend, EventRow, OutboxRow, ReplyRow};
 pub use error::JournalError;
+pub use grants::refuse_mighty;
 pub use lease::Lease;
 pub use meta::Meta;
 pub(crate) use meta::is_missing_table;
 pub use pages::{StoredSnapshot, Window};
 pub use read::{DueWake, EventPages, Reader};
+pub use roles::Roles;
 pub use stored::{StoredEffect, StoredEvent, StoredReply};
 pub use writer::{
     OutcomeSink, Outcomes, Settled, StartError, Started, ToWrite, Writer, WriterGone, WriterHealth,
@@ -119,8 +123,8 @@ impl Journal {
     ///
     /// # Errors
     /// As [`Journal::open_with`].
-    pub async fn open(database: &Database) -> Result<Journal, JournalError> {
-        Self::open_with(database, Settings::default()).await
+    pub async fn open(roles: impl Into<Roles>) -> Result<Journal, JournalError> {
+        Self::open_with(roles, Settings::default()).await
     }
 
     /// Opens the journal for writing, creating it if there is none.
@@ -130,12 +134,14 @@ impl Journal {
     ///
     /// # Errors
     /// When the database cannot be used, holds a journal of another form, or (SQLite) is in use.
-    pub async fn open_with(database: &Database, settings: Settings) -> Result<Journal, JournalError> {
+    pub async fn open_with(roles: impl Into<Roles>, settings: Settings) -> Result<Journal, JournalError> {
+        let roles = roles.into();
+        let database = &roles.engine;
         let lock = match database {
             Database::Sqlite { dir } => Some(lock::for_server(dir, settings.lock_patience).await?),
             Database::Postgres { .. } => None,
         };
-        migrate::run(database).await?;
+        migrate::run(&roles).await?;
         let lease = Lease::new();
         let (start, backend) = match database {
             Database::Sqlite { dir } => {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use souk::actors::{CallError, Node, NodeOptions, Told};
 use souk::app::{Shop, ShopOptions};
 use souk::clock::Clock;
-use souk::journal::audit;
+use souk::journal::{Database, audit};
 use souk_core::host::Answer;
 use souk_core::ids::{CheckoutId, HoldId, LocationId, MovementId, PaymentId, SkuId, StreamId};
 use souk_core::inventory::{Command, Inventory, Movement, Rejection, Reply, Request};
@@ -25,7 +25,7 @@ fn stream() -> StreamId {
 }
 
 async fn node(backend: &Backend, options: NodeOptions) -> Arc<Node> {
-    let database = backend.url().parse().expect("an address");
+    let database: Database = backend.url().parse().expect("an address");
     let options = ShopOptions { node: options, ..ShopOptions::default() };
     let shop = Shop::open(&database, backend.data_dir(), Clock::system(), options).await;
     Arc::clone(&shop.expect("the shop opens").node)

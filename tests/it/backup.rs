@@ -10,6 +10,7 @@ use serde_json::Value;
 use souk::actors::Node;
 use souk::app::{Shop, ShopOptions};
 use souk::clock::Clock;
+use souk::journal::Database;
 use souk_core::checkout::{self, Checkout};
 use souk_core::host::Answer;
 use souk_core::ids::{CheckoutId, StreamId};
@@ -94,7 +95,7 @@ async fn is_a_shop(database: &str, data: &Path) {
     let place = ["--database", database, "--data", path(data)];
     assert_eq!(souk(&[&["verify"], &place[..]].concat()).await["verified"], true);
     let options = ShopOptions::default();
-    let address = database.parse().expect("an address");
+    let address: Database = database.parse().expect("an address");
     let shop = Shop::open(&address, data, Clock::system(), options).await.expect("the copy opens");
     sell(&shop.node, 10_000).await;
     shop.close().await;

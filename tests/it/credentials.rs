@@ -5,6 +5,7 @@ use std::time::Duration;
 use souk::actors::NodeOptions;
 use souk::app::{Shop, ShopOptions};
 use souk::clock::Clock;
+use souk::journal::Database;
 use souk::store::credentials::{self, Content, Credential, Kind};
 use souk_core::family::{self, Audience, Begin, EndReason, Family, LASTS_MAX_MS, Method};
 use souk_core::ids::{CredentialId, FamilyId, StreamId, SubjectId, UserId};
@@ -16,7 +17,7 @@ use crate::servers::Backend;
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 
 async fn open(backend: &Backend, clock: &Clock) -> Shop {
-    let database = backend.url().parse().expect("an address");
+    let database: Database = backend.url().parse().expect("an address");
     let node = NodeOptions {
         sweep_after: Duration::ZERO,
         sweep_every: Duration::from_millis(20),

@@ -24,6 +24,7 @@ mod panics;
 mod planted_person;
 mod projections;
 mod sales;
+mod scopes;
 mod search;
 #[cfg(unix)]
 mod served;

@@ -8,7 +8,7 @@ use souk::actors::{Hosted, Node};
 use souk::adapters::payments::test_bank::{self, LOG_FILE, Settings};
 use souk::app::{Shop, ShopOptions};
 use souk::clock::Clock;
-use souk::journal::audit;
+use souk::journal::{Database, audit};
 use souk_core::checkout::{self, CartLine, Checkout, Limits, Opening};
 use souk_core::host::Answer;
 use souk_core::ids::{
@@ -65,7 +65,7 @@ pub fn options() -> ShopOptions {
 }
 
 pub async fn open(backend: &Backend) -> Shop {
-    let database = backend.url().parse().expect("an address");
+    let database: Database = backend.url().parse().expect("an address");
     Shop::open(&database, backend.data_dir(), Clock::system(), options()).await.expect("the shop opens")
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use souk::actors::NodeOptions;
 use souk::app::{Shop, ShopOptions};
 use souk::clock::Clock;
+use souk::journal::Database;
 use souk::store::vault::Address;
 use souk_core::checkout::{self, Checkout};
 use souk_core::ids::{CheckoutId, StreamId, SubjectId};
@@ -16,7 +17,7 @@ use crate::servers::Backend;
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 
 async fn open(backend: &Backend, clock: &Clock) -> Shop {
-    let database = backend.url().parse().expect("an address");
+    let database: Database = backend.url().parse().expect("an address");
     let node = NodeOptions {
         sweep_after: Duration::ZERO,
         sweep_every: Duration::from_millis(20),

@@ -16,7 +16,7 @@ use crate::wrong_usage;
 const FIGURES: &str = "SOUK_BENCH_FIGURES";
 /// All of them, in the order of the table, and how often each is run: once, where it measures in rounds itself or
 /// counts what must not vary.
-const TABLE: [(&str, u32); 8] = [
+const TABLE: [(&str, u32); 9] = [
     ("hot_sku", RUNS),
     ("checkouts", RUNS),
     ("doors", 1),
@@ -25,6 +25,7 @@ const TABLE: [(&str, u32); 8] = [
     ("passivation", 1),
     ("growth", 1),
     ("restart", 1),
+    ("scopes", 1),
 ];
 const RUNS: u32 = 5;
 

@@ -58,6 +58,17 @@ pub fn run(args: &[String]) -> Result<ExitCode> {
         tally.of_run(&mut planted, &mut std::io::stdout())?;
         Ok(String::new())
     });
+    // And so are these: query functions that forget their filter.
+    parts.run("mutants", || {
+        let mut mutants =
+            cargo(&["test", "-p", "souk", "--locked", "--features", "plant", "--test", "mutants"]);
+        mutants.args(["--", "--nocapture"]).env(SKIPS, &skips).env_remove(POSTGRES_URL);
+        if let Some(postgres) = &postgres {
+            mutants.env(POSTGRES_URL, &postgres.url);
+        }
+        tally.of_run(&mut mutants, &mut std::io::stdout())?;
+        Ok(String::new())
+    });
     drop(postgres);
 
     // Again, behind everything else: whoever reads only the end of a long output sees why.

@@ -7,7 +7,7 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use crate::app::{self, ShopOptions};
+use crate::app::{self, ShopOptions, roles_of};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::journal::Database;
@@ -17,7 +17,7 @@ use crate::store::{keys, plain};
 use crate::tenants::{KeyRecord, OperatorScope, PresentedKey, ServerKey};
 
 use super::super::WrongUsage;
-use super::super::settings::{Settings, database_of};
+use super::super::settings::Settings;
 use super::{Arguments, Through};
 
 /// Destination which shop.
@@ -61,7 +61,7 @@ impl Destination {
         if let Destination::Server(server) = self {
             return Ok(server.url.clone());
         }
-        Ok(match database_of(config)? {
+        Ok(match roles_of(config)?.migrator {
             Database::Sqlite { dir } if dir == config.database.data_dir => "the data directory".to_owned(),
             // However the directory was written this time.
             Database::Sqlite { dir } => format!("sqlite:{}", std::path::absolute(dir)?.display()),
@@ -144,7 +144,7 @@ async fn own_server(settings: &Settings) -> anyhow::Result<(Shop, Open)> {
 async fn make_operator_key(settings: &Settings) -> anyhow::Result<String> {
     let server_key = ServerKey::load_or_create(&settings.config.server_key_file())?;
     let (text, record) = operator_key(&server_key, Clock::system().now())?;
-    let pool = plain::open(&settings.database()?).await?;
+    let pool = plain::open(&settings.roles()?.vault).await?;
     let stored = async {
         match keys::find(&pool, record.id).await? {
             None => Ok(keys::create(&pool, &OperatorScope::of_console(), &record).await?),

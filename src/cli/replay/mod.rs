@@ -162,7 +162,7 @@ async fn begin_or_resume(terms: &Terms, into: &Destination, settings: &Settings)
     }
     // What a running server holds is its operator's business.
     if !matches!(into, Destination::Server(_)) {
-        run::refuse_other_market(&settings.database()?, dir).await?;
+        run::refuse_other_market(&settings.roles()?.engine, dir).await?;
     }
     terms.begin(dir)?;
     Ok(false)

@@ -5,18 +5,19 @@ use souk_core::ledger::Account;
 use souk_core::money::Money;
 use souk_core::time::Timestamp;
 
-use crate::journal::{JournalError, on_pool};
+use crate::journal::JournalError;
 use crate::tenants::OperatorScope;
 
 use super::statement::{Statement, values};
-use super::{ReadModels, failed, parsed};
+use super::{ReadModels, parsed};
 
 /// A posting that is there already changes nothing, and then no balance either.
 const PUT: &str = "INSERT INTO ledger_postings (stream, seq, n, account, currency, minor, recorded_at) \
      VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (stream, seq, n) DO NOTHING";
 const ADD: &str = "INSERT INTO ledger_balances (account, currency, minor) VALUES ($1, $2, $3) \
      ON CONFLICT (account, currency) DO UPDATE SET minor = ledger_balances.minor + excluded.minor";
-const BALANCES: &str = "SELECT account, currency, minor FROM ledger_balances ORDER BY account, currency";
+const BALANCES: &str =
+    "SELECT account, currency, minor FROM ledger_balances WHERE {ledger_balances} ORDER BY account, currency";
 
 /// A line of a ledger transaction.
 #[derive(Clone, PartialEq, Debug)]
@@ -74,10 +75,11 @@ impl ReadModels {
     ///
     /// # Errors
     /// When the database does not answer or a row was damaged.
-    pub async fn trial_balance(&self, _: &OperatorScope) -> Result<Vec<Balance>, JournalError> {
+    pub async fn trial_balance(&self, scope: &OperatorScope) -> Result<Vec<Balance>, JournalError> {
+        let mut asking = self.reads.within(scope, "trial_balance").await?;
         let rows: Vec<(String, String, i64)> =
-            on_pool!(&self.reads, pool => sqlx::query_as(BALANCES).fetch_all(pool).await)
-                .map_err(failed("read the trial balance"))?;
+            asking.all("read the trial balance", BALANCES, values![]).await?;
+        asking.end();
         rows.into_iter()
             .map(|(account, currency, minor)| {
                 let amount = Money::new(minor, parsed("ledger_balances", "currency", &currency)?);

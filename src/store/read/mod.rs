@@ -3,12 +3,16 @@
 //! Writing is the projectors' (`src/actors/projectors/`): rows and cursor in one transaction, by [`ReadModels::write`].
 //! Reading takes a scope first, so that no question can forget to ask whose things these are.
 
+mod catalogue;
 mod ledger;
+mod mutant;
 mod orders;
 mod own_orders;
+mod predicate;
 mod products;
 mod recent;
 mod sales;
+mod scoped;
 mod standings;
 mod statement;
 mod vendors;
@@ -21,18 +25,22 @@ use souk_core::ids::Partition;
 use sqlx::sqlite::SqliteSynchronous;
 
 use crate::journal::{
-    Database, JournalError, Pool, Set, is_missing_table, network_pool_options, on_pool, pool_options,
+    Database, JournalError, Pool, Roles, Set, is_missing_table, network_pool_options, on_pool, pool_options,
 };
 
+pub use catalogue::{OfferFilter, ProductFilter};
 pub use ledger::{Balance, PostingRow, account_name};
+#[cfg(feature = "plant")]
+pub use mutant::plant;
 pub use orders::{LineRow, OrderRow, OrderRows, ParcelRow, VendorOrderRow};
-pub use products::{OfferFilter, OfferRow, ProductFilter, ProductRow, ProductRows};
+pub use products::{OfferRow, ProductRow, ProductRows};
 pub use recent::{Listing, ReadAt};
 pub use sales::{PlacedCursor, StatementRow};
 pub use standings::{Standing, Word};
 pub use vendors::VendorRow;
 
 use recent::Recent;
+use scoped::Reads;
 use statement::{Statement, Texts, run, run_at_length, values};
 
 /// The most rows that one page of a list holds.
@@ -200,18 +208,19 @@ fn page_limit(limit: u32) -> i64 {
 #[derive(Clone, Debug)]
 pub struct ReadModels {
     writes: Pool,
-    reads: Pool,
+    reads: Reads,
     recent: Arc<Recent>,
 }
 
 impl ReadModels {
-    /// Connects. The tables must be up to date.
+    /// Connects: as the engine to fill them, as the app to read for handlers. The tables must be up to date.
     ///
     /// # Errors
     /// When the database cannot be reached.
-    pub async fn open(database: &Database, connections: u32) -> Result<Self, JournalError> {
+    pub async fn open(roles: impl Into<Roles>, connections: u32) -> Result<Self, JournalError> {
+        let roles = roles.into();
         let connect = failed("connect to the read models");
-        let writes = match database {
+        let writes = match &roles.engine {
             Database::Sqlite { dir } => {
                 // A lost transaction is only read again from the journal: rows and cursor are lost together.
                 let options = Database::sqlite_options(dir, Set::Read).synchronous(SqliteSynchronous::Normal);
@@ -219,12 +228,12 @@ impl ReadModels {
                 pool.map(Pool::Sqlite).map_err(connect)?
             }
             Database::Postgres { .. } => {
-                let options = database.postgres_options(Set::Read)?;
+                let options = roles.engine.postgres_options(Set::Read)?;
                 let pool = network_pool_options(2).connect_with(options).await;
                 pool.map(Pool::Postgres).map_err(connect)?
             }
         };
-        let reads = database.read_pool(Set::Read, connections).await?;
+        let reads = Reads::open(&roles.app, connections).await?;
         Ok(ReadModels { writes, reads, recent: Arc::default() })
     }
 
@@ -279,8 +288,9 @@ impl ReadModels {
     pub async fn counts(&self, projection: Projection) -> Result<Vec<(&'static str, u64)>, JournalError> {
         let mut counts = Vec::new();
         for (name, _, count) in projection.tables() {
-            let (rows,): (i64,) = on_pool!(&self.reads, pool => sqlx::query_as(*count).fetch_one(pool).await)
-                .map_err(failed("count a read model's rows"))?;
+            let (rows,): (i64,) =
+                on_pool!(&self.writes, pool => sqlx::query_as(*count).fetch_one(pool).await)
+                    .map_err(failed("count a read model's rows"))?;
             counts.push((*name, rows as u64));
         }
         Ok(counts)

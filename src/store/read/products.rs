@@ -1,19 +1,13 @@
-//! Products and offers: the catalogue.
-
-use std::collections::BTreeMap;
-use std::sync::Arc;
+//! Products and offers: rows, and how they are written.
 
 use souk_core::ids::{ProductId, SkuId, VariantId, VendorId};
 use souk_core::market::{LocalizedText, MarketId};
-use souk_core::money::Money;
 use souk_core::product::{Price, Status};
 
-use crate::journal::{JournalError, Pool, in_time, on_pool};
-use crate::tenants::{OperatorScope, StoreScope, VendorScope};
+use crate::journal::JournalError;
 
-use super::recent::{Asked, Listing, ReadAt};
 use super::statement::{Statement, values};
-use super::{Page, ReadModels, failed, of_word, page_limit, parsed, word};
+use super::word;
 
 const PUT: &str = "INSERT INTO products (id, seq, status, title, category, steward, version) \
      VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (id) DO UPDATE SET seq = excluded.seq, \
@@ -22,47 +16,7 @@ const PUT: &str = "INSERT INTO products (id, seq, status, title, category, stewa
 const DROP_OFFERS: &str = "DELETE FROM offers WHERE product = $1";
 const PUT_OFFER: &str = "INSERT INTO offers (sku, market, product, variant, vendor, code, price_minor, \
      shipping_minor, currency, for_sale) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
-/// An offer that the filter of a list means: price, vendor and market must be those of one and the same.
-macro_rules! offer_is_meant {
-    () => {
-        "offers.market = $1 AND for_sale = 1 AND (CAST($2 AS TEXT) IS NULL OR offers.vendor = $2) \
-         AND (CAST($3 AS BIGINT) IS NULL OR price_minor >= $3) AND (CAST($4 AS BIGINT) IS NULL OR price_minor <= $4)"
-    };
-}
-
-const LISTED: &str = concat!(
-    "SELECT id, seq, status, title, category, steward, version FROM products \
-     WHERE status = 'listed' AND id > $5 AND (CAST($6 AS TEXT) IS NULL OR category = $6) \
-     AND (CAST($7 AS BIGINT) = 0 OR EXISTS (SELECT 1 FROM offers WHERE offers.product = products.id AND ",
-    offer_is_meant!(),
-    ")) ORDER BY id LIMIT $8"
-);
-const MEANT_SQLITE: &str = concat!(
-    "SELECT sku, market, product, variant, vendor, code, price_minor, shipping_minor, currency, for_sale \
-     FROM offers WHERE ",
-    offer_is_meant!(),
-    " AND product IN (SELECT value FROM json_each($5)) ORDER BY sku"
-);
-const MEANT_POSTGRES: &str = concat!(
-    "SELECT sku, market, product, variant, vendor, code, price_minor, shipping_minor, currency, for_sale \
-     FROM offers WHERE ",
-    offer_is_meant!(),
-    " AND product = ANY($5) ORDER BY sku"
-);
-const ALL: &str = "SELECT id, seq, status, title, category, steward, version FROM products \
-     WHERE id > $1 AND (CAST($2 AS TEXT) IS NULL OR status = $2) ORDER BY id LIMIT $3";
-/// Those whose facts it keeps, and those it has an offer on.
-const OF_VENDOR: &str = "SELECT id, seq, status, title, category, steward, version FROM products \
-     WHERE id > $1 AND (CAST($2 AS TEXT) IS NULL OR status = $2) AND (steward = $3 OR EXISTS \
-     (SELECT 1 FROM offers WHERE offers.product = products.id AND offers.vendor = $3)) ORDER BY id LIMIT $4";
-const ONE_LISTED: &str = "SELECT id, seq, status, title, category, steward, version FROM products \
-     WHERE status = 'listed' AND id = $1";
-const OFFERS_FOR_SALE: &str = "SELECT sku, market, product, variant, vendor, code, price_minor, shipping_minor, \
-     currency, for_sale FROM offers WHERE product = $1 AND for_sale = 1 ORDER BY sku, market";
-const OFFERS_OF_VENDOR: &str = "SELECT sku, market, product, variant, vendor, code, price_minor, shipping_minor, \
-     currency, for_sale FROM offers WHERE vendor = $1 AND (sku, market) > ($2, $3) ORDER BY sku, market LIMIT $4";
-
-const STATUSES: &[(Status, &str)] = &[
+pub(super) const STATUSES: &[(Status, &str)] = &[
     (Status::Draft, "draft"),
     (Status::Submitted, "submitted"),
     (Status::Approved, "approved"),
@@ -119,43 +73,6 @@ pub struct ProductRows {
     pub offers: Vec<OfferRow>,
 }
 
-/// Which products of the store are meant.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub struct ProductFilter {
-    /// Those of this category.
-    pub category: Option<String>,
-    /// The market in which offers count.
-    pub market: MarketId,
-    /// Those that have such an offer for sale.
-    pub offers: OfferFilter,
-}
-
-impl ProductFilter {
-    /// All that is listed.
-    pub fn all(market: MarketId) -> Self {
-        ProductFilter { category: None, market, offers: OfferFilter::default() }
-    }
-}
-
-/// Which offers are meant. All that is said must be true of one and the same.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
-pub struct OfferFilter {
-    /// Those of this vendor.
-    pub vendor: Option<VendorId>,
-    /// Those whose unit costs at least so much, in minor units.
-    pub price_min: Option<i64>,
-    /// Those whose unit costs at most so much, in minor units.
-    pub price_max: Option<i64>,
-    /// Whether products without any offer are left out even if nothing else is said.
-    pub must_exist: bool,
-}
-
-impl OfferFilter {
-    fn narrows(&self) -> bool {
-        self.must_exist || self.vendor.is_some() || self.price_min.is_some() || self.price_max.is_some()
-    }
-}
-
 pub(super) fn put(rows: ProductRows) -> Result<Statement, JournalError> {
     let ProductRows { product: row, offers } = rows;
     let title = serde_json::to_string(&row.title).map_err(|error| JournalError::Column {
@@ -185,222 +102,4 @@ pub(super) fn put(rows: ProductRows) -> Result<Statement, JournalError> {
     let status = word(STATUSES, &row.status);
     let values = values![id, row.seq, status, title, row.category, row.steward.to_string(), row.version];
     Ok(Statement::new(PUT, values).then(then))
-}
-
-type Columns = (String, i64, String, String, String, String, i64);
-
-fn row((id, seq, status, title, category, steward, version): Columns) -> Result<ProductRow, JournalError> {
-    let title = serde_json::from_str(&title).map_err(|_| JournalError::Column {
-        table: "products",
-        column: "title",
-        value: title,
-    })?;
-    Ok(ProductRow {
-        id: parsed("products", "id", &id)?,
-        seq: seq as u64,
-        status: of_word(STATUSES, "products", "status", &status)?,
-        title,
-        category,
-        steward: parsed("products", "steward", &steward)?,
-        version: version as u64,
-    })
-}
-
-type OfferColumns = (String, String, String, String, String, String, i64, i64, String, i64);
-
-fn offer(columns: OfferColumns) -> Result<OfferRow, JournalError> {
-    let (sku, market, product, variant, vendor, code, price, shipping, currency, for_sale) = columns;
-    let currency = parsed("offers", "currency", &currency)?;
-    Ok(OfferRow {
-        sku: parsed("offers", "sku", &sku)?,
-        market: MarketId(market),
-        product: parsed("offers", "product", &product)?,
-        variant: parsed("offers", "variant", &variant)?,
-        vendor: parsed("offers", "vendor", &vendor)?,
-        code,
-        price: Price { unit: Money::new(price, currency), shipping: Money::new(shipping, currency) },
-        for_sale: for_sale == 1,
-    })
-}
-
-impl ReadModels {
-    /// Listed products by id, behind the one named, each with those of its offers that are for sale and meant by the
-    /// filter. May be what the tables said up to a second ago, if another process fills them.
-    ///
-    /// # Errors
-    /// When the database does not answer or a row was damaged.
-    pub async fn listing(
-        &self,
-        scope: &StoreScope,
-        filter: &ProductFilter,
-        after: Option<ProductId>,
-        limit: u32,
-    ) -> Result<Arc<Listing>, JournalError> {
-        let asked = Asked { filter: filter.clone(), after, limit };
-        if let Some(listing) = self.recent.find(&asked) {
-            return Ok(listing);
-        }
-        let read = self.recent.now();
-        let page = self.products(scope, filter, after, limit).await?;
-        let ids: Vec<ProductId> = page.items.iter().map(|product| product.id).collect();
-        let mut by_product: BTreeMap<ProductId, Vec<OfferRow>> = BTreeMap::new();
-        for offer in self.offers_for_sale(scope, filter, &ids).await? {
-            by_product.entry(offer.product).or_default().push(offer);
-        }
-        let with_offers = |product: ProductRow| {
-            let offers = by_product.remove(&product.id).unwrap_or_default();
-            (product, offers)
-        };
-        let items = page.items.into_iter().map(with_offers).collect();
-        let listing = Arc::new(Listing { page: Page { items, next_cursor: page.next_cursor }, read });
-        self.recent.keep(asked, &listing);
-        Ok(listing)
-    }
-
-    /// Whether what was listed then is what would be listed now, as far as this process knows. After a second it is not
-    /// said any more: another process may fill these tables, too.
-    pub fn is_still_listed(&self, read: ReadAt) -> bool {
-        self.recent.is_still(read)
-    }
-
-    /// Listed products by id, behind the one named.
-    ///
-    /// # Errors
-    /// When the database does not answer or a row was damaged.
-    pub async fn products(
-        &self,
-        _: &StoreScope,
-        filter: &ProductFilter,
-        after: Option<ProductId>,
-        limit: u32,
-    ) -> Result<Page<ProductRow, ProductId>, JournalError> {
-        let OfferFilter { vendor, price_min, price_max, .. } = filter.offers;
-        let rows: Vec<Columns> = on_pool!(&self.reads, pool => sqlx::query_as(LISTED)
-            .bind(&filter.market.0)
-            .bind(vendor.map(|vendor| vendor.to_string()))
-            .bind(price_min)
-            .bind(price_max)
-            .bind(after.map_or_else(String::new, |id| id.to_string()))
-            .bind(&filter.category)
-            .bind(i64::from(filter.offers.narrows()))
-            .bind(page_limit(limit))
-            .fetch_all(pool)
-            .await)
-        .map_err(failed("list products"))?;
-        let items = rows.into_iter().map(row).collect::<Result<_, _>>()?;
-        Ok(Page::of(items, limit, |row: &ProductRow| row.id))
-    }
-
-    /// The offers on these products that are for sale and meant by the filter.
-    ///
-    /// # Errors
-    /// As [`ReadModels::products`].
-    pub async fn offers_for_sale(
-        &self,
-        _: &StoreScope,
-        filter: &ProductFilter,
-        products: &[ProductId],
-    ) -> Result<Vec<OfferRow>, JournalError> {
-        let OfferFilter { vendor, price_min, price_max, .. } = filter.offers;
-        let (market, vendor) = (filter.market.0.as_str(), vendor.map(|vendor| vendor.to_string()));
-        let ids: Vec<String> = products.iter().map(ToString::to_string).collect();
-        let rows: Result<Vec<OfferColumns>, sqlx::Error> = match &self.reads {
-            Pool::Sqlite(pool) => {
-                let query = sqlx::query_as(MEANT_SQLITE).bind(market).bind(vendor).bind(price_min);
-                // Ids have no letter that JSON escapes.
-                query.bind(price_max).bind(format!("{ids:?}")).fetch_all(pool).await
-            }
-            Pool::Postgres(pool) => {
-                let query = sqlx::query_as(MEANT_POSTGRES).bind(market).bind(vendor).bind(price_min);
-                in_time(query.bind(price_max).bind(ids).fetch_all(pool)).await
-            }
-        };
-        rows.map_err(failed("read products' offers"))?.into_iter().map(offer).collect()
-    }
-
-    /// Every product by id, behind the one named, wherever it stands or in one state.
-    ///
-    /// # Errors
-    /// As [`ReadModels::products`].
-    pub async fn all_products(
-        &self,
-        _: &OperatorScope,
-        status: Option<Status>,
-        after: Option<ProductId>,
-        limit: u32,
-    ) -> Result<Page<ProductRow, ProductId>, JournalError> {
-        let rows: Vec<Columns> = on_pool!(&self.reads, pool => sqlx::query_as(ALL)
-            .bind(after.map_or_else(String::new, |id| id.to_string()))
-            .bind(status.map(|status| word(STATUSES, &status)))
-            .bind(page_limit(limit))
-            .fetch_all(pool)
-            .await)
-        .map_err(failed("list all products"))?;
-        let items = rows.into_iter().map(row).collect::<Result<_, _>>()?;
-        Ok(Page::of(items, limit, |row: &ProductRow| row.id))
-    }
-
-    /// Products whose facts a vendor keeps or on which it has an offer, by id, behind the one named.
-    ///
-    /// # Errors
-    /// As [`ReadModels::products`].
-    pub async fn own_products(
-        &self,
-        scope: &VendorScope,
-        status: Option<Status>,
-        after: Option<ProductId>,
-        limit: u32,
-    ) -> Result<Page<ProductRow, ProductId>, JournalError> {
-        let rows: Vec<Columns> = on_pool!(&self.reads, pool => sqlx::query_as(OF_VENDOR)
-            .bind(after.map_or_else(String::new, |id| id.to_string()))
-            .bind(status.map(|status| word(STATUSES, &status)))
-            .bind(scope.vendor().to_string())
-            .bind(page_limit(limit))
-            .fetch_all(pool)
-            .await)
-        .map_err(failed("list a vendor's products"))?;
-        let items = rows.into_iter().map(row).collect::<Result<_, _>>()?;
-        Ok(Page::of(items, limit, |row: &ProductRow| row.id))
-    }
-
-    /// A listed product with the offers that are for sale; `None` when nobody may see it.
-    ///
-    /// # Errors
-    /// As [`ReadModels::products`].
-    pub async fn product(&self, _: &StoreScope, id: ProductId) -> Result<Option<ProductRows>, JournalError> {
-        let found: Option<Columns> = on_pool!(&self.reads, pool => {
-            sqlx::query_as(ONE_LISTED).bind(id.to_string()).fetch_optional(pool).await
-        })
-        .map_err(failed("read a product"))?;
-        let Some(found) = found else { return Ok(None) };
-        let offers: Vec<OfferColumns> = on_pool!(&self.reads, pool => {
-            sqlx::query_as(OFFERS_FOR_SALE).bind(id.to_string()).fetch_all(pool).await
-        })
-        .map_err(failed("read a product's offers"))?;
-        let offers = offers.into_iter().map(offer).collect::<Result<_, _>>()?;
-        Ok(Some(ProductRows { product: row(found)?, offers }))
-    }
-
-    /// A vendor's own offers by SKU and market, behind the one named, for sale or not.
-    ///
-    /// # Errors
-    /// As [`ReadModels::products`].
-    pub async fn own_offers(
-        &self,
-        scope: &VendorScope,
-        after: Option<(SkuId, MarketId)>,
-        limit: u32,
-    ) -> Result<Page<OfferRow, (SkuId, MarketId)>, JournalError> {
-        let (sku, market) = after.map_or_else(Default::default, |(sku, market)| (sku.to_string(), market.0));
-        let rows: Vec<OfferColumns> = on_pool!(&self.reads, pool => sqlx::query_as(OFFERS_OF_VENDOR)
-            .bind(scope.vendor().to_string())
-            .bind(sku)
-            .bind(market)
-            .bind(page_limit(limit))
-            .fetch_all(pool)
-            .await)
-        .map_err(failed("list a vendor's offers"))?;
-        let items = rows.into_iter().map(offer).collect::<Result<_, _>>()?;
-        Ok(Page::of(items, limit, |row: &OfferRow| (row.sku, row.market.clone())))
-    }
 }

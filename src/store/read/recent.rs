@@ -12,7 +12,8 @@ use std::time::{Duration, Instant};
 use souk_core::ids::ProductId;
 
 use super::Page;
-use super::products::{OfferRow, ProductFilter, ProductRow};
+use super::catalogue::ProductFilter;
+use super::products::{OfferRow, ProductRow};
 
 /// The longest that a page is kept.
 const KEPT: Duration = Duration::from_secs(1);

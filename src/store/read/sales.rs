@@ -6,11 +6,13 @@ use souk_core::money::{Currency, Money};
 use souk_core::order::{LineStage, Status};
 use souk_core::time::Timestamp;
 
-use crate::journal::{JournalError, on_pool};
+use crate::journal::JournalError;
 use crate::tenants::{BuyerScope, OperatorScope, VendorScope};
 
 use super::orders::{LineRow, OrderRow, OrderRows, ParcelRow, STATUSES, VendorOrderRow};
-use super::{Page, ReadModels, failed, of_word, page_limit, parsed, parsed_if, word};
+use super::scoped::Asking;
+use super::statement::values;
+use super::{Page, ReadModels, of_word, page_limit, parsed, parsed_if, word};
 
 /// The columns of an order, spelled out in each text so that the texts stay constant.
 macro_rules! select_orders {
@@ -22,7 +24,6 @@ macro_rules! select_orders {
         )
     };
 }
-pub(super) use select_orders;
 
 macro_rules! select_vendor_orders {
     ($rest:literal) => {
@@ -34,24 +35,24 @@ macro_rules! select_vendor_orders {
     };
 }
 
-const LIST: &str =
-    select_orders!("WHERE (placed_at, id) < ($1, $2) ORDER BY placed_at DESC, id DESC LIMIT $3");
-const ONE: &str = select_orders!("WHERE id = $1");
-/// The buyer too: a token names both.
-const ONE_OF_BUYER: &str = select_orders!("WHERE id = $1 AND buyer = $2");
+pub(super) const LIST: &str =
+    select_orders!("WHERE {orders} AND (placed_at, id) < ($1, $2) ORDER BY placed_at DESC, id DESC LIMIT $3");
+const ONE: &str = select_orders!("WHERE {orders} AND id = $1");
+/// Which one says the scope: there is no other.
+const OF_BUYER: &str = select_orders!("WHERE {orders}");
 const LINES: &str = "SELECT line, vendor_order, sku, product, variant, quantity, unit_price_minor, goods_minor, \
-     freight_minor, stage, parcel FROM order_lines WHERE order_id = $1 ORDER BY line";
-const PARTS: &str = select_vendor_orders!("WHERE order_id = $1 ORDER BY number");
+     freight_minor, stage, parcel FROM order_lines WHERE {order_lines} AND order_id = $1 ORDER BY line";
+const PARTS: &str = select_vendor_orders!("WHERE {vendor_orders} AND order_id = $1 ORDER BY number");
 const PARCELS: &str = "SELECT id, number, vendor_order, tracking, shipped_at, delivered_at FROM parcels \
-     WHERE order_id = $1 ORDER BY number";
+     WHERE {parcels} AND order_id = $1 ORDER BY number";
 const OF_VENDOR: &str = select_vendor_orders!(
-    "WHERE vendor = $1 AND (placed_at, order_id) < ($2, $3) AND (CAST($4 AS TEXT) IS NULL OR status = $4) \
-     ORDER BY placed_at DESC, order_id DESC LIMIT $5"
+    "WHERE {vendor_orders} AND (placed_at, order_id) < ($1, $2) AND (CAST($3 AS TEXT) IS NULL OR status = $3) \
+     ORDER BY placed_at DESC, order_id DESC LIMIT $4"
 );
 const STATEMENT: &str = "SELECT currency, COUNT(*), CAST(SUM(goods_minor) AS BIGINT), \
      CAST(SUM(freight_minor) AS BIGINT), CAST(SUM(commission_minor) AS BIGINT), \
      CAST(SUM(payable_minor) AS BIGINT), CAST(SUM(reversed_minor) AS BIGINT) \
-     FROM vendor_orders WHERE vendor = $1 GROUP BY currency ORDER BY currency";
+     FROM vendor_orders WHERE {vendor_orders} GROUP BY currency ORDER BY currency";
 
 /// A place in a list that begins with what was placed last.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -195,15 +196,15 @@ impl ReadModels {
     /// When the database does not answer or a row was damaged.
     pub async fn orders(
         &self,
-        _: &OperatorScope,
+        scope: &OperatorScope,
         after: Option<PlacedCursor>,
         limit: u32,
     ) -> Result<Page<OrderRow, PlacedCursor>, JournalError> {
         let (placed_at, id) = PlacedCursor::bounds(after);
-        let rows: Vec<OrderColumns> = on_pool!(&self.reads, pool => {
-            sqlx::query_as(LIST).bind(placed_at).bind(id).bind(page_limit(limit)).fetch_all(pool).await
-        })
-        .map_err(failed("list orders"))?;
+        let mut asking = self.reads.within(scope, "orders").await?;
+        let rows: Vec<OrderColumns> =
+            asking.all("list orders", LIST, values![placed_at, id, page_limit(limit)]).await?;
+        asking.end();
         let items = rows.into_iter().map(order).collect::<Result<_, _>>()?;
         Ok(Page::of(items, limit, |row: &OrderRow| PlacedCursor { placed_at: row.placed_at, order: row.id }))
     }
@@ -212,12 +213,10 @@ impl ReadModels {
     ///
     /// # Errors
     /// As [`ReadModels::orders`].
-    pub async fn order(&self, _: &OperatorScope, id: OrderId) -> Result<Option<OrderRows>, JournalError> {
-        let found: Option<OrderColumns> = on_pool!(&self.reads, pool => {
-            sqlx::query_as(ONE).bind(id.to_string()).fetch_optional(pool).await
-        })
-        .map_err(failed("read an order"))?;
-        self.whole(found).await
+    pub async fn order(&self, scope: &OperatorScope, id: OrderId) -> Result<Option<OrderRows>, JournalError> {
+        let mut asking = self.reads.within(scope, "order").await?;
+        let found = asking.one("read an order", ONE, values![id.to_string()]).await?;
+        whole(asking, found).await
     }
 
     /// The shopper's own order, whole; `None` when there is none, or none yet.
@@ -225,34 +224,9 @@ impl ReadModels {
     /// # Errors
     /// As [`ReadModels::orders`].
     pub async fn own_order(&self, scope: &BuyerScope) -> Result<Option<OrderRows>, JournalError> {
-        let (id, buyer) = (scope.order().to_string(), scope.buyer().to_string());
-        let found: Option<OrderColumns> = on_pool!(&self.reads, pool => {
-            sqlx::query_as(ONE_OF_BUYER).bind(id).bind(buyer).fetch_optional(pool).await
-        })
-        .map_err(failed("read a shopper's order"))?;
-        self.whole(found).await
-    }
-
-    async fn whole(&self, found: Option<OrderColumns>) -> Result<Option<OrderRows>, JournalError> {
-        let Some(found) = found else { return Ok(None) };
-        let order = order(found)?;
-        let id = order.id.to_string();
-        let lines: Vec<LineColumns> =
-            on_pool!(&self.reads, pool => sqlx::query_as(LINES).bind(&id).fetch_all(pool).await)
-                .map_err(failed("read an order's lines"))?;
-        let parts: Vec<PartColumns> =
-            on_pool!(&self.reads, pool => sqlx::query_as(PARTS).bind(&id).fetch_all(pool).await)
-                .map_err(failed("read an order's vendor orders"))?;
-        let parcels: Vec<ParcelColumns> =
-            on_pool!(&self.reads, pool => sqlx::query_as(PARCELS).bind(&id).fetch_all(pool).await)
-                .map_err(failed("read an order's parcels"))?;
-        let currency = order.charged.currency;
-        Ok(Some(OrderRows {
-            order,
-            lines: lines.into_iter().map(|row| line(row, currency)).collect::<Result<_, _>>()?,
-            vendor_orders: parts.into_iter().map(part).collect::<Result<_, _>>()?,
-            parcels: parcels.into_iter().map(parcel).collect::<Result<_, _>>()?,
-        }))
+        let mut asking = self.reads.within(scope, "own_order").await?;
+        let found = asking.one("read a shopper's order", OF_BUYER, values![]).await?;
+        whole(asking, found).await
     }
 
     /// A vendor's own vendor orders, the latest first, behind the one named, in one state or any. A vendor has at
@@ -268,15 +242,11 @@ impl ReadModels {
         limit: u32,
     ) -> Result<Page<VendorOrderRow, PlacedCursor>, JournalError> {
         let (placed_at, id) = PlacedCursor::bounds(after);
-        let rows: Vec<PartColumns> = on_pool!(&self.reads, pool => sqlx::query_as(OF_VENDOR)
-            .bind(scope.vendor().to_string())
-            .bind(placed_at)
-            .bind(id)
-            .bind(status.map(|status| word(STATUSES, &status)))
-            .bind(page_limit(limit))
-            .fetch_all(pool)
-            .await)
-        .map_err(failed("list a vendor's orders"))?;
+        let status = status.map(|status| word(STATUSES, &status));
+        let values = values![placed_at, id, status, page_limit(limit)];
+        let mut asking = self.reads.within(scope, "vendor_orders").await?;
+        let rows: Vec<PartColumns> = asking.all("list a vendor's orders", OF_VENDOR, values).await?;
+        asking.end();
         let items = rows.into_iter().map(part).collect::<Result<_, _>>()?;
         let cursor = |row: &VendorOrderRow| PlacedCursor { placed_at: row.placed_at, order: row.order };
         Ok(Page::of(items, limit, cursor))
@@ -287,10 +257,10 @@ impl ReadModels {
     /// # Errors
     /// As [`ReadModels::orders`].
     pub async fn statement(&self, scope: &VendorScope) -> Result<Vec<StatementRow>, JournalError> {
-        let rows: Vec<(String, i64, i64, i64, i64, i64, i64)> = on_pool!(&self.reads, pool => {
-            sqlx::query_as(STATEMENT).bind(scope.vendor().to_string()).fetch_all(pool).await
-        })
-        .map_err(failed("read a vendor's statement"))?;
+        let mut asking = self.reads.within(scope, "statement").await?;
+        let rows: Vec<(String, i64, i64, i64, i64, i64, i64)> =
+            asking.all("read a vendor's statement", STATEMENT, values![]).await?;
+        asking.end();
         rows.into_iter()
             .map(|(currency, vendor_orders, goods, freight, commission, payable, reversed)| {
                 let currency: Currency = parsed("vendor_orders", "currency", &currency)?;
@@ -306,4 +276,28 @@ impl ReadModels {
             })
             .collect()
     }
+}
+
+/// The order with everything that belongs to it.
+async fn whole(
+    mut asking: Asking<'_>,
+    found: Option<OrderColumns>,
+) -> Result<Option<OrderRows>, JournalError> {
+    let Some(found) = found else {
+        asking.end();
+        return Ok(None);
+    };
+    let order = order(found)?;
+    let id = || values![order.id.to_string()];
+    let lines: Vec<LineColumns> = asking.all("read an order's lines", LINES, id()).await?;
+    let parts: Vec<PartColumns> = asking.all("read an order's vendor orders", PARTS, id()).await?;
+    let parcels: Vec<ParcelColumns> = asking.all("read an order's parcels", PARCELS, id()).await?;
+    asking.end();
+    let currency = order.charged.currency;
+    Ok(Some(OrderRows {
+        order,
+        lines: lines.into_iter().map(|row| line(row, currency)).collect::<Result<_, _>>()?,
+        vendor_orders: parts.into_iter().map(part).collect::<Result<_, _>>()?,
+        parcels: parcels.into_iter().map(parcel).collect::<Result<_, _>>()?,
+    }))
 }

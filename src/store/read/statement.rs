@@ -33,6 +33,12 @@ impl From<Option<String>> for Value {
     }
 }
 
+impl From<Option<&str>> for Value {
+    fn from(text: Option<&str>) -> Self {
+        Value::Text(text.map(str::to_owned))
+    }
+}
+
 impl From<i64> for Value {
     fn from(number: i64) -> Self {
         Value::Number(Some(number))

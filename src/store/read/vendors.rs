@@ -4,17 +4,17 @@ use souk_core::ids::VendorId;
 use souk_core::money::Rate;
 use souk_core::vendor::Status;
 
-use crate::journal::{JournalError, on_pool};
+use crate::journal::JournalError;
 use crate::tenants::OperatorScope;
 
 use super::statement::{Statement, values};
-use super::{Page, ReadModels, failed, of_word, page_limit, parsed, word};
+use super::{Page, ReadModels, of_word, page_limit, parsed, word};
 
 const PUT: &str = "INSERT INTO vendors (id, name, status, commission_bps, version) VALUES ($1, $2, $3, $4, $5) \
      ON CONFLICT (id) DO UPDATE SET name = excluded.name, status = excluded.status, \
      commission_bps = excluded.commission_bps, version = excluded.version WHERE vendors.version < excluded.version";
 const LIST: &str = "SELECT id, name, status, commission_bps, version FROM vendors \
-     WHERE id > $1 AND (CAST($2 AS TEXT) IS NULL OR status = $2) ORDER BY id LIMIT $3";
+     WHERE {vendors} AND id > $1 AND (CAST($2 AS TEXT) IS NULL OR status = $2) ORDER BY id LIMIT $3";
 
 const STATUSES: &[(Status, &str)] = &[
     (Status::Applied, "applied"),
@@ -63,17 +63,17 @@ impl ReadModels {
     /// When the database does not answer or a row was damaged.
     pub async fn vendors(
         &self,
-        _: &OperatorScope,
+        scope: &OperatorScope,
         status: Option<Status>,
         after: Option<VendorId>,
         limit: u32,
     ) -> Result<Page<VendorRow, VendorId>, JournalError> {
         let after = after.map_or_else(String::new, |id| id.to_string());
-        let rows: Vec<Columns> = on_pool!(&self.reads, pool => {
-            let query = sqlx::query_as(LIST).bind(after).bind(status.map(|status| word(STATUSES, &status)));
-            query.bind(page_limit(limit)).fetch_all(pool).await
-        })
-        .map_err(failed("list vendors"))?;
+        let status = status.map(|status| word(STATUSES, &status));
+        let mut asking = self.reads.within(scope, "vendors").await?;
+        let rows: Vec<Columns> =
+            asking.all("list vendors", LIST, values![after, status, page_limit(limit)]).await?;
+        asking.end();
         let items = rows.into_iter().map(row).collect::<Result<_, _>>()?;
         Ok(Page::of(items, limit, |row: &VendorRow| row.id))
     }

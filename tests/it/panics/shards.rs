@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use souk::actors::{CallError, Handling, Node, NodeOptions, Trap};
 use souk::app::{Shop, ShopOptions};
 use souk::clock::Clock;
-use souk::journal::audit;
+use souk::journal::{Database, audit};
 use souk_core::any::AnyEvent;
 use souk_core::host::Answer;
 use souk_core::ids::{CheckoutId, HoldId, LocationId, MovementId, ProductId, SkuId, StreamId};
@@ -38,7 +38,7 @@ fn skus(count: usize) -> Vec<SkuId> {
 }
 
 async fn open(backend: &Backend, node: NodeOptions) -> Shop {
-    let database = backend.url().parse().expect("an address");
+    let database: Database = backend.url().parse().expect("an address");
     let options = ShopOptions { node, ..options() };
     Shop::open(&database, backend.data_dir(), Clock::system(), options).await.expect("the shop opens")
 }
