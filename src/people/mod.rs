@@ -9,6 +9,7 @@ mod account;
 mod keyring;
 mod sign_in;
 mod team;
+mod tries;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,6 +30,9 @@ use crate::tenants::passwords::{Hasher, PasswordError};
 use crate::tenants::tokens::SignedToken;
 
 use keyring::Keyring;
+use tries::Tries;
+
+pub use sign_in::Presented;
 
 /// How long whoever may not learn whether there is an account waits for the answer in either case: longer than the work for
 /// one that there is takes, and than a hash that waits for its turn.
@@ -58,6 +62,7 @@ pub struct People {
     server_key: ServerKey,
     hasher: Hasher,
     keyring: Keyring,
+    tries: Tries,
     settings: Settings,
 }
 
@@ -84,6 +89,12 @@ pub enum PeopleError {
     /// There is no account with this address and password.
     #[error("no account has this mail address and password")]
     WrongPassword,
+    /// Whoever tries has failed too often.
+    #[error("too many failures: nothing is tried for a while")]
+    Delayed {
+        /// After how long something is.
+        retry_after_ms: u64,
+    },
     /// A token of a letter or for a refresh that this shop did not make.
     #[error("this token was not made by this shop, or it is incomplete: use the whole token as it was given")]
     TokenRefused,
@@ -124,6 +135,12 @@ pub enum PeopleError {
     Internal(String),
 }
 
+impl PeopleError {
+    fn delayed(until: Timestamp, now: Timestamp) -> Self {
+        PeopleError::Delayed { retry_after_ms: until.millis_since(now).max(0).unsigned_abs() }
+    }
+}
+
 impl From<getrandom::Error> for PeopleError {
     fn from(error: getrandom::Error) -> Self {
         PeopleError::Internal(format!("the system gives no random bytes: {error}"))
@@ -144,7 +161,8 @@ impl People {
     ) -> Result<Self, PeopleError> {
         let keyring = Keyring::open(rows.clone(), server_key.clone(), node.clock().now()).await?;
         let hasher = Hasher::new(settings.hashes_at_once);
-        Ok(People { node, vault, rows, server_key, hasher, keyring, settings })
+        let tries = Tries::new();
+        Ok(People { node, vault, rows, server_key, hasher, keyring, tries, settings })
     }
 
     /// How many passwords were hashed or compared since the start.

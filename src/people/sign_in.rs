@@ -1,10 +1,12 @@
 //! Sign-ins: the first tokens, the next ones, and what an access token opens.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use souk_core::family::{self, Audience, Begin, Command, EndReason, Family, Method, Reply, SignIn};
 use souk_core::ids::{FamilyId, Principal, StreamId, UserId};
-use souk_core::person;
+use souk_core::person::lock::Place;
+use souk_core::person::{self, Standing};
 use souk_core::time::Timestamp;
 use tokio::time::Instant;
 
@@ -14,26 +16,43 @@ use crate::tenants::passwords::Password;
 use crate::tenants::refresh_tokens::{FamilySecret, PresentedRefresh};
 use crate::tenants::{MailAddress, PersonScope, new_id};
 
+use super::account::NOBODY;
+use super::tries::{Try, Who};
 use super::{People, PeopleError, SAME_TIME, Settings, Tokens};
 
 /// How long a refresh is waited for. Much shorter than the time in which its repeat is told the same: whoever hears nothing
 /// asks again, and must not be taken for a thief.
 const REFRESH_PATIENCE: Duration = Duration::from_millis(family::GRACE_MS.unsigned_abs() / 2);
 
+/// What somebody shows who wants to sign in, and from where.
+#[derive(Debug)]
+pub struct Presented {
+    /// The password.
+    pub password: Password,
+    /// The network they are in; `None` when nobody knows.
+    pub network: Option<IpAddr>,
+}
+
+fn took_back<T>(tried: Try<'_>, error: PeopleError) -> Result<T, PeopleError> {
+    tried.take_back();
+    Err(error)
+}
+
 impl People {
     /// Somebody with an account signs in.
     ///
     /// # Errors
-    /// [`PeopleError::WrongPassword`] whatever was wrong, always after the same time.
+    /// [`PeopleError::WrongPassword`] whatever was wrong, always after the same time; [`PeopleError::Delayed`] after too many
+    /// of them, whether or not there is an account.
     pub async fn sign_in(
         &self,
         mail: &MailAddress,
-        password: Password,
+        presented: Presented,
         audience: Audience,
         trace: Option<u128>,
     ) -> Result<Tokens, PeopleError> {
         let from = Instant::now();
-        let signed_in = self.try_to_sign_in(mail, password, audience, trace).await;
+        let signed_in = self.try_to_sign_in(mail, presented, audience, trace).await;
         if matches!(signed_in, Err(PeopleError::WrongPassword)) {
             tokio::time::sleep_until(from + SAME_TIME).await;
         }
@@ -43,25 +62,61 @@ impl People {
     async fn try_to_sign_in(
         &self,
         mail: &MailAddress,
-        password: Password,
+        presented: Presented,
         audience: Audience,
         trace: Option<u128>,
     ) -> Result<Tokens, PeopleError> {
-        let known = match self.find_mail(mail).await? {
-            Some((person, _)) => self.standing(person).await?,
-            None => None,
+        let number = self.server_key.mail_number(mail);
+        let tried = self.tries.begin(Who::Mail(number, presented.network), self.now())?;
+        let from = Place::Network(self.server_key.network_number(number, presented.network));
+        let person = match self.find_mail(mail).await {
+            Ok(known) => known.map_or(NOBODY, |(person, _)| person),
+            Err(error) => return took_back(tried, error),
         };
-        let password = self.is_password(known.as_ref(), password).await?;
-        let (Some(known), Some(password)) = (known, password) else { return Err(PeopleError::WrongPassword) };
-        let may = person::Command::MaySignIn { password };
-        match self.command(known.person, may, trace).await? {
-            Ok(person::Reply::Account(standing)) => {
+        match self.show_password(person, presented.password, from, trace).await {
+            Ok(standing) => {
+                tried.succeed();
                 let Settings { idle_ms, lasts_ms, .. } = self.settings;
                 let (person, round, method) = (standing.person, standing.round, Method::Password);
                 let begin = Begin { person, round, audience, method, parent: None, idle_ms, lasts_ms };
                 self.begin(begin, trace).await
             }
+            Err(PeopleError::WrongPassword) => {
+                self.count_failure(person, from, tried.earlier(), trace).await?;
+                Err(PeopleError::WrongPassword)
+            }
+            Err(error) => took_back(tried, error),
+        }
+    }
+
+    /// Somebody says that they are this person, and shows the password.
+    async fn show_password(
+        &self,
+        person: UserId,
+        password: Password,
+        from: Place,
+        trace: Option<u128>,
+    ) -> Result<Standing, PeopleError> {
+        let known = if person == NOBODY { None } else { self.standing(person).await? };
+        let password = self.is_password(known.as_ref(), password).await?.ok_or(PeopleError::WrongPassword)?;
+        match self.command(person, person::Command::MaySignIn { password, from }, trace).await? {
+            Ok(person::Reply::Account(standing)) => Ok(standing),
+            // Also when it is the right one and its account waits: who does not know it learns nothing.
             Err(_) => Err(PeopleError::WrongPassword),
+        }
+    }
+
+    /// Somebody has failed to show that they are this person. Nobody is asked the same, so that it takes the same.
+    pub(super) async fn count_failure(
+        &self,
+        person: UserId,
+        at: Place,
+        earlier: u32,
+        trace: Option<u128>,
+    ) -> Result<(), PeopleError> {
+        match self.command(person, person::Command::CountFailure { at, earlier }, trace).await? {
+            Ok(_) | Err(person::Rejection::NotFound) => Ok(()),
+            Err(rejection) => Err(PeopleError::Internal(format!("{person} counts nothing: {rejection:?}"))),
         }
     }
 

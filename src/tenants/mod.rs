@@ -10,6 +10,7 @@ mod base32;
 pub mod commands;
 pub mod keys;
 pub mod mail_address;
+pub mod networks;
 pub mod passwords;
 pub mod policy;
 pub mod positions;

@@ -5,6 +5,7 @@ use crate::ids::{CredentialId, SubjectId};
 use crate::machine::{Ctx, Decision};
 use crate::time::Timestamp;
 
+use super::lock::{FREE_FAILURES, Place};
 use super::{Account, Command, Event, Person, Purpose, Rejection, Reply, Standing, State};
 
 type Decided = Result<Decision<Person>, Rejection>;
@@ -39,15 +40,55 @@ pub(super) fn decide(state: &State, command: &Command, ctx: &Ctx) -> Decided {
             Err(Rejection::PasswordChanged)
         }
         Command::ChangePassword { new, .. } => {
+            // They are signed in, which a thief may be, too.
+            not_locked(account, Place::Shown, ctx)?;
             Ok(chosen(standing, new, Event::PasswordChanged { password: new }))
         }
         Command::EndSignIns => {
             let round = standing.round + 1;
             Ok(Decision::of(vec![Event::SignInsEnded], Reply::Account(Standing { round, ..standing })))
         }
-        Command::MaySignIn { password } if account.password == Some(password) => stays(standing),
-        Command::MaySignIn { .. } => Err(Rejection::PasswordChanged),
+        Command::MaySignIn { password, from } => {
+            not_locked(account, from, ctx)?;
+            if account.password != Some(password) {
+                return Err(Rejection::PasswordChanged);
+            }
+            Ok(Decision::of(unlocked(account, from, ctx).collect(), Reply::Account(standing)))
+        }
+        Command::CountFailure { at, earlier } => Ok(count_failure(account, standing, (at, earlier), ctx)),
     }
+}
+
+/// A right password is refused as a wrong one is, else a delay would not keep anybody from guessing.
+fn not_locked(account: &Account, at: Place, ctx: &Ctx) -> Result<(), Rejection> {
+    match account.locks.at(at, ctx.now).and_then(|failures| failures.delays(ctx.now)) {
+        Some(until) => Err(Rejection::Locked { until }),
+        None => Ok(()),
+    }
+}
+
+/// Somebody has shown who they are: what they failed there before is forgotten.
+fn unlocked(account: &Account, at: Place, ctx: &Ctx) -> impl Iterator<Item = Event> {
+    let known = account.locks.at(at, ctx.now);
+    known.map(|_| Event::Unlocked { at: account.locks.place(at, ctx.now) }).into_iter()
+}
+
+fn count_failure(
+    account: &Account,
+    standing: Standing,
+    (at, earlier): (Place, u32),
+    ctx: &Ctx,
+) -> Decision<Person> {
+    let before = account.locks.at(at, ctx.now);
+    let count = match before {
+        // Whatever was said there was not listened to.
+        Some(before) if before.delays(ctx.now).is_some() => None,
+        Some(before) => before.count.checked_add(1),
+        None => Some(FREE_FAILURES + 1).filter(|_| earlier >= FREE_FAILURES),
+    };
+    let at = account.locks.place(at, ctx.now);
+    let failed = count.map(|count| Event::TryFailed { at, count });
+    Decision::of(failed.into_iter().collect(), Reply::Account(standing))
 }
 
 /// An account begins with the letter that verifies its address. Asked for again, whatever there is of it, the answer is the

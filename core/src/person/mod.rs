@@ -9,8 +9,11 @@
 //!
 //! Sign-ins belong to a *round*. Another password, or the wish to sign out everywhere, begins the next one, and sign-ins of
 //! rounds before it are over. A number, not a time: clocks may go back.
+//!
+//! Whoever fails too often to show that they are this person must wait ([`lock`]).
 
 mod decide;
+pub mod lock;
 mod machine;
 mod state;
 #[cfg(test)]
@@ -20,6 +23,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::ids::{CredentialId, SubjectId, UserId};
 use crate::time::Timestamp;
+
+use lock::Place;
 
 pub use machine::Person;
 pub use state::{Account, OpenLetter, State};
@@ -86,10 +91,19 @@ pub enum Command {
     },
     /// The person signs out everywhere.
     EndSignIns,
-    /// May the person who knows this password sign in now? Changes nothing.
+    /// May the person who knows this password sign in now? Failures from there are forgotten then; nothing else changes.
     MaySignIn {
         /// The password that was compared; another may have been chosen meanwhile.
         password: CredentialId,
+        /// Where they are.
+        from: Place,
+    },
+    /// Somebody has failed to show that they are this person.
+    CountFailure {
+        /// Where.
+        at: Place,
+        /// Failures there before this one, as the server remembers them.
+        earlier: u32,
     },
 }
 
@@ -131,6 +145,18 @@ pub enum Event {
     },
     /// Who had signed in before is signed out.
     SignInsEnded,
+    /// Somebody has failed once too often to show that they are this person: there nothing is tried for a while.
+    TryFailed {
+        /// Where.
+        at: Place,
+        /// How many failures are remembered there.
+        count: u32,
+    },
+    /// Somebody has shown that they are this person: failures there are forgotten.
+    Unlocked {
+        /// Where.
+        at: Place,
+    },
 }
 
 impl Event {
@@ -140,9 +166,12 @@ impl Event {
             Event::Verified { password, .. }
             | Event::PasswordReset { password, .. }
             | Event::PasswordChanged { password } => Some(password),
-            Event::SignedUp { .. } | Event::LetterAsked { .. } | Event::Reminded | Event::SignInsEnded => {
-                None
-            }
+            Event::SignedUp { .. }
+            | Event::LetterAsked { .. }
+            | Event::Reminded
+            | Event::SignInsEnded
+            | Event::TryFailed { .. }
+            | Event::Unlocked { .. } => None,
         }
     }
 }
@@ -183,6 +212,11 @@ pub enum Rejection {
     },
     /// Another password was chosen meanwhile, or none yet.
     PasswordChanged,
+    /// Somebody has failed there too often: nothing is tried.
+    Locked {
+        /// Until when.
+        until: Timestamp,
+    },
     /// The account has had as many letters or rounds as can be counted.
     Exhausted,
 }

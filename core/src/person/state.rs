@@ -8,6 +8,7 @@ use crate::ids::{CredentialId, StreamId, SubjectId, UserId};
 use crate::machine::EventMeta;
 use crate::time::Timestamp;
 
+use super::lock::Locks;
 use super::{Event, LETTERS_EVERY_MS, Purpose, REMINDED_EVERY_MAX_MS, Standing};
 
 /// A person's state.
@@ -35,6 +36,8 @@ pub struct Account {
     /// When its owner was last told that somebody wanted an account with their address, and how often since a password was
     /// chosen.
     pub reminded: Option<(Timestamp, u32)>,
+    /// Failures that are followed by a delay.
+    pub locks: Locks,
 }
 
 /// A letter that was asked for.
@@ -125,6 +128,7 @@ impl State {
                 letters: 0,
                 last: BTreeMap::new(),
                 reminded: None,
+                locks: Locks::default(),
             });
         }
         let Some(account) = &mut self.account else { return };
@@ -144,10 +148,15 @@ impl State {
                 let times = account.reminded.map_or(0, |(_, times)| times);
                 account.reminded = Some((meta.at, times.saturating_add(1)));
             }
-            Event::Verified { password, .. }
-            | Event::PasswordReset { password, .. }
-            | Event::PasswordChanged { password } => account.choose(password),
+            Event::Verified { password, .. } | Event::PasswordReset { password, .. } => {
+                account.choose(password);
+                // Whoever has the letter waits for nobody's failures.
+                account.locks = Locks::default();
+            }
+            Event::PasswordChanged { password } => account.choose(password),
             Event::SignInsEnded => account.round = account.round.saturating_add(1),
+            Event::TryFailed { at, count } => account.locks.fail(at, count, meta.at),
+            Event::Unlocked { at } => account.locks.clear(at),
         }
     }
 }

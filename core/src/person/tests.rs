@@ -3,7 +3,10 @@ use crate::ids::{CredentialId, Principal, StreamId, SubjectId, UserId};
 use crate::machine::{self, Ctx, EventMeta, Machine};
 use crate::time::Timestamp;
 
+use super::lock::Place;
 use super::*;
+
+mod locks;
 
 const ID: UserId = UserId(4);
 const STREAM: StreamId = StreamId::Person(ID);
@@ -11,6 +14,7 @@ const MAIL: SubjectId = SubjectId(11);
 const OLD: CredentialId = CredentialId(21);
 const NEW: CredentialId = CredentialId(22);
 const THIRD: CredentialId = CredentialId(23);
+const HERE: Place = Place::Network(1);
 
 /// A person with their history and the letters they got.
 struct Live {
@@ -70,7 +74,7 @@ fn an_account_begins_with_a_letter_and_its_password_with_the_letters_token() {
     let mut live = Live::signed_up();
     assert_eq!(live.letters, [PersonTemplate::VerifyMail { token: 1 }]);
     for password in [OLD, CredentialId(0)] {
-        assert_eq!(live.run(Command::MaySignIn { password }), Err(Rejection::PasswordChanged));
+        assert_eq!(live.run(Command::MaySignIn { password, from: HERE }), Err(Rejection::PasswordChanged));
     }
     let other = Command::SignUp { mail: SubjectId(12) };
     assert_eq!(live.run(other), Err(Rejection::AlreadyExists));
@@ -80,7 +84,7 @@ fn an_account_begins_with_a_letter_and_its_password_with_the_letters_token() {
     assert!(live.run(Command::Verify { token: 1, password: OLD }).is_ok(), "its answer was lost");
     assert_eq!(live.run(Command::Verify { token: 1, password: NEW }), Err(Rejection::TokenSpent));
     assert_eq!((live.events.len(), live.letters.len()), (events, 1));
-    assert!(live.run(Command::MaySignIn { password: OLD }).is_ok());
+    assert!(live.run(Command::MaySignIn { password: OLD, from: HERE }).is_ok());
 }
 
 #[test]
@@ -95,7 +99,7 @@ fn whoever_asks_for_an_account_again_is_answered_the_same_and_the_letter_says_wh
     live.run(SIGN_UP).expect("the first reminder");
     assert_eq!(live.letters.last(), Some(&PersonTemplate::HasAccount));
     assert!(matches!(live.run(SIGN_UP), Err(Rejection::TooSoon { .. })));
-    assert!(live.run(Command::MaySignIn { password: OLD }).is_ok(), "nothing else has happened");
+    assert!(live.run(Command::MaySignIn { password: OLD, from: HERE }).is_ok(), "nothing else has happened");
 }
 
 #[test]
@@ -176,8 +180,8 @@ fn another_password_begins_another_round_and_is_told() {
     assert_eq!(live.letters.last(), Some(&PersonTemplate::PasswordChanged));
     assert!(live.run(Command::Reset { token: 2, password: NEW }).is_ok(), "its answer was lost");
     assert_eq!(live.run(Command::Reset { token: 2, password: THIRD }), Err(Rejection::TokenSpent));
-    assert_eq!(live.run(Command::MaySignIn { password: OLD }), Err(Rejection::PasswordChanged));
-    assert!(live.run(Command::MaySignIn { password: NEW }).is_ok());
+    assert_eq!(live.run(Command::MaySignIn { password: OLD, from: HERE }), Err(Rejection::PasswordChanged));
+    assert!(live.run(Command::MaySignIn { password: NEW, from: HERE }).is_ok());
 }
 
 #[test]
@@ -199,7 +203,7 @@ fn a_password_is_changed_by_whoever_knows_the_one_that_holds() {
 fn signing_out_everywhere_begins_another_round() {
     let mut live = Live::verified();
     assert_eq!(live.run(Command::EndSignIns).map(|standing| standing.round), Ok(2));
-    assert!(live.run(Command::MaySignIn { password: OLD }).is_ok());
+    assert!(live.run(Command::MaySignIn { password: OLD, from: HERE }).is_ok());
 }
 
 #[test]
@@ -210,7 +214,7 @@ fn nobody_without_an_account_does_anything() {
         Command::Reset { token: 1, password: NEW },
         Command::ChangePassword { old: OLD, new: NEW },
         Command::EndSignIns,
-        Command::MaySignIn { password: OLD },
+        Command::MaySignIn { password: OLD, from: HERE },
     ];
     for order in orders {
         assert_eq!(Live::new().run(order), Err(Rejection::NotFound), "{order:?}");

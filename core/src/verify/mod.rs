@@ -19,6 +19,7 @@ mod streams;
 #[cfg(test)]
 mod tests;
 mod told;
+mod tries;
 
 use crate::any::{AnyEvent, AnyOutcome, Effect};
 use crate::ids::{LocationId, Partition, SkuId, StreamId};

@@ -1,5 +1,5 @@
 //! I14 of people: a letter's token is used once and in its time, a password is named once, sign-ins go from generation to
-//! generation and end once.
+//! generation and end once; a failure to show who somebody is comes after the delay of the one before.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,6 +9,7 @@ use crate::journal::Recorded;
 use crate::person::{self, Purpose};
 use crate::time::Timestamp;
 
+use super::tries::Tries;
 use super::{Invariant, Report};
 
 #[derive(Clone, Debug, Default)]
@@ -27,6 +28,7 @@ struct Person {
     /// Every password there was; the last one holds.
     passwords: Vec<CredentialId>,
     round: u32,
+    tries: Tries,
 }
 
 /// How far a sign-in is.
@@ -65,10 +67,12 @@ impl People {
             person::Event::Reminded => is_verified,
             person::Event::Verified { token, password } => {
                 let took = person.takes(Purpose::Verify, token, recorded.at);
+                person.tries.forget();
                 person.choose(password) && took && !is_verified
             }
             person::Event::PasswordReset { token, password } => {
                 let took = person.takes(Purpose::Reset, token, recorded.at);
+                person.tries.forget();
                 person.choose(password) && took && is_verified
             }
             person::Event::PasswordChanged { password } => person.choose(password) && is_verified,
@@ -76,6 +80,8 @@ impl People {
                 person.round += 1;
                 true
             }
+            person::Event::TryFailed { at, count } => person.tries.failed(at, count, recorded.at),
+            person::Event::Unlocked { at } => person.tries.unlocked(at, recorded.at),
         };
         report.check(Invariant::I14, follows, at, || format!("an account does not get here: {event:?}"));
     }

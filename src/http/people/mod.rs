@@ -149,9 +149,18 @@ impl From<PeopleError> for ApiError {
         let said = error.to_string();
         match error {
             PeopleError::WrongPassword => {
-                let detail =
-                    format!("{said}: check both, or ask for another password by /v1/auth/reset-letters");
+                let detail = format!(
+                    "{said}, or it waits after too many failures: check both, or choose another password by \
+                     /v1/auth/reset-letters, which ends the wait"
+                );
                 ApiError::new(Code::WrongPassword, detail)
+            }
+            PeopleError::Delayed { retry_after_ms } => {
+                let detail = format!(
+                    "{said}: come again after Retry-After, or choose another password by /v1/auth/reset-letters, \
+                     which ends the wait"
+                );
+                ApiError::new(Code::RateLimited, detail).retry_after_ms(retry_after_ms)
             }
             PeopleError::InvitationOver => {
                 ApiError::new(Code::TokenSpent, format!("{said}: ask an owner for another"))

@@ -12,8 +12,9 @@ use crate::http::Shared;
 use crate::http::auth::SignedIn;
 use crate::http::body::{Body, NoBody};
 use crate::http::error::{ApiError, Code};
+use crate::http::rate_limits::{Peer, network};
 use crate::http::wire::mail;
-use crate::people::Tokens;
+use crate::people::{Presented, Tokens};
 use crate::tenants::passwords::Password;
 use crate::tenants::refresh_tokens::PresentedRefresh;
 
@@ -86,8 +87,9 @@ pub(super) async fn sign_in(
 ) -> Result<Response, ApiError> {
     let mail = mail(&asked.mail)?;
     services.rate_limits.try_with(services.server_key.mail_number(&mail), peer)?;
-    let password = Password::from(asked.password);
-    let tokens = services.people.sign_in(&mail, password, asked.audience.into(), trace).await?;
+    let network = peer.map(|Peer(address)| network(address));
+    let presented = Presented { password: Password::from(asked.password), network };
+    let tokens = services.people.sign_in(&mail, presented, asked.audience.into(), trace).await?;
     Ok(told(StatusCode::CREATED, &tokens))
 }
 

@@ -1,7 +1,7 @@
 //! Events and outcomes of a person.
 
 use souk_core::ids::{CredentialId, SubjectId, UserId};
-use souk_core::person::{self, Event};
+use souk_core::person::{self, Event, lock};
 use souk_core::time::Timestamp;
 
 events! {
@@ -13,10 +13,14 @@ events! {
     "person.password_reset" 1 => PasswordReset { token: u32, password: CredentialId },
     "person.password_changed" 1 => PasswordChanged { password: CredentialId },
     "person.sign_ins_ended" 1 => SignInsEnded,
+    "person.try_failed" 1 => TryFailed { at: Place, count: u32 },
+    "person.unlocked" 1 => Unlocked { at: Place },
 }
 
 mirror! {
     enum Purpose = person::Purpose { Verify, Reset }
+
+    enum Place = lock::Place { Network(network: u64), Elsewhere, Shown }
 
     struct Standing = person::Standing {
         person: UserId,
@@ -37,6 +41,7 @@ mirror! {
         TokenSpent,
         TooSoon { next_at: Timestamp },
         PasswordChanged,
+        Locked { until: Timestamp },
         Exhausted,
     }
 }

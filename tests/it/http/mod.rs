@@ -4,6 +4,7 @@ mod bad_input;
 mod caching;
 mod carts;
 mod keys;
+mod lockouts;
 mod openapi;
 mod operators;
 mod people;

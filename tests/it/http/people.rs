@@ -8,10 +8,10 @@ use souk_core::ids::{StreamId, UserId};
 use super::rig::{Response, Server, text, until};
 use crate::servers::Backend;
 
-const PASSWORD: &str = "lantern-oyster-47-granite";
+pub const PASSWORD: &str = "lantern-oyster-47-granite";
 const OTHER: &str = "harbour-velvet-92-thistle";
 
-async fn post(server: &Server, path: &str, body: Value) -> Response {
+pub async fn post(server: &Server, path: &str, body: Value) -> Response {
     let headers = [("content-type", "application/json")];
     server.send("POST", &format!("/v1/auth/{path}"), &headers, &body.to_string()).await
 }
@@ -64,7 +64,7 @@ pub async fn account(server: &Server, mail: &str) -> String {
     text(&verified.ok(), "person")
 }
 
-async fn sign_in_with(server: &Server, mail: &str, password: &str) -> Response {
+pub async fn sign_in_with(server: &Server, mail: &str, password: &str) -> Response {
     post(server, "sessions", json!({ "mail": mail, "password": password, "audience": "store" })).await
 }
 

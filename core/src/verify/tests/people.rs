@@ -6,12 +6,14 @@ use super::super::*;
 use crate::family::{self, Audience, EndReason, Method};
 use crate::ids::{CredentialId, FamilyId, SubjectId, UserId};
 use crate::journal::{AppendId, Epoch, Incarnation, Origin};
+use crate::person::lock::Place;
 use crate::person::{self, Purpose, RESET_WITHIN_MS};
 use crate::time::Timestamp;
 
 const PERSON: StreamId = StreamId::Person(UserId(4));
 const FAMILY: StreamId = StreamId::Family(FamilyId(5));
 const SECOND: i64 = 1_000;
+const HERE: Place = Place::Network(7);
 
 /// An event of a stream so long after the start.
 type Step = (StreamId, i64, AnyEvent);
@@ -36,7 +38,15 @@ fn begun(round: u32) -> family::Event {
     }
 }
 
-/// Signed up, verified, signed in, refreshed twice, password reset, signed in anew and out.
+fn failed(millis: i64, at: Place, count: u32) -> Step {
+    of_person(millis, person::Event::TryFailed { at, count })
+}
+
+fn unlocked(millis: i64, at: Place) -> Step {
+    of_person(millis, person::Event::Unlocked { at })
+}
+
+/// Signed up, verified, signed in, refreshed twice, password reset, signed out, failed to sign in again and done so in the end.
 fn history() -> Vec<Step> {
     let (purpose, old, new) = (Purpose::Reset, CredentialId(1), CredentialId(2));
     vec![
@@ -52,6 +62,11 @@ fn history() -> Vec<Step> {
         of_person(7 * SECOND, person::Event::PasswordReset { token: 2, password: new }),
         of_person(8 * SECOND, person::Event::SignInsEnded),
         of_family(9 * SECOND, family::Event::Ended { reason: EndReason::SignedOut }),
+        failed(10 * SECOND, HERE, 5),
+        failed(10 * SECOND, Place::Shown, 5),
+        failed(40 * SECOND, HERE, 6),
+        unlocked(100 * SECOND, HERE),
+        failed(101 * SECOND, HERE, 5),
     ]
 }
 
@@ -82,7 +97,7 @@ fn read(steps: &[Step]) -> Report {
 fn a_history_as_it_should_be_is_green() {
     let report = read(&history());
     assert_eq!(report.violations, []);
-    assert!(report.facts[&Invariant::I14] >= 12, "{:?}", report.facts);
+    assert!(report.facts[&Invariant::I14] >= 17, "{:?}", report.facts);
 }
 
 #[test]
@@ -155,6 +170,11 @@ fn what_cannot_have_happened_is_named() {
             and(of_family(10 * SECOND, family::Event::Ended { reason: EndReason::Reused })),
         ),
         ("begun twice", FAMILY, and(of_family(10 * SECOND, begun(2)))),
+        ("failed for the fourth time", PERSON, replaced(13, failed(10 * SECOND, Place::Shown, 4))),
+        ("failed in the middle of a delay", PERSON, replaced(14, failed(39 * SECOND, HERE, 6))),
+        ("a failure left out", PERSON, replaced(14, failed(40 * SECOND, HERE, 7))),
+        ("failures forgotten too early", PERSON, replaced(15, unlocked(99 * SECOND, HERE))),
+        ("failures forgotten that there were not", PERSON, and(unlocked(200 * SECOND, Place::Elsewhere))),
     ] {
         let report = read(&steps);
         let named = report

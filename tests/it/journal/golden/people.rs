@@ -1,6 +1,7 @@
 use souk_core::any::AnyEvent;
 use souk_core::family::{self, Audience, EndReason, Method};
 use souk_core::ids::{CredentialId, FamilyId, SubjectId, UserId};
+use souk_core::person::lock::Place;
 use souk_core::person::{self, Purpose};
 
 use super::{AT, VENDOR};
@@ -16,6 +17,10 @@ pub fn events() -> Vec<AnyEvent> {
         person::Event::PasswordReset { token: 2, password: new },
         person::Event::PasswordChanged { password: old },
         person::Event::SignInsEnded,
+        person::Event::TryFailed { at: Place::Network(u64::MAX), count: 5 },
+        person::Event::TryFailed { at: Place::Elsewhere, count: 6 },
+        person::Event::TryFailed { at: Place::Shown, count: 7 },
+        person::Event::Unlocked { at: Place::Network(44) },
     ];
     let begun = |audience, parent| family::Event::Begun {
         person: UserId(40),

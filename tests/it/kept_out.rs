@@ -1,0 +1,84 @@
+//! What was consumed or counted before a server is killed is so after it.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use souk_core::person::lock::{DELAY_FIRST_MS, FREE_FAILURES};
+
+use crate::served::{Gone, Served, Told, ask, is_debug_build};
+use crate::servers::skipped;
+
+const MAIL: &str = "ada@example.org";
+const PASSWORD: &str = "lantern-oyster-47-granite";
+const WRONG: &str = "harbour-velvet-92-thistle";
+const PATIENCE: Duration = Duration::from_secs(30);
+
+async fn post(server: &Served, path: &str, body: Value) -> Result<Told, Gone> {
+    let headers = [("content-type", "application/json")];
+    ask(&server.addr, "POST", &format!("/v1/auth/{path}"), &headers, &body.to_string()).await
+}
+
+async fn sign_in(server: &Served, password: &str) -> Result<Told, Gone> {
+    post(server, "sessions", json!({ "mail": MAIL, "password": password, "audience": "store" })).await
+}
+
+/// The token of the letter, once it is there.
+async fn letter(dir: &Path) -> String {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let entries = std::fs::read_dir(dir.join("outbox")).into_iter().flatten().flatten();
+        let texts: Vec<String> =
+            entries.filter_map(|entry| std::fs::read_to_string(entry.path()).ok()).collect();
+        let mut lines = texts.iter().flat_map(|text| text.lines());
+        if let Some(token) = lines.find(|line| line.starts_with("souk_verify_")) {
+            return token.to_owned();
+        }
+        assert!(Instant::now() < deadline, "no letter has come");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// Somebody with an account on a server that dies there.
+async fn account(dir: &Path, environment: &[(&str, String)]) -> Served {
+    let server = Served::start(dir, environment).await.expect("it serves");
+    post(&server, "sign-ups", json!({ "mail": MAIL })).await.expect("it answers");
+    let choice = json!({ "token": letter(dir).await, "password": PASSWORD });
+    let told = post(&server, "verifications", choice).await.expect("it answers");
+    assert_eq!(told.status, 200, "{told:?}");
+    server
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_delay_outlasts_the_server_that_was_killed_when_it_began() {
+    if !is_debug_build() {
+        return skipped("delays under kills", "only a debug build has places to be killed at");
+    }
+    // Before it is written the fifth failure has not happened, and nobody was told that it did.
+    for (side, may_sign_in) in [("before", true), ("after", false)] {
+        let scratch = tempfile::tempdir().expect("a directory for the test");
+        let dir = scratch.path();
+        let clock = dir.join("clock");
+        std::fs::write(&clock, "0").expect("written");
+        let clock_file = ("SOUK_CLOCK_FILE", clock.display().to_string());
+        let dies = [clock_file.clone(), ("SOUK_KILL_AT", format!("{side}:person.try_failed"))];
+        let server = account(dir, &dies).await;
+        for _ in 0..FREE_FAILURES {
+            assert_eq!(sign_in(&server, WRONG).await.expect("it answers").status, 401);
+        }
+        assert!(sign_in(&server, WRONG).await.is_err(), "{side}: it was not killed");
+        let since = Instant::now();
+        drop(server);
+
+        let server = Served::start(dir, &[clock_file]).await.expect("it serves");
+        // The clock stands while no server runs: how long one takes to start is not what is tried.
+        let stood_ms = i64::try_from(since.elapsed().as_millis()).expect("not so long");
+        std::fs::write(&clock, format!("-{stood_ms}")).expect("written");
+        let told = sign_in(&server, PASSWORD).await.expect("it answers");
+        assert_eq!(told.status == 201, may_sign_in, "{side}: {told:?}");
+        std::fs::write(&clock, DELAY_FIRST_MS.to_string()).expect("written");
+        let told = sign_in(&server, PASSWORD).await.expect("it answers");
+        assert_eq!(told.status, 201, "{side}: {told:?}");
+        server.stop().await;
+    }
+}
