@@ -311,6 +311,7 @@ fn codes(prefix: &str, operation: &Operation) -> Vec<Code> {
             Code::AuthenticationRequired,
             Code::KeyRevoked,
             Code::WrongRole,
+            Code::SecondFactorNeeded,
             Code::AccessExpired,
             Code::SignedOut,
             Code::Overloaded,

@@ -7,6 +7,7 @@
 
 mod account;
 mod keyring;
+mod second_factor;
 mod sign_in;
 mod team;
 mod tries;
@@ -27,22 +28,37 @@ use crate::store::vault::{Vault, VaultError};
 use crate::tenants::ServerKey;
 use crate::tenants::access_tokens::{AccessRefused, AccessText};
 use crate::tenants::passwords::{Hasher, PasswordError};
+use crate::tenants::scope::StepUpNeeded;
 use crate::tenants::tokens::SignedToken;
 
 use keyring::Keyring;
 use tries::Tries;
 
+pub use second_factor::{Enrolment, RecoveryCodes, ShownAgain};
 pub use sign_in::Presented;
 
 /// How long whoever may not learn whether there is an account waits for the answer in either case: longer than the work for
 /// one that there is takes, and than a hash that waits for its turn.
 const SAME_TIME: Duration = Duration::from_millis(500);
 
+/// Who must have a second factor.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum SecondFactorPolicy {
+    /// Nobody.
+    Off,
+    /// Owners of vendors, to act for them.
+    Owners,
+}
+
 /// How sign-ins behave.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// Who issues tokens: the shop's public address.
     pub issuer: String,
+    /// What authenticators call the shop.
+    pub shop: String,
+    /// Who must have a second factor.
+    pub second_factor: SecondFactorPolicy,
     /// Without a refresh for so long a sign-in is over, in ms.
     pub idle_ms: i64,
     /// It is over after so long in any case, in ms.
@@ -95,6 +111,24 @@ pub enum PeopleError {
         /// After how long something is.
         retry_after_ms: u64,
     },
+    /// The password was right, and a code is needed beside it.
+    #[error("this account has a second factor")]
+    CodeNeeded,
+    /// The code is none of theirs, or was used.
+    #[error("this code is not good: wrong, of another time, or used already")]
+    WrongCode,
+    /// They have no second factor, or none to be confirmed.
+    #[error("there is no such second factor")]
+    NoFactor,
+    /// They have one.
+    #[error("this account has a second factor already")]
+    FactorExists,
+    /// They have not shown lately who they are.
+    #[error(transparent)]
+    StepUp(#[from] StepUpNeeded),
+    /// They act for a vendor as its owner, without a second factor.
+    #[error("owners act for their vendors here with a second factor only")]
+    SecondFactorNeeded,
     /// A token of a letter or for a refresh that this shop did not make.
     #[error("this token was not made by this shop, or it is incomplete: use the whole token as it was given")]
     TokenRefused,

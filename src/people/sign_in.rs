@@ -14,6 +14,7 @@ use crate::store::credentials::{self, Content, Credential, Kind};
 use crate::tenants::access_tokens::{self, AccessRefused, Holder, Surface};
 use crate::tenants::passwords::Password;
 use crate::tenants::refresh_tokens::{FamilySecret, PresentedRefresh};
+use crate::tenants::second_factors::PresentedCode;
 use crate::tenants::{MailAddress, PersonScope, new_id};
 
 use super::account::NOBODY;
@@ -29,6 +30,8 @@ const REFRESH_PATIENCE: Duration = Duration::from_millis(family::GRACE_MS.unsign
 pub struct Presented {
     /// The password.
     pub password: Password,
+    /// A code of the second factor. Whoever has none needs none.
+    pub code: Option<PresentedCode>,
     /// The network they are in; `None` when nobody knows.
     pub network: Option<IpAddr>,
 }
@@ -73,11 +76,11 @@ impl People {
             Ok(known) => known.map_or(NOBODY, |(person, _)| person),
             Err(error) => return took_back(tried, error),
         };
-        match self.show_password(person, presented.password, from, trace).await {
-            Ok(standing) => {
+        match self.show(person, presented, from, trace).await {
+            Ok((standing, method)) => {
                 tried.succeed();
                 let Settings { idle_ms, lasts_ms, .. } = self.settings;
-                let (person, round, method) = (standing.person, standing.round, Method::Password);
+                let (person, round) = (standing.person, standing.round);
                 let begin = Begin { person, round, audience, method, parent: None, idle_ms, lasts_ms };
                 self.begin(begin, trace).await
             }
@@ -89,21 +92,35 @@ impl People {
         }
     }
 
-    /// Somebody says that they are this person, and shows the password.
-    async fn show_password(
+    /// Somebody says that they are this person, and shows the password, and a code where one is asked for.
+    async fn show(
         &self,
         person: UserId,
-        password: Password,
+        presented: Presented,
         from: Place,
         trace: Option<u128>,
-    ) -> Result<Standing, PeopleError> {
+    ) -> Result<(Standing, Method), PeopleError> {
+        let Presented { password, code, .. } = presented;
         let known = if person == NOBODY { None } else { self.standing(person).await? };
         let password = self.is_password(known.as_ref(), password).await?.ok_or(PeopleError::WrongPassword)?;
-        match self.command(person, person::Command::MaySignIn { password, from }, trace).await? {
-            Ok(person::Reply::Account(standing)) => Ok(standing),
+        let may = |code| person::Command::MaySignIn { password, from, code };
+        match self.command(person, may(None), trace).await? {
+            Ok(person::Reply::Account(standing)) => return Ok((standing, Method::Password)),
+            // From here on they know that the password was right.
+            Err(person::Rejection::CodeNeeded) => {}
             // Also when it is the right one and its account waits: who does not know it learns nothing.
-            Err(_) => Err(PeopleError::WrongPassword),
+            Err(_) => return Err(PeopleError::WrongPassword),
         }
+        let code = code.ok_or(PeopleError::CodeNeeded)?;
+        let tried = self.tries.begin(Who::Person(person), self.now())?;
+        let told = self.show_code(person, &code, |code| may(Some(code)), trace).await;
+        // What is wrong now is the code: a password that was changed in between counts as one, too.
+        let told = told.map_err(|error| match error {
+            PeopleError::WrongPassword => PeopleError::WrongCode,
+            other => other,
+        });
+        let standing = self.tried(person, tried, told, trace).await?;
+        Ok((standing, Method::PasswordAndCode))
     }
 
     /// Somebody has failed to show that they are this person. Nobody is asked the same, so that it takes the same.
@@ -186,14 +203,15 @@ impl People {
         sign_in: &SignIn,
         (family, generation, refresh_until): (FamilyId, u32, Timestamp),
     ) -> Result<Tokens, PeopleError> {
-        let SignIn { person, audience, method, ends_at, .. } = *sign_in;
+        let SignIn { person, audience, ends_at, .. } = *sign_in;
         let now = self.now();
-        // When somebody last showed who they are, not when they went on for a vendor.
-        let begun_at = match sign_in.parent {
-            Some(parent) => self.sign_in_of(parent).await?.ok_or(AccessRefused::SignedOut)?.begun_at,
-            None => sign_in.begun_at,
+        // When and how somebody last showed who they are, not when they went on for a vendor.
+        let root = match sign_in.parent {
+            Some(parent) => self.sign_in_of(parent).await?.ok_or(AccessRefused::SignedOut)?,
+            None => *sign_in,
         };
-        let holder = Holder { family, person, audience, method, begun_at, ends_at };
+        let method = if root.has_shown_code() { Method::PasswordAndCode } else { Method::Password };
+        let holder = Holder { family, person, audience, method, shown_at: root.shown_at(), ends_at };
         let key = self.keyring.signing(now).await?;
         let signed = key.sign(&self.settings.issuer, &holder, now);
         let (access, access_until) =
@@ -212,19 +230,19 @@ impl People {
         let key = self.keyring.named(&id).await?.ok_or(AccessRefused::UnknownKey)?;
         let verified = key.verify(token, &self.settings.issuer, surface, now)?;
         let sign_in = self.sign_in_of(verified.family).await?;
+        let parent = match sign_in.and_then(|sign_in| sign_in.parent) {
+            Some(parent) => self.sign_in_of(parent).await?,
+            None => None,
+        };
         let standing = self.standing(verified.person).await?;
-        let scope = verified.admit(sign_in.as_ref(), standing.as_ref(), now)?;
-        if self.is_orphan(&scope.sign_in()).await? {
-            return Err(AccessRefused::SignedOut.into());
-        }
-        Ok(scope)
+        Ok(verified.admit((sign_in.as_ref(), parent.as_ref()), standing.as_ref(), now)?)
     }
 
     /// Whether it came of another sign-in that is over.
     async fn is_orphan(&self, sign_in: &SignIn) -> Result<bool, PeopleError> {
         let Some(parent) = sign_in.parent else { return Ok(false) };
         let parent = self.sign_in_of(parent).await?;
-        Ok(!parent.is_some_and(|parent| parent.is_live(self.now()) && parent.person == sign_in.person))
+        Ok(!sign_in.comes_of_live(parent.as_ref(), self.now()))
     }
 
     /// The person signs out here. Doing it twice is doing it once.

@@ -1,4 +1,5 @@
-//! The rows by which people are found and known again: mail addresses, password hashes, secrets of sign-ins. Plain, not
+//! The rows by which people are found and known again: mail addresses, password hashes, secrets of sign-ins
+//! and of second factors. Plain, not
 //! rebuildable.
 //!
 //! A row is put *before* the event that names it, and says which stream that will be; a row that no event came to name is
@@ -37,6 +38,10 @@ pub enum Kind {
     Password,
     /// A sign-in: the key is its `fam_` id, the content half of its secret.
     Family,
+    /// An authenticator: the key is its `crd_` id, the content half of its secret.
+    Totp,
+    /// Recovery codes: the key is their `crd_` id, the content a keyed hash of each.
+    Recovery,
 }
 
 impl Kind {
@@ -45,11 +50,13 @@ impl Kind {
             Kind::Mail => "mail",
             Kind::Password => "password",
             Kind::Family => "family",
+            Kind::Totp => "totp",
+            Kind::Recovery => "recovery",
         }
     }
 
     fn parse(text: &str) -> Result<Self, JournalError> {
-        let kinds = [Kind::Mail, Kind::Password, Kind::Family];
+        let kinds = [Kind::Mail, Kind::Password, Kind::Family, Kind::Totp, Kind::Recovery];
         kinds.into_iter().find(|kind| kind.text() == text).ok_or_else(|| damaged("kind", text))
     }
 }

@@ -16,6 +16,7 @@ pub mod policy;
 pub mod positions;
 pub mod refresh_tokens;
 pub mod scope;
+pub mod second_factors;
 pub mod server_key;
 pub mod tokens;
 

@@ -5,6 +5,8 @@
 
 use souk_core::family::{Audience, SignIn};
 use souk_core::ids::{BuyerId, CheckoutId, FamilyId, OrderId, Principal, UserId, VendorId};
+use souk_core::person::Standing;
+use souk_core::time::Timestamp;
 use souk_core::vendor::Role;
 
 use super::policy::Power;
@@ -53,11 +55,13 @@ pub struct VendorScope {
     principal: Principal,
     /// Of a member of the team; a key has none.
     role: Option<Role>,
+    /// What the member has shown; a key shows nothing.
+    proof: Option<Proof>,
 }
 
 impl VendorScope {
     pub(super) fn of_key(vendor: VendorId, key: u128) -> Self {
-        VendorScope { vendor, principal: Principal::Key(key), role: None }
+        VendorScope { vendor, principal: Principal::Key(key), role: None, proof: None }
     }
 
     /// Whether whoever acts has this power, too.
@@ -69,8 +73,16 @@ impl VendorScope {
     /// have this power.
     pub fn of_member(person: &PersonScope, role: Role, power: Power) -> Option<Self> {
         let Audience::Vendor(vendor) = person.audience() else { return None };
-        let principal = person.principal();
-        power.is_of(role).then_some(VendorScope { vendor, principal, role: Some(role) })
+        let (principal, proof) = (person.principal(), Some(person.proof));
+        power.is_of(role).then_some(VendorScope { vendor, principal, role: Some(role), proof })
+    }
+
+    /// As [`PersonScope::stepped_up`]. A key never has.
+    ///
+    /// # Errors
+    /// [`StepUpNeeded`].
+    pub fn stepped_up(&self, now: Timestamp) -> Result<(), StepUpNeeded> {
+        self.proof.ok_or(StepUpNeeded)?.is_fresh(now)
     }
 
     /// Which vendor.
@@ -156,17 +168,64 @@ impl BuyerScope {
     }
 }
 
+/// How long after somebody has shown who they are they may do what a thief of their sign-in must not, in ms: five minutes.
+pub const STEPPED_UP_FOR_MS: i64 = 5 * 60 * 1_000;
+
+/// Somebody who is signed in has not shown lately who they are.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("show once more who you are, at /v1/auth/step-ups, and send this again within five minutes")]
+pub struct StepUpNeeded;
+
 /// May do what one person may with their own account: they are signed in.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct PersonScope {
     person: UserId,
     family: FamilyId,
     sign_in: SignIn,
+    proof: Proof,
+}
+
+/// What somebody who is signed in has shown, and when: of the sign-in that theirs came of, if it came of one.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Proof {
+    shown_at: Timestamp,
+    /// Whether it was, or is not asked for, a code of the second factor.
+    is_whole: bool,
+    /// Whether there is a second factor, and a code of it was shown.
+    has_second: bool,
+}
+
+impl Proof {
+    fn is_fresh(&self, now: Timestamp) -> Result<(), StepUpNeeded> {
+        let is_fresh = self.is_whole && now < self.shown_at.plus_millis(STEPPED_UP_FOR_MS);
+        if is_fresh { Ok(()) } else { Err(StepUpNeeded) }
+    }
 }
 
 impl PersonScope {
-    pub(super) fn of_sign_in(family: FamilyId, sign_in: SignIn) -> Self {
-        PersonScope { person: sign_in.person, family, sign_in }
+    /// `root` is the sign-in that this one came of, or itself.
+    pub(super) fn of_sign_in(family: FamilyId, sign_in: SignIn, root: &SignIn, standing: &Standing) -> Self {
+        let (has_factor, has_code) = (standing.second.is_some(), root.has_shown_code());
+        let proof = Proof {
+            shown_at: root.shown_at(),
+            is_whole: has_code || !has_factor,
+            has_second: has_code && has_factor,
+        };
+        PersonScope { person: sign_in.person, family, sign_in, proof }
+    }
+
+    /// Whether they have shown lately who they are: by signing in, or since then; with a code of their second factor, if they
+    /// have one. What a thief of a sign-in must not do asks for it.
+    ///
+    /// # Errors
+    /// [`StepUpNeeded`] when they have not.
+    pub fn stepped_up(&self, now: Timestamp) -> Result<(), StepUpNeeded> {
+        self.proof.is_fresh(now)
+    }
+
+    /// Whether they have a second factor, and this sign-in has shown a code of it.
+    pub fn has_shown_second_factor(&self) -> bool {
+        self.proof.has_second
     }
 
     /// The sign-in as it stood.

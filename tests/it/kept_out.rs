@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use souk_core::person::lock::{DELAY_FIRST_MS, FREE_FAILURES};
 
-use crate::served::{Gone, Served, Told, ask, is_debug_build};
+use crate::http::second_factor::code;
+use crate::served::{Gone, Served, Told, ask, is_debug_build, program};
 use crate::servers::skipped;
 
 const MAIL: &str = "ada@example.org";
@@ -49,6 +50,13 @@ async fn account(dir: &Path, environment: &[(&str, String)]) -> Served {
     server
 }
 
+/// What the servers of a directory wrote is as it should be.
+fn is_verified(dir: &Path) {
+    let told = std::process::Command::new(program()).args(["verify", "--data"]).arg(dir).output();
+    let told = told.expect("it can be run");
+    assert!(told.status.success(), "{}", String::from_utf8_lossy(&told.stdout));
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_delay_outlasts_the_server_that_was_killed_when_it_began() {
     if !is_debug_build() {
@@ -80,5 +88,73 @@ async fn a_delay_outlasts_the_server_that_was_killed_when_it_began() {
         let told = sign_in(&server, PASSWORD).await.expect("it answers");
         assert_eq!(told.status, 201, "{side}: {told:?}");
         server.stop().await;
+        is_verified(dir);
+    }
+}
+
+const STEP_MS: i64 = 30_000;
+
+fn wall_ms() -> i64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970");
+    i64::try_from(since.as_millis()).expect("not so late")
+}
+
+async fn with_code(server: &Served, code: &str) -> Result<Told, Gone> {
+    let asked = json!({ "mail": MAIL, "password": PASSWORD, "audience": "store", "code": code });
+    post(server, "sessions", asked).await
+}
+
+/// Somebody turns on a second factor: the secret and the recovery codes.
+async fn turn_on(server: &Served, step: impl Fn() -> i64) -> (String, Vec<String>) {
+    let told = sign_in(server, PASSWORD).await.expect("it answers");
+    let bearer = format!("Bearer {}", told.text("access_token"));
+    let headers = [("authorization", bearer.as_str())];
+    let begun = ask(&server.addr, "POST", "/v1/auth/me/totp", &headers, "").await.expect("it answers");
+    let secret = begun.text("secret");
+    let headers = [("authorization", bearer.as_str()), ("content-type", "application/json")];
+    let body = json!({ "code": code(&secret, step() - 1) }).to_string();
+    let path = "/v1/auth/me/totp/confirmations";
+    let told = ask(&server.addr, "POST", path, &headers, &body).await.expect("it answers");
+    assert_eq!(told.status, 200, "{told:?}");
+    let codes = told.json()["recovery_codes"].as_array().expect("codes").clone();
+    (secret, codes.iter().map(|code| code.as_str().expect("a text").to_owned()).collect())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_code_is_good_once_also_when_the_server_is_killed_while_it_is_used() {
+    if !is_debug_build() {
+        return skipped("codes under kills", "only a debug build has places to be killed at");
+    }
+    for (side, is_left) in [("before", true), ("after", false)] {
+        for kind in ["totp_used", "recovery_used"] {
+            let scratch = tempfile::tempdir().expect("a directory for the test");
+            let dir = scratch.path();
+            let clock = dir.join("clock");
+            std::fs::write(&clock, "0").expect("written");
+            let clock_file = ("SOUK_CLOCK_FILE", clock.display().to_string());
+            let dies = [clock_file.clone(), ("SOUK_KILL_AT", format!("{side}:person.{kind}"))];
+            let server = account(dir, &dies).await;
+            // A step begins, and none ends while this looks.
+            let ahead_ms = STEP_MS - wall_ms() % STEP_MS;
+            std::fs::write(&clock, ahead_ms.to_string()).expect("written");
+            let step = (wall_ms() + ahead_ms) / STEP_MS;
+            let (secret, recovery) = turn_on(&server, || step).await;
+            let used = if kind == "totp_used" { code(&secret, step) } else { recovery[3].clone() };
+            let since = Instant::now();
+            assert!(with_code(&server, &used).await.is_err(), "{side} {kind}: it was not killed");
+            drop(server);
+
+            let server = Served::start(dir, &[clock_file]).await.expect("it serves");
+            let stood_ms = i64::try_from(since.elapsed().as_millis()).expect("not so long");
+            std::fs::write(&clock, (ahead_ms - stood_ms).to_string()).expect("written");
+            let told = with_code(&server, &used).await.expect("it answers");
+            assert_eq!(told.status, if is_left { 201 } else { 401 }, "{side} {kind}: {told:?}");
+            let told = with_code(&server, &used).await.expect("it answers");
+            assert_eq!((told.status, told.text("code")), (401, "wrong_code".to_owned()), "{side} {kind}");
+            let told = with_code(&server, &code(&secret, step + 1)).await.expect("it answers");
+            assert_eq!(told.status, 201, "{side} {kind}: {told:?}");
+            server.stop().await;
+            is_verified(dir);
+        }
     }
 }

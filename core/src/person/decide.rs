@@ -6,9 +6,9 @@ use crate::machine::{Ctx, Decision};
 use crate::time::Timestamp;
 
 use super::lock::{FREE_FAILURES, Place};
-use super::{Account, Command, Event, Person, Purpose, Rejection, Reply, Standing, State};
+use super::{Account, Command, Event, Person, Purpose, Rejection, Reply, Standing, State, factors};
 
-type Decided = Result<Decision<Person>, Rejection>;
+pub(super) type Decided = Result<Decision<Person>, Rejection>;
 
 pub(super) fn decide(state: &State, command: &Command, ctx: &Ctx) -> Decided {
     if let Command::SignUp { mail } = *command {
@@ -48,19 +48,23 @@ pub(super) fn decide(state: &State, command: &Command, ctx: &Ctx) -> Decided {
             let round = standing.round + 1;
             Ok(Decision::of(vec![Event::SignInsEnded], Reply::Account(Standing { round, ..standing })))
         }
-        Command::MaySignIn { password, from } => {
+        Command::MaySignIn { password, from, code } => {
             not_locked(account, from, ctx)?;
             if account.password != Some(password) {
                 return Err(Rejection::PasswordChanged);
             }
-            Ok(Decision::of(unlocked(account, from, ctx).collect(), Reply::Account(standing)))
+            let mut events = factors::beside_password(account, code, ctx)?;
+            let of_place = unlocked(account, from, ctx).filter(|event| !events.contains(event));
+            events.extend(of_place.collect::<Vec<_>>());
+            Ok(factors::used(events, standing))
         }
+        Command::Factor(order) => factors::decide(account, standing, order, ctx),
         Command::CountFailure { at, earlier } => Ok(count_failure(account, standing, (at, earlier), ctx)),
     }
 }
 
 /// A right password is refused as a wrong one is, else a delay would not keep anybody from guessing.
-fn not_locked(account: &Account, at: Place, ctx: &Ctx) -> Result<(), Rejection> {
+pub(super) fn not_locked(account: &Account, at: Place, ctx: &Ctx) -> Result<(), Rejection> {
     match account.locks.at(at, ctx.now).and_then(|failures| failures.delays(ctx.now)) {
         Some(until) => Err(Rejection::Locked { until }),
         None => Ok(()),
@@ -68,7 +72,7 @@ fn not_locked(account: &Account, at: Place, ctx: &Ctx) -> Result<(), Rejection> 
 }
 
 /// Somebody has shown who they are: what they failed there before is forgotten.
-fn unlocked(account: &Account, at: Place, ctx: &Ctx) -> impl Iterator<Item = Event> {
+pub(super) fn unlocked(account: &Account, at: Place, ctx: &Ctx) -> impl Iterator<Item = Event> {
     let known = account.locks.at(at, ctx.now);
     known.map(|_| Event::Unlocked { at: account.locks.place(at, ctx.now) }).into_iter()
 }
@@ -96,7 +100,7 @@ fn count_failure(
 fn sign_up(state: &State, mail: SubjectId, ctx: &Ctx) -> Decided {
     let Some((account, standing)) = state.account.as_ref().zip(state.standing()) else {
         let (purpose, token) = (Purpose::Verify, 1);
-        let standing = Standing { person: state.id, mail, password: None, round: 0 };
+        let standing = Standing { person: state.id, mail, password: None, round: 0, second: None };
         let events = vec![Event::SignedUp { mail }, Event::LetterAsked { purpose, token }];
         return Ok(with_letter(events, standing, PersonTemplate::VerifyMail { token }));
     };
@@ -155,13 +159,17 @@ fn chosen(standing: Standing, password: CredentialId, event: Event) -> Decision<
     }
 }
 
-fn with_letter(events: Vec<Event>, standing: Standing, template: PersonTemplate) -> Decision<Person> {
+pub(super) fn with_letter(
+    events: Vec<Event>,
+    standing: Standing,
+    template: PersonTemplate,
+) -> Decision<Person> {
     let mut decision = Decision::of(events, Reply::Account(standing));
     let mail = PersonMail { template, to: standing.mail, person: standing.person };
     decision.effects.push(Effect::Mail(Mail::Person(mail)));
     decision
 }
 
-fn stays(standing: Standing) -> Decided {
+pub(super) fn stays(standing: Standing) -> Decided {
     Ok(Decision::unchanged(Reply::Account(standing)))
 }

@@ -10,9 +10,11 @@
 //! Sign-ins belong to a *round*. Another password, or the wish to sign out everywhere, begins the next one, and sign-ins of
 //! rounds before it are over. A number, not a time: clocks may go back.
 //!
-//! Whoever fails too often to show that they are this person must wait ([`lock`]).
+//! Whoever fails too often to show that they are this person must wait ([`lock`]). Beside the password a person may have a second factor
+//! ([`factors`]).
 
 mod decide;
+pub mod factors;
 pub mod lock;
 mod machine;
 mod state;
@@ -24,6 +26,7 @@ use serde::{Deserialize, Serialize};
 use crate::ids::{CredentialId, SubjectId, UserId};
 use crate::time::Timestamp;
 
+use factors::{Code, SecondFactor};
 use lock::Place;
 
 pub use machine::Person;
@@ -91,13 +94,17 @@ pub enum Command {
     },
     /// The person signs out everywhere.
     EndSignIns,
-    /// May the person who knows this password sign in now? Failures from there are forgotten then; nothing else changes.
+    /// May the person who knows this password sign in now? Failures from there are forgotten then, and the code is consumed.
     MaySignIn {
         /// The password that was compared; another may have been chosen meanwhile.
         password: CredentialId,
         /// Where they are.
         from: Place,
+        /// The code that they showed, too. Whoever has no second factor needs none.
+        code: Option<Code>,
     },
+    /// About the second factor.
+    Factor(factors::Order),
     /// Somebody has failed to show that they are this person.
     CountFailure {
         /// Where.
@@ -157,6 +164,44 @@ pub enum Event {
         /// Where.
         at: Place,
     },
+    /// The person wants a second factor, and was shown its secret.
+    TotpBegun {
+        /// Names the secret.
+        totp: CredentialId,
+    },
+    /// They showed a first code of it: from here on it is asked for.
+    TotpConfirmed {
+        /// Names the secret.
+        totp: CredentialId,
+        /// The step of the code; it is consumed.
+        step: u64,
+        /// Names the recovery codes that came with it.
+        codes: CredentialId,
+    },
+    /// They showed a code.
+    TotpUsed {
+        /// Names the secret.
+        totp: CredentialId,
+        /// The step of the code; it and all before are consumed.
+        step: u64,
+    },
+    /// They showed a recovery code.
+    RecoveryUsed {
+        /// Names those that it is of.
+        codes: CredentialId,
+        /// Its number; it is consumed.
+        number: u32,
+    },
+    /// They have other recovery codes; none of those before is good any more.
+    RecoveryRenewed {
+        /// Names them.
+        codes: CredentialId,
+    },
+    /// They have no second factor any more.
+    FactorRemoved {
+        /// Names the secret that it had.
+        totp: CredentialId,
+    },
 }
 
 impl Event {
@@ -171,7 +216,13 @@ impl Event {
             | Event::Reminded
             | Event::SignInsEnded
             | Event::TryFailed { .. }
-            | Event::Unlocked { .. } => None,
+            | Event::Unlocked { .. }
+            | Event::TotpBegun { .. }
+            | Event::TotpConfirmed { .. }
+            | Event::TotpUsed { .. }
+            | Event::RecoveryUsed { .. }
+            | Event::RecoveryRenewed { .. }
+            | Event::FactorRemoved { .. } => None,
         }
     }
 }
@@ -187,6 +238,8 @@ pub struct Standing {
     pub password: Option<CredentialId>,
     /// Sign-ins of earlier rounds are over.
     pub round: u32,
+    /// The second factor, if they have one.
+    pub second: Option<SecondFactor>,
 }
 
 /// A person's yes.
@@ -217,6 +270,14 @@ pub enum Rejection {
         /// Until when.
         until: Timestamp,
     },
+    /// The password is right, and a code of the second factor is needed beside it.
+    CodeNeeded,
+    /// The code is none, or was used.
+    CodeSpent,
+    /// There is no second factor, or none that waits to be confirmed.
+    NoFactor,
+    /// There is a second factor.
+    FactorExists,
     /// The account has had as many letters or rounds as can be counted.
     Exhausted,
 }

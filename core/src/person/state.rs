@@ -8,6 +8,7 @@ use crate::ids::{CredentialId, StreamId, SubjectId, UserId};
 use crate::machine::EventMeta;
 use crate::time::Timestamp;
 
+use super::factors::Factors;
 use super::lock::Locks;
 use super::{Event, LETTERS_EVERY_MS, Purpose, REMINDED_EVERY_MAX_MS, Standing};
 
@@ -38,6 +39,8 @@ pub struct Account {
     pub reminded: Option<(Timestamp, u32)>,
     /// Failures that are followed by a delay.
     pub locks: Locks,
+    /// The second factor.
+    pub factors: Factors,
 }
 
 /// A letter that was asked for.
@@ -115,8 +118,10 @@ impl State {
 
     /// How the account stands; `None` when there is none.
     pub fn standing(&self) -> Option<Standing> {
-        let Account { mail, password, round, .. } = *self.account.as_ref()?;
-        Some(Standing { person: self.id, mail, password, round })
+        let account = self.account.as_ref()?;
+        let Account { mail, password, round, .. } = *account;
+        let second = account.factors.standing();
+        Some(Standing { person: self.id, mail, password, round, second })
     }
 
     pub(super) fn fold(&mut self, meta: EventMeta, event: &Event) {
@@ -129,6 +134,7 @@ impl State {
                 last: BTreeMap::new(),
                 reminded: None,
                 locks: Locks::default(),
+                factors: Factors::default(),
             });
         }
         let Some(account) = &mut self.account else { return };
@@ -157,6 +163,12 @@ impl State {
             Event::SignInsEnded => account.round = account.round.saturating_add(1),
             Event::TryFailed { at, count } => account.locks.fail(at, count, meta.at),
             Event::Unlocked { at } => account.locks.clear(at),
+            Event::TotpBegun { .. }
+            | Event::TotpConfirmed { .. }
+            | Event::TotpUsed { .. }
+            | Event::RecoveryUsed { .. }
+            | Event::RecoveryRenewed { .. }
+            | Event::FactorRemoved { .. } => account.factors.fold(meta.at, event),
         }
     }
 }

@@ -6,6 +6,7 @@
 
 mod amounts;
 mod checkouts;
+mod factors;
 mod folds;
 mod ledger;
 mod orders;

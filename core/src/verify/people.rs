@@ -1,5 +1,6 @@
 //! I14 of people: a letter's token is used once and in its time, a password is named once, sign-ins go from generation to
-//! generation and end once; a failure to show who somebody is comes after the delay of the one before.
+//! generation and end once; a failure to show who somebody is comes after the delay of the one before; a
+//! code of a second factor is consumed once.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,6 +10,7 @@ use crate::journal::Recorded;
 use crate::person::{self, Purpose};
 use crate::time::Timestamp;
 
+use super::factors::Factors;
 use super::tries::Tries;
 use super::{Invariant, Report};
 
@@ -29,6 +31,7 @@ struct Person {
     passwords: Vec<CredentialId>,
     round: u32,
     tries: Tries,
+    factors: Factors,
 }
 
 /// How far a sign-in is.
@@ -82,6 +85,14 @@ impl People {
             }
             person::Event::TryFailed { at, count } => person.tries.failed(at, count, recorded.at),
             person::Event::Unlocked { at } => person.tries.unlocked(at, recorded.at),
+            person::Event::TotpBegun { .. }
+            | person::Event::TotpConfirmed { .. }
+            | person::Event::TotpUsed { .. }
+            | person::Event::RecoveryUsed { .. }
+            | person::Event::RecoveryRenewed { .. }
+            | person::Event::FactorRemoved { .. } => {
+                person.factors.follows(event, recorded.at) == Some(true) && is_verified
+            }
         };
         report.check(Invariant::I14, follows, at, || format!("an account does not get here: {event:?}"));
     }
@@ -103,6 +114,9 @@ impl People {
                 family.generation = generation;
                 family.good_until = recorded.at.plus_millis(family.idle_ms).min(family.ends_at);
                 is_next && in_time
+            }
+            (family::Event::SteppedUp { .. }, Some(family)) => {
+                family.ended.is_none() && recorded.at < family.good_until
             }
             (family::Event::Ended { reason }, Some(family)) => family.ended.replace(reason).is_none(),
             (family::Event::Begun { .. }, Some(_)) | (_, None) => false,

@@ -1,11 +1,15 @@
 //! What becomes of rows by which people are known, a day after they were put.
 //!
 //! A row is kept when its stream names it *now*: of a mail address, that somebody wants or has an account with it; of a
-//! password, that it is the one that holds; of a sign-in, that it has not ended. Any other is dropped.
+//! password, that it is the one that holds; of a sign-in, that it has not ended; of a second factor,
+//! that it waits to be confirmed or holds. Any other is dropped.
 
 use souk_core::any::AnyEvent;
 use souk_core::family;
+use souk_core::ids::CredentialId;
 use souk_core::journal::Recorded;
+use souk_core::machine::{EventMeta, Machine as _};
+use souk_core::person::Person;
 use tokio::sync::watch;
 
 use crate::actors::node::Node;
@@ -33,7 +37,7 @@ pub(super) async fn sweep(
             match events_of(node, row.stream).await.map(|events| names(&events, row)) {
                 Some(true) => {
                     credentials::keep(pool, row).await?;
-                    if row.kind == Kind::Password {
+                    if matches!(row.kind, Kind::Password | Kind::Totp | Kind::Recovery) {
                         credentials::remove_older(pool, row.kind, row.stream, &row.key).await?;
                     }
                     swept.kept += 1;
@@ -58,6 +62,17 @@ fn names(events: &[Recorded], row: &Unnamed) -> bool {
         Kind::Family => {
             let ended = |event: &AnyEvent| matches!(event, AnyEvent::Family(family::Event::Ended { .. }));
             !events.is_empty() && !events.iter().any(|recorded| ended(&recorded.event))
+        }
+        Kind::Totp | Kind::Recovery => {
+            let mut state = Person::initial(row.stream);
+            for recorded in events {
+                let meta = EventMeta { seq: recorded.seq, at: recorded.at };
+                if let AnyEvent::Person(event) = &recorded.event {
+                    Person::apply(&mut state, meta, event);
+                }
+            }
+            let names = |id: CredentialId| state.account.is_some_and(|account| account.factors.names(id));
+            row.key.parse().is_ok_and(names)
         }
     }
 }

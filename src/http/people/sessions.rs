@@ -17,6 +17,7 @@ use crate::http::wire::mail;
 use crate::people::{Presented, Tokens};
 use crate::tenants::passwords::Password;
 use crate::tenants::refresh_tokens::PresentedRefresh;
+use crate::tenants::second_factors::PresentedCode;
 
 use super::{Sender, Traced};
 
@@ -28,6 +29,9 @@ pub(super) struct SignInIn {
     mail: String,
     password: String,
     audience: AudienceIn,
+    /// Of whoever has a second factor: what the authenticator shows, or a recovery code.
+    #[serde(default)]
+    code: Option<String>,
 }
 
 /// What the tokens are good for.
@@ -88,7 +92,8 @@ pub(super) async fn sign_in(
     let mail = mail(&asked.mail)?;
     services.rate_limits.try_with(services.server_key.mail_number(&mail), peer)?;
     let network = peer.map(|Peer(address)| network(address));
-    let presented = Presented { password: Password::from(asked.password), network };
+    let code = asked.code.map(PresentedCode::from);
+    let presented = Presented { password: Password::from(asked.password), code, network };
     let tokens = services.people.sign_in(&mail, presented, asked.audience.into(), trace).await?;
     Ok(told(StatusCode::CREATED, &tokens))
 }

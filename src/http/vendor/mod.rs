@@ -225,7 +225,7 @@ pub(super) fn routes() -> Routes {
 
 /// An order about the team.
 fn of_team(operation: Operation, power: Power, status: u16) -> Operation {
-    let codes = [Code::NotFound, Code::WrongState, Code::TokenSpent, Code::TooMany];
+    let codes = [Code::NotFound, Code::WrongState, Code::TokenSpent, Code::TooMany, Code::StepUpRequired];
     operation.by(Caller::Vendor(power)).answers::<team::TeamChanged>(status).refuses(&codes)
 }
 

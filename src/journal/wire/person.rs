@@ -1,7 +1,7 @@
 //! Events and outcomes of a person.
 
 use souk_core::ids::{CredentialId, SubjectId, UserId};
-use souk_core::person::{self, Event, lock};
+use souk_core::person::{self, Event, factors, lock};
 use souk_core::time::Timestamp;
 
 events! {
@@ -15,6 +15,12 @@ events! {
     "person.sign_ins_ended" 1 => SignInsEnded,
     "person.try_failed" 1 => TryFailed { at: Place, count: u32 },
     "person.unlocked" 1 => Unlocked { at: Place },
+    "person.totp_begun" 1 => TotpBegun { totp: CredentialId },
+    "person.totp_confirmed" 1 => TotpConfirmed { totp: CredentialId, step: u64, codes: CredentialId },
+    "person.totp_used" 1 => TotpUsed { totp: CredentialId, step: u64 },
+    "person.recovery_used" 1 => RecoveryUsed { codes: CredentialId, number: u32 },
+    "person.recovery_renewed" 1 => RecoveryRenewed { codes: CredentialId },
+    "person.factor_removed" 1 => FactorRemoved { totp: CredentialId },
 }
 
 mirror! {
@@ -27,6 +33,15 @@ mirror! {
         mail: SubjectId,
         password: Option<CredentialId>,
         round: u32,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        second: Option<SecondFactor>,
+    }
+
+    struct SecondFactor = factors::SecondFactor {
+        totp: CredentialId,
+        codes: CredentialId,
+        #[serde(rename = "left")]
+        codes_left: u32,
     }
 
     /// A person's yes, as a stored reply holds it.
@@ -42,6 +57,10 @@ mirror! {
         TooSoon { next_at: Timestamp },
         PasswordChanged,
         Locked { until: Timestamp },
+        CodeNeeded,
+        CodeSpent,
+        NoFactor,
+        FactorExists,
         Exhausted,
     }
 }

@@ -14,6 +14,7 @@ mod reads;
 pub mod rig;
 mod rows_of_a_sale;
 mod sale;
+pub mod second_factor;
 mod standings;
 mod teams;
 mod texts;

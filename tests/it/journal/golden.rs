@@ -91,7 +91,7 @@ fn events_are_written_as_they_were() {
     let mut names = BTreeSet::new();
     for event in events() {
         let Encoded { kind, version, payload } = wire::encode(&event).unwrap();
-        let letters = ["", "-b", "-c"].map(|letter| format!("{kind}.v{version}{letter}.json"));
+        let letters = ["", "-b", "-c", "-d"].map(|letter| format!("{kind}.v{version}{letter}.json"));
         let name = letters.into_iter().find(|name| names.insert(name.clone())).unwrap();
         compare("events", &name, &payload);
         assert_eq!(wire::decode(kind, i64::from(version), &payload).unwrap(), event, "{name}");

@@ -10,7 +10,7 @@ fn count(at: Place, earlier: u32) -> Command {
 }
 
 fn sign_in(from: Place) -> Command {
-    Command::MaySignIn { password: OLD, from }
+    Command::MaySignIn { password: OLD, from, code: None }
 }
 
 /// Fails once too often there.
@@ -82,7 +82,7 @@ fn a_letter_ends_every_delay_and_the_old_password_ends_none() {
     let again = Command::ChangePassword { old: NEW, new: THIRD };
     assert_eq!(live.run(again), Err(Rejection::Locked { until }), "a thief of the sign-in guesses");
     assert!(matches!(
-        live.run(Command::MaySignIn { password: NEW, from: HERE }),
+        live.run(Command::MaySignIn { password: NEW, from: HERE, code: None }),
         Err(Rejection::Locked { .. })
     ));
     live.run(Command::AskReset).expect("asked");

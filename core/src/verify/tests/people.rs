@@ -14,6 +14,8 @@ const PERSON: StreamId = StreamId::Person(UserId(4));
 const FAMILY: StreamId = StreamId::Family(FamilyId(5));
 const SECOND: i64 = 1_000;
 const HERE: Place = Place::Network(7);
+const TOTP: CredentialId = CredentialId(21);
+const CODES: CredentialId = CredentialId(22);
 
 /// An event of a stream so long after the start.
 type Step = (StreamId, i64, AnyEvent);
@@ -46,7 +48,16 @@ fn unlocked(millis: i64, at: Place) -> Step {
     of_person(millis, person::Event::Unlocked { at })
 }
 
-/// Signed up, verified, signed in, refreshed twice, password reset, signed out, failed to sign in again and done so in the end.
+fn used(millis: i64, step: u64) -> Step {
+    of_person(millis, person::Event::TotpUsed { totp: TOTP, step })
+}
+
+fn recovered(millis: i64, number: u32) -> Step {
+    of_person(millis, person::Event::RecoveryUsed { codes: CODES, number })
+}
+
+/// Signed up, verified, signed in, refreshed twice, password reset, signed out, failed to sign in again and done so in the end;
+/// a second factor, used and removed.
 fn history() -> Vec<Step> {
     let (purpose, old, new) = (Purpose::Reset, CredentialId(1), CredentialId(2));
     vec![
@@ -67,6 +78,12 @@ fn history() -> Vec<Step> {
         failed(40 * SECOND, HERE, 6),
         unlocked(100 * SECOND, HERE),
         failed(101 * SECOND, HERE, 5),
+        of_person(102 * SECOND, person::Event::TotpBegun { totp: TOTP }),
+        of_person(103 * SECOND, person::Event::TotpConfirmed { totp: TOTP, step: 3, codes: CODES }),
+        used(104 * SECOND, 5),
+        recovered(105 * SECOND, 9),
+        of_person(106 * SECOND, person::Event::RecoveryRenewed { codes: CredentialId(23) }),
+        of_person(107 * SECOND, person::Event::FactorRemoved { totp: TOTP }),
     ]
 }
 
@@ -120,6 +137,10 @@ fn what_cannot_have_happened_is_named() {
     let (old, third) = (CredentialId(1), CredentialId(3));
     let reset = |token, password| person::Event::PasswordReset { token, password };
     let late = 7 * SECOND + RESET_WITHIN_MS;
+    let stepped_up = family::Event::SteppedUp { by: family::Shown::Password };
+    let begun_again = person::Event::TotpBegun { totp: CredentialId(24) };
+    let confirmed = person::Event::TotpConfirmed { totp: TOTP, step: 3, codes: CODES };
+    let removed = person::Event::FactorRemoved { totp: TOTP };
     for (what, stream, steps) in [
         ("nobody signed up", PERSON, without(0)),
         ("a token that no letter had", PERSON, without(8)),
@@ -170,6 +191,20 @@ fn what_cannot_have_happened_is_named() {
             and(of_family(10 * SECOND, family::Event::Ended { reason: EndReason::Reused })),
         ),
         ("begun twice", FAMILY, and(of_family(10 * SECOND, begun(2)))),
+        ("shown once more when it was over", FAMILY, replaced(7, of_family(64 * SECOND, stepped_up))),
+        ("shown once more after it ended", FAMILY, and(of_family(10 * SECOND, stepped_up))),
+        ("a factor begun twice", PERSON, replaced(19, of_person(104 * SECOND, begun_again))),
+        ("confirmed what was not begun", PERSON, without(17)),
+        ("confirmed too late", PERSON, replaced(18, of_person(102 * SECOND + 3_600_000, confirmed))),
+        ("a step twice", PERSON, replaced(20, used(105 * SECOND, 5))),
+        ("the step that confirmed", PERSON, replaced(19, used(104 * SECOND, 3))),
+        ("a step before the last", PERSON, replaced(20, used(105 * SECOND, 4))),
+        ("a code of what was not confirmed", PERSON, without(18)),
+        ("a recovery code twice", PERSON, replaced(19, recovered(104 * SECOND, 9))),
+        ("a recovery code that there is not", PERSON, replaced(20, recovered(105 * SECOND, 10))),
+        ("a recovery code of those before", PERSON, replaced(22, recovered(107 * SECOND, 1))),
+        ("a factor removed twice", PERSON, and(of_person(108 * SECOND, removed))),
+        ("a code after it was removed", PERSON, and(used(108 * SECOND, 6))),
         ("failed for the fourth time", PERSON, replaced(13, failed(10 * SECOND, Place::Shown, 4))),
         ("failed in the middle of a delay", PERSON, replaced(14, failed(39 * SECOND, HERE, 6))),
         ("a failure left out", PERSON, replaced(14, failed(40 * SECOND, HERE, 7))),

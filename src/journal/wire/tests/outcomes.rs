@@ -93,10 +93,13 @@ fn of_a_vendor() {
 
 #[test]
 fn of_a_person() {
+    use person::factors::SecondFactor;
     use person::{Rejection, Reply, Standing};
     for password in [None, Some(CredentialId(u128::MAX))] {
         let (person, mail) = (UserId(u128::MAX), SubjectId(u128::MAX));
-        let standing = Standing { person, mail, password, round: u32::MAX };
+        let id = CredentialId(u128::MAX);
+        let second = password.map(|_| SecondFactor { totp: id, codes: id, codes_left: u32::MAX });
+        let standing = Standing { person, mail, password, round: u32::MAX, second };
         survives(AnyOutcome::Person(Ok(Reply::Account(standing))));
     }
     for rejection in [
@@ -105,6 +108,11 @@ fn of_a_person() {
         Rejection::TokenSpent,
         Rejection::TooSoon { next_at: WHEN },
         Rejection::PasswordChanged,
+        Rejection::Locked { until: WHEN },
+        Rejection::CodeNeeded,
+        Rejection::CodeSpent,
+        Rejection::NoFactor,
+        Rejection::FactorExists,
         Rejection::Exhausted,
     ] {
         survives(AnyOutcome::Person(Err(rejection)));
