@@ -8,7 +8,7 @@ use souk_core::person::lock::{DELAY_FIRST_MS, FREE_FAILURES};
 
 use crate::http::second_factor::code;
 use crate::served::{Gone, Served, Told, ask, is_debug_build, program};
-use crate::servers::skipped;
+use crate::servers::{Backend, skipped};
 
 const MAIL: &str = "ada@example.org";
 const PASSWORD: &str = "lantern-oyster-47-granite";
@@ -51,8 +51,8 @@ async fn account(dir: &Path, environment: &[(&str, String)]) -> Served {
 }
 
 /// What the servers of a directory wrote is as it should be.
-fn is_verified(dir: &Path) {
-    let told = std::process::Command::new(program()).args(["verify", "--data"]).arg(dir).output();
+fn is_verified(dir: &Path, more: &[&str]) {
+    let told = std::process::Command::new(program()).args(["verify", "--data"]).arg(dir).args(more).output();
     let told = told.expect("it can be run");
     assert!(told.status.success(), "{}", String::from_utf8_lossy(&told.stdout));
 }
@@ -88,7 +88,7 @@ async fn a_delay_outlasts_the_server_that_was_killed_when_it_began() {
         let told = sign_in(&server, PASSWORD).await.expect("it answers");
         assert_eq!(told.status, 201, "{side}: {told:?}");
         server.stop().await;
-        is_verified(dir);
+        is_verified(dir, &[]);
     }
 }
 
@@ -154,7 +154,54 @@ async fn a_code_is_good_once_also_when_the_server_is_killed_while_it_is_used() {
             let told = with_code(&server, &code(&secret, step + 1)).await.expect("it answers");
             assert_eq!(told.status, 201, "{side} {kind}: {told:?}");
             server.stop().await;
-            is_verified(dir);
+            is_verified(dir, &[]);
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn codes_and_delays_are_known_to_the_standby_that_takes_over_on_postgres() {
+    if !is_debug_build() {
+        return skipped("codes over a take-over", "only a debug build has a clock that stands");
+    }
+    let Some(backend) = Backend::postgres("codes over a take-over") else { return };
+    let (dir, other) = (backend.data_dir(), tempfile::tempdir().expect("a directory for the test"));
+    let clock = dir.join("clock");
+    let ahead_ms = STEP_MS - wall_ms() % STEP_MS;
+    let step = (wall_ms() + ahead_ms) / STEP_MS;
+    std::fs::write(&clock, ahead_ms.to_string()).expect("written");
+    let environment = [
+        ("SOUK_CLOCK_FILE", clock.display().to_string()),
+        ("SOUK_DATABASE__URL", backend.url().to_owned()),
+        ("SOUK_SERVER__KEY_FILE", dir.join("server.key").display().to_string()),
+        ("SOUK_VAULT__KEY_FILE", dir.join("vault.key").display().to_string()),
+    ];
+    let owner = account(dir, &environment).await;
+    let mut standby = Served::spawn(&[], other.path(), "127.0.0.1:0", &environment);
+    let (secret, recovery) = turn_on(&owner, || step).await;
+    for good in [&code(&secret, step), &recovery[0]] {
+        let told = with_code(&owner, good).await.expect("it answers");
+        assert_eq!(told.status, 201, "{told:?}");
+    }
+    for _ in 0..=FREE_FAILURES {
+        assert_eq!(sign_in(&owner, WRONG).await.expect("it answers").status, 401);
+    }
+    let since = Instant::now();
+    owner.kill().await;
+    assert!(standby.until_it_serves().await, "it ended");
+    let stood_ms = i64::try_from(since.elapsed().as_millis()).expect("not so long");
+    std::fs::write(&clock, (ahead_ms - stood_ms).to_string()).expect("written");
+
+    let told = with_code(&standby, &code(&secret, step + 1)).await.expect("it answers");
+    assert_eq!((told.status, told.text("code")), (401, "wrong_password".to_owned()), "it waits: {told:?}");
+    // A step later: the code that was used is still of a step that would be taken.
+    std::fs::write(&clock, (ahead_ms - stood_ms + DELAY_FIRST_MS).to_string()).expect("written");
+    for spent in [&code(&secret, step), &recovery[0]] {
+        let told = with_code(&standby, spent).await.expect("it answers");
+        assert_eq!((told.status, told.text("code")), (401, "wrong_code".to_owned()), "{told:?}");
+    }
+    let told = with_code(&standby, &code(&secret, step + 1)).await.expect("it answers");
+    assert_eq!(told.status, 201, "{told:?}");
+    standby.stop().await;
+    is_verified(other.path(), &["--database", backend.url()]);
 }
