@@ -188,6 +188,12 @@ pub enum PersonTemplate {
     PasswordChanged,
     /// Somebody wants an account with your address, and you have one.
     HasAccount,
+    /// They have a second factor from now on.
+    SecondFactorOn,
+    /// They have none any more.
+    SecondFactorOff,
+    /// One of their recovery codes was used.
+    RecoveryCodeUsed,
 }
 
 /// The mails about orders.

@@ -12,10 +12,10 @@ use crate::actors::projectors::Projectors;
 use crate::adapters::mail::Links;
 use crate::adapters::payments::test_bank::Settings as BankSettings;
 use crate::clock::Clock;
-use crate::config::{Config, Mode, Provider};
+use crate::config::{Config, Mode, Provider, SecondFactor};
 use crate::http::{Counters, CrossOrigin, RateLimits, ServerLimits, Services};
 use crate::journal::{JournalError, Roles, Settings, refuse_mighty};
-use crate::people::{People, Settings as PeopleSettings};
+use crate::people::{People, SecondFactorPolicy, Settings as PeopleSettings};
 use crate::tenants::ServerKey;
 
 use super::{Shop, ShopOptions, make_dir};
@@ -89,10 +89,22 @@ pub(super) fn limits(config: &Config) -> ServerLimits {
     }
 }
 
+/// What people know the shop by: the host of its address.
+fn name_of(public_url: &str) -> String {
+    let host = url::Url::parse(public_url).ok().and_then(|url| url.domain().map(str::to_owned));
+    host.unwrap_or_else(|| "souk".to_owned())
+}
+
 /// Accounts and sign-ins, as the settings say.
 async fn people(config: &Config, shop: &Shop, server_key: &ServerKey) -> anyhow::Result<People> {
     let settings = PeopleSettings {
         issuer: config.server.public_url.clone(),
+        // A colon would end the name in an authenticator.
+        shop: name_of(&config.server.public_url),
+        second_factor: match config.sign_ins.second_factor {
+            SecondFactor::Off => SecondFactorPolicy::Off,
+            SecondFactor::Owners => SecondFactorPolicy::Owners,
+        },
         idle_ms: config.sign_ins.idle_ms.get(),
         lasts_ms: config.sign_ins.lasts_ms.get(),
         hashes_at_once: std::thread::available_parallelism().map_or(1, NonZeroUsize::get),

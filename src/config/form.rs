@@ -8,7 +8,7 @@ use souk_core::market::MarketId;
 use souk_core::money::{Currency, Rate};
 
 use super::secret::Secret;
-use super::sections::{LogFormat, Mode, Provider};
+use super::sections::{LogFormat, Mode, Provider, SecondFactor};
 use super::value::Value;
 
 /// A length of time.
@@ -189,6 +189,15 @@ pub(super) fn log_format(value: &Value) -> Read<LogFormat> {
         _ => None,
     };
     parsed(value, format).ok_or_else(|| r#""text" or "json""#.to_owned())
+}
+
+pub(super) fn second_factor(value: &Value) -> Read<SecondFactor> {
+    let policy = |text: &str| match text {
+        "off" => Some(SecondFactor::Off),
+        "owners" => Some(SecondFactor::Owners),
+        _ => None,
+    };
+    parsed(value, policy).ok_or_else(|| r#""off" or "owners""#.to_owned())
 }
 
 pub(super) fn log_filter(value: &Value) -> Read<String> {

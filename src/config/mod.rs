@@ -26,8 +26,8 @@ pub use form::Millis;
 pub use load::{Flag, Loaded, Preset, Setting, Sources};
 pub use secret::Secret;
 pub use sections::{
-    Checkout, Database, Engine, Limits, LogFormat, Market, Mode, Payments, Provider, Server, SignIns,
-    Telemetry, Vault,
+    Checkout, Database, Engine, Limits, LogFormat, Market, Mode, Payments, Provider, SecondFactor, Server,
+    SignIns, Telemetry, Vault,
 };
 pub use value::Origin;
 

@@ -262,14 +262,25 @@ pub enum LogFormat {
 }
 
 section!(
-    /// How long people stay signed in.
+    /// How long people stay signed in, and what it takes.
     SignIns in "sign_ins" {
         /// Without being back.
         idle_ms: Millis = form::millis(MINUTE, LASTS_MAX_MS),
         /// In any case.
         lasts_ms: Millis = form::millis(MINUTE, LASTS_MAX_MS),
+        /// Who must have a second factor.
+        second_factor: SecondFactor = form::second_factor,
     }
 );
+
+/// Who must have a second factor.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum SecondFactor {
+    /// Nobody.
+    Off,
+    /// Owners of vendors and operators who are people, to act as such.
+    Owners,
+}
 
 section!(
     /// How much may be asked.

@@ -53,11 +53,15 @@ codes! {
     PositionInvalid = "position_invalid", BAD_REQUEST, "Souk-Position is not as it was told";
     AuthenticationRequired = "authentication_required", UNAUTHORIZED, "Authentication is required";
     WrongPassword = "wrong_password", UNAUTHORIZED, "No account has this address and password";
+    SecondFactorRequired = "second_factor_required", UNAUTHORIZED, "A code of the second factor is needed, too";
+    WrongCode = "wrong_code", UNAUTHORIZED, "The code is not good";
     AccessExpired = "access_expired", UNAUTHORIZED, "The access token has had its time";
     SignedOut = "signed_out", UNAUTHORIZED, "The sign-in is over";
     KeyRevoked = "key_revoked", UNAUTHORIZED, "This API key was revoked";
     WrongRole = "wrong_role", FORBIDDEN, "This key is for another part of the API";
     OriginRefused = "origin_refused", FORBIDDEN, "Pages of this origin may not use the store";
+    StepUpRequired = "step_up_required", FORBIDDEN, "Show once more who you are";
+    SecondFactorNeeded = "second_factor_needed", FORBIDDEN, "Owners need a second factor here";
     NotFound = "not_found", NOT_FOUND, "There is no such thing";
     UnknownSku = "unknown_sku", NOT_FOUND, "There is no such offer";
     MethodNotAllowed = "method_not_allowed", METHOD_NOT_ALLOWED, "This cannot be done here";

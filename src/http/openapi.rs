@@ -309,10 +309,11 @@ const STORE: &str = "/v1/store";
 const OF_ORIGINS: [Code; 4] =
     [Code::AuthenticationRequired, Code::KeyRevoked, Code::OriginRefused, Code::Unavailable];
 /// Of whoever acts for a vendor or for the marketplace.
-const OF_ACTING: [Code; 8] = [
+const OF_ACTING: [Code; 9] = [
     Code::AuthenticationRequired,
     Code::KeyRevoked,
     Code::WrongRole,
+    Code::SecondFactorNeeded,
     Code::AccessExpired,
     Code::SignedOut,
     Code::Overloaded,
@@ -341,7 +342,12 @@ fn codes(prefix: &str, operation: &Operation) -> Vec<Code> {
             Code::Unavailable,
         ]),
         Caller::Vendor(_) => codes.extend(OF_ACTING),
-        Caller::Operator(_) => codes.extend(OF_ACTING),
+        Caller::Operator(power) => {
+            codes.extend(OF_ACTING);
+            if power.asks_who_one_is() && operation.method != Method::GET {
+                codes.push(Code::StepUpRequired);
+            }
+        }
     }
     if prefix == STORE {
         codes.extend(OF_ORIGINS);

@@ -267,7 +267,7 @@ pub(super) async fn allowance<'a>(
 }
 
 /// Who has one address of version 6 has the whole network of 64 bits, and could come from a new one each time.
-fn network(address: IpAddr) -> IpAddr {
+pub(super) fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64))),
         v4 => v4,

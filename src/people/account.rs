@@ -1,6 +1,7 @@
 //! Accounts: asking for one, choosing a password, choosing another.
 
 use souk_core::ids::{CredentialId, Principal, StreamId, SubjectId, UserId};
+use souk_core::person::lock::Place;
 use souk_core::person::{self, Command, Person, Purpose, Rejection, Standing};
 
 use crate::store::credentials::{self, Content, Credential, Kind};
@@ -8,6 +9,7 @@ use crate::store::vault::{Address, VaultError};
 use crate::tenants::passwords::{Password, PasswordRow};
 use crate::tenants::{MailAddress, PersonScope, new_id};
 
+use super::tries::Who;
 use super::{People, PeopleError, at_the_same_time};
 
 type Trace = Option<u128>;
@@ -15,7 +17,7 @@ type Trace = Option<u128>;
 /// How often a row may come or go between two looks before something else is wrong.
 const ROW_TRIES: u32 = 4;
 /// Nobody: asked in the place of whoever has no account, so that what is under way delays or refuses both alike.
-const NOBODY: UserId = UserId(0);
+pub(super) const NOBODY: UserId = UserId(0);
 
 impl People {
     /// Somebody wants an account with this address: a letter says what to do, also to whoever has one.
@@ -134,7 +136,19 @@ impl People {
             Purpose::Reset => Command::Reset { token, password },
         };
         self.choose(person, command, password, trace).await?;
+        self.forget_failures(person).await;
         Ok(person)
+    }
+
+    /// Whoever has the letter waits for nobody's failures. Their account knows that; this process forgets it here.
+    async fn forget_failures(&self, person: UserId) {
+        let mail = async {
+            let standing = self.standing(person).await.ok().flatten()?;
+            let address = self.vault.get(standing.mail).await.ok().flatten()?;
+            address.email.expose().parse::<MailAddress>().ok()
+        };
+        let mail = mail.await.map(|mail| self.server_key.mail_number(&mail));
+        self.tries.forget(person, mail);
     }
 
     /// A person who knows the old password chooses another; everybody who was signed in is out.
@@ -149,10 +163,25 @@ impl People {
         trace: Trace,
     ) -> Result<(), PeopleError> {
         let person = scope.person();
-        let standing = self.standing(person).await?.ok_or(PeopleError::WrongPassword)?;
-        let old = self.is_password(Some(&standing), old).await?.ok_or(PeopleError::WrongPassword)?;
-        let new = self.put_password(&standing, new).await?;
-        self.choose(person, Command::ChangePassword { old, new }, new, trace).await
+        let tried = self.tries.begin(Who::Person(person), self.now())?;
+        let changed = async {
+            let standing = self.standing(person).await?.ok_or(PeopleError::WrongPassword)?;
+            let old = self.is_password(Some(&standing), old).await?.ok_or(PeopleError::WrongPassword)?;
+            let new = self.put_password(&standing, new).await?;
+            self.choose(person, Command::ChangePassword { old, new }, new, trace).await
+        };
+        match changed.await {
+            Ok(()) => tried.succeed(),
+            Err(PeopleError::WrongPassword) => {
+                self.count_failure(person, Place::Shown, tried.earlier(), trace).await?;
+                return Err(PeopleError::WrongPassword);
+            }
+            Err(error) => {
+                tried.take_back();
+                return Err(error);
+            }
+        }
+        Ok(())
     }
 
     /// Which of a person's credentials this password is; `None` when it is not theirs. Costs one hash in any case.
@@ -209,6 +238,7 @@ impl People {
             }
             Err(Rejection::TokenSpent | Rejection::NotFound) => PeopleError::TokenSpent,
             Err(Rejection::PasswordChanged) => PeopleError::WrongPassword,
+            Err(Rejection::Locked { until }) => PeopleError::delayed(until, self.now()),
             Err(rejection) => unexpected(person, rejection),
         };
         // Nobody names it; if this fails the sweeper finds it.

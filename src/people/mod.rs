@@ -9,9 +9,11 @@ mod account;
 mod buyers;
 mod keyring;
 mod operators;
+mod second_factor;
 mod service_keys;
 mod sign_in;
 mod team;
+mod tries;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,23 +32,40 @@ use crate::tenants::ServerKey;
 use crate::tenants::access_tokens::{AccessRefused, AccessText};
 use crate::tenants::keys::KeyError;
 use crate::tenants::passwords::{Hasher, PasswordError};
+use crate::tenants::scope::StepUpNeeded;
 use crate::tenants::service_keys::ServiceKeyRefused;
 use crate::tenants::tokens::SignedToken;
 
 use keyring::Keyring;
-pub use service_keys::KeyTold;
-
 use service_keys::Uses;
+use tries::Tries;
+
+pub use second_factor::{Enrolment, RecoveryCodes, ShownAgain};
+pub use service_keys::KeyTold;
+pub use sign_in::Presented;
 
 /// How long whoever may not learn whether there is an account waits for the answer in either case: longer than the work for
 /// one that there is takes, and than a hash that waits for its turn.
 const SAME_TIME: Duration = Duration::from_millis(500);
+
+/// Who must have a second factor.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum SecondFactorPolicy {
+    /// Nobody.
+    Off,
+    /// Owners of vendors and operators who are people, to act as such.
+    Owners,
+}
 
 /// How sign-ins behave.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// Who issues tokens: the shop's public address.
     pub issuer: String,
+    /// What authenticators call the shop.
+    pub shop: String,
+    /// Who must have a second factor.
+    pub second_factor: SecondFactorPolicy,
     /// Without a refresh for so long a sign-in is over, in ms.
     pub idle_ms: i64,
     /// It is over after so long in any case, in ms.
@@ -67,6 +86,7 @@ pub struct People {
     hasher: Hasher,
     keyring: Keyring,
     uses: Uses,
+    tries: Tries,
     settings: Settings,
 }
 
@@ -93,6 +113,30 @@ pub enum PeopleError {
     /// There is no account with this address and password.
     #[error("no account has this mail address and password")]
     WrongPassword,
+    /// Whoever tries has failed too often.
+    #[error("too many failures: nothing is tried for a while")]
+    Delayed {
+        /// After how long something is.
+        retry_after_ms: u64,
+    },
+    /// The password was right, and a code is needed beside it.
+    #[error("this account has a second factor")]
+    CodeNeeded,
+    /// The code is none of theirs, or was used.
+    #[error("this code is not good: wrong, of another time, or used already")]
+    WrongCode,
+    /// They have no second factor, or none to be confirmed.
+    #[error("there is no such second factor")]
+    NoFactor,
+    /// They have one.
+    #[error("this account has a second factor already")]
+    FactorExists,
+    /// They have not shown lately who they are.
+    #[error(transparent)]
+    StepUp(#[from] StepUpNeeded),
+    /// They act for a vendor as its owner, without a second factor.
+    #[error("owners act for their vendors here with a second factor only")]
+    SecondFactorNeeded,
     /// A token of a letter or for a refresh that this shop did not make.
     #[error("this token was not made by this shop, or it is incomplete: use the whole token as it was given")]
     TokenRefused,
@@ -151,6 +195,12 @@ pub enum PeopleError {
     Internal(String),
 }
 
+impl PeopleError {
+    fn delayed(until: Timestamp, now: Timestamp) -> Self {
+        PeopleError::Delayed { retry_after_ms: until.millis_since(now).max(0).unsigned_abs() }
+    }
+}
+
 impl From<getrandom::Error> for PeopleError {
     fn from(error: getrandom::Error) -> Self {
         PeopleError::Internal(format!("the system gives no random bytes: {error}"))
@@ -171,7 +221,8 @@ impl People {
     ) -> Result<Self, PeopleError> {
         let keyring = Keyring::open(rows.clone(), server_key.clone(), node.clock().now()).await?;
         let hasher = Hasher::new(settings.hashes_at_once);
-        Ok(People { node, vault, rows, server_key, hasher, keyring, uses: Uses::default(), settings })
+        let (tries, uses) = (Tries::new(), Uses::default());
+        Ok(People { node, vault, rows, server_key, hasher, keyring, tries, uses, settings })
     }
 
     /// How many passwords were hashed or compared since the start.

@@ -9,7 +9,7 @@ use crate::tenants::access_tokens::{AccessRefused, Surface};
 use crate::tenants::policy::OperatorPower;
 use crate::tenants::{OperatorScope, PersonScope};
 
-use super::{People, PeopleError, Tokens};
+use super::{People, PeopleError, SecondFactorPolicy, Tokens};
 
 /// The most operators that are listed.
 const LISTED_MAX: u32 = 1_000;
@@ -31,7 +31,8 @@ impl People {
     /// What an access token opens on the operators' surface, now: its sign-in stands, and the person's role has this power.
     ///
     /// # Errors
-    /// [`PeopleError::Access`] says why it opens nothing, [`PeopleError::NoPower`] that the role does not have it.
+    /// [`PeopleError::Access`] says why it opens nothing, [`PeopleError::NoPower`] that the role does not have it,
+    /// [`PeopleError::SecondFactorNeeded`] that an operator must have shown a second factor.
     pub async fn admit_operator(
         &self,
         token: &str,
@@ -39,6 +40,9 @@ impl People {
     ) -> Result<OperatorScope, PeopleError> {
         let scope = self.admit(token, Surface::Operator).await?;
         let role = self.operator_role(scope.person()).await?.ok_or(AccessRefused::SignedOut)?;
+        if self.settings.second_factor == SecondFactorPolicy::Owners && !scope.has_shown_second_factor() {
+            return Err(PeopleError::SecondFactorNeeded);
+        }
         OperatorScope::of_person(&scope, role, power).ok_or(PeopleError::NoPower)
     }
 

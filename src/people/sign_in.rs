@@ -1,10 +1,12 @@
 //! Sign-ins: the first tokens, the next ones, and what an access token opens.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use souk_core::family::{self, Audience, Begin, Command, EndReason, Family, Method, Reply, SignIn};
 use souk_core::ids::{FamilyId, Principal, StreamId, UserId};
-use souk_core::person;
+use souk_core::person::lock::Place;
+use souk_core::person::{self, Standing};
 use souk_core::time::Timestamp;
 use tokio::time::Instant;
 
@@ -12,28 +14,48 @@ use crate::store::credentials::{self, Content, Credential, Kind};
 use crate::tenants::access_tokens::{self, AccessRefused, Holder, Surface};
 use crate::tenants::passwords::Password;
 use crate::tenants::refresh_tokens::{FamilySecret, PresentedRefresh};
+use crate::tenants::second_factors::PresentedCode;
 use crate::tenants::{MailAddress, PersonScope, new_id};
 
+use super::account::NOBODY;
+use super::tries::{Try, Who};
 use super::{People, PeopleError, SAME_TIME, Settings, Tokens};
 
 /// How long a refresh is waited for. Much shorter than the time in which its repeat is told the same: whoever hears nothing
 /// asks again, and must not be taken for a thief.
 const REFRESH_PATIENCE: Duration = Duration::from_millis(family::GRACE_MS.unsigned_abs() / 2);
 
+/// What somebody shows who wants to sign in, and from where.
+#[derive(Debug)]
+pub struct Presented {
+    /// The password.
+    pub password: Password,
+    /// A code of the second factor. Whoever has none needs none.
+    pub code: Option<PresentedCode>,
+    /// The network they are in; `None` when nobody knows.
+    pub network: Option<IpAddr>,
+}
+
+fn took_back<T>(tried: Try<'_>, error: PeopleError) -> Result<T, PeopleError> {
+    tried.take_back();
+    Err(error)
+}
+
 impl People {
     /// Somebody with an account signs in.
     ///
     /// # Errors
-    /// [`PeopleError::WrongPassword`] whatever was wrong, always after the same time.
+    /// [`PeopleError::WrongPassword`] whatever was wrong, always after the same time; [`PeopleError::Delayed`] after too many
+    /// of them, whether or not there is an account.
     pub async fn sign_in(
         &self,
         mail: &MailAddress,
-        password: Password,
+        presented: Presented,
         audience: Audience,
         trace: Option<u128>,
     ) -> Result<Tokens, PeopleError> {
         let from = Instant::now();
-        let signed_in = self.try_to_sign_in(mail, password, audience, trace).await;
+        let signed_in = self.try_to_sign_in(mail, presented, audience, trace).await;
         if matches!(signed_in, Err(PeopleError::WrongPassword)) {
             tokio::time::sleep_until(from + SAME_TIME).await;
         }
@@ -43,25 +65,75 @@ impl People {
     async fn try_to_sign_in(
         &self,
         mail: &MailAddress,
-        password: Password,
+        presented: Presented,
         audience: Audience,
         trace: Option<u128>,
     ) -> Result<Tokens, PeopleError> {
-        let known = match self.find_mail(mail).await? {
-            Some((person, _)) => self.standing(person).await?,
-            None => None,
+        let number = self.server_key.mail_number(mail);
+        let tried = self.tries.begin(Who::Mail(number, presented.network), self.now())?;
+        let from = Place::Network(self.server_key.network_number(number, presented.network));
+        let person = match self.find_mail(mail).await {
+            Ok(known) => known.map_or(NOBODY, |(person, _)| person),
+            Err(error) => return took_back(tried, error),
         };
-        let password = self.is_password(known.as_ref(), password).await?;
-        let (Some(known), Some(password)) = (known, password) else { return Err(PeopleError::WrongPassword) };
-        let may = person::Command::MaySignIn { password };
-        match self.command(known.person, may, trace).await? {
-            Ok(person::Reply::Account(standing)) => {
+        match self.show(person, presented, from, trace).await {
+            Ok((standing, method)) => {
+                tried.succeed();
                 let Settings { idle_ms, lasts_ms, .. } = self.settings;
-                let (person, round, method) = (standing.person, standing.round, Method::Password);
+                let (person, round) = (standing.person, standing.round);
                 let begin = Begin { person, round, audience, method, parent: None, idle_ms, lasts_ms };
                 self.begin(begin, trace).await
             }
-            Err(_) => Err(PeopleError::WrongPassword),
+            Err(PeopleError::WrongPassword) => {
+                self.count_failure(person, from, tried.earlier(), trace).await?;
+                Err(PeopleError::WrongPassword)
+            }
+            Err(error) => took_back(tried, error),
+        }
+    }
+
+    /// Somebody says that they are this person, and shows the password, and a code where one is asked for.
+    async fn show(
+        &self,
+        person: UserId,
+        presented: Presented,
+        from: Place,
+        trace: Option<u128>,
+    ) -> Result<(Standing, Method), PeopleError> {
+        let Presented { password, code, .. } = presented;
+        let known = if person == NOBODY { None } else { self.standing(person).await? };
+        let password = self.is_password(known.as_ref(), password).await?.ok_or(PeopleError::WrongPassword)?;
+        let may = |code| person::Command::MaySignIn { password, from, code };
+        match self.command(person, may(None), trace).await? {
+            Ok(person::Reply::Account(standing)) => return Ok((standing, Method::Password)),
+            // From here on they know that the password was right.
+            Err(person::Rejection::CodeNeeded) => {}
+            // Also when it is the right one and its account waits: who does not know it learns nothing.
+            Err(_) => return Err(PeopleError::WrongPassword),
+        }
+        let code = code.ok_or(PeopleError::CodeNeeded)?;
+        let tried = self.tries.begin(Who::Person(person), self.now())?;
+        let told = self.show_code(person, &code, |code| may(Some(code)), trace).await;
+        // What is wrong now is the code: a password that was changed in between counts as one, too.
+        let told = told.map_err(|error| match error {
+            PeopleError::WrongPassword => PeopleError::WrongCode,
+            other => other,
+        });
+        let standing = self.tried(person, tried, told, trace).await?;
+        Ok((standing, Method::PasswordAndCode))
+    }
+
+    /// Somebody has failed to show that they are this person. Nobody is asked the same, so that it takes the same.
+    pub(super) async fn count_failure(
+        &self,
+        person: UserId,
+        at: Place,
+        earlier: u32,
+        trace: Option<u128>,
+    ) -> Result<(), PeopleError> {
+        match self.command(person, person::Command::CountFailure { at, earlier }, trace).await? {
+            Ok(_) | Err(person::Rejection::NotFound) => Ok(()),
+            Err(rejection) => Err(PeopleError::Internal(format!("{person} counts nothing: {rejection:?}"))),
         }
     }
 
@@ -131,14 +203,15 @@ impl People {
         sign_in: &SignIn,
         (family, generation, refresh_until): (FamilyId, u32, Timestamp),
     ) -> Result<Tokens, PeopleError> {
-        let SignIn { person, audience, method, ends_at, .. } = *sign_in;
+        let SignIn { person, audience, ends_at, .. } = *sign_in;
         let now = self.now();
-        // When somebody last showed who they are, not when they went on for a vendor.
-        let begun_at = match sign_in.parent {
-            Some(parent) => self.sign_in_of(parent).await?.ok_or(AccessRefused::SignedOut)?.begun_at,
-            None => sign_in.begun_at,
+        // When and how somebody last showed who they are, not when they went on for a vendor.
+        let root = match sign_in.parent {
+            Some(parent) => self.sign_in_of(parent).await?.ok_or(AccessRefused::SignedOut)?,
+            None => *sign_in,
         };
-        let holder = Holder { family, person, audience, method, begun_at, ends_at };
+        let method = if root.has_shown_code() { Method::PasswordAndCode } else { Method::Password };
+        let holder = Holder { family, person, audience, method, shown_at: root.shown_at(), ends_at };
         let key = self.keyring.signing(now).await?;
         let signed = key.sign(&self.settings.issuer, &holder, now);
         let (access, access_until) =
@@ -157,19 +230,19 @@ impl People {
         let key = self.keyring.named(&id).await?.ok_or(AccessRefused::UnknownKey)?;
         let verified = key.verify(token, &self.settings.issuer, surface, now)?;
         let sign_in = self.sign_in_of(verified.family).await?;
+        let parent = match sign_in.and_then(|sign_in| sign_in.parent) {
+            Some(parent) => self.sign_in_of(parent).await?,
+            None => None,
+        };
         let standing = self.standing(verified.person).await?;
-        let scope = verified.admit(sign_in.as_ref(), standing.as_ref(), now)?;
-        if self.is_orphan(&scope.sign_in()).await? {
-            return Err(AccessRefused::SignedOut.into());
-        }
-        Ok(scope)
+        Ok(verified.admit((sign_in.as_ref(), parent.as_ref()), standing.as_ref(), now)?)
     }
 
     /// Whether it came of another sign-in that is over.
     async fn is_orphan(&self, sign_in: &SignIn) -> Result<bool, PeopleError> {
         let Some(parent) = sign_in.parent else { return Ok(false) };
         let parent = self.sign_in_of(parent).await?;
-        Ok(!parent.is_some_and(|parent| parent.is_live(self.now()) && parent.person == sign_in.person))
+        Ok(!sign_in.comes_of_live(parent.as_ref(), self.now()))
     }
 
     /// The person signs out here. Doing it twice is doing it once.

@@ -10,7 +10,7 @@ use crate::tenants::access_tokens::{AccessRefused, Surface};
 use crate::tenants::policy::Power;
 use crate::tenants::{PersonScope, VendorScope};
 
-use super::{People, PeopleError, Settings, Tokens};
+use super::{People, PeopleError, SecondFactorPolicy, Settings, Tokens};
 
 impl People {
     /// The person shows the token of an invitation: they are in the team from now on. Which one, and as what.
@@ -75,13 +75,18 @@ impl People {
     /// team has this power.
     ///
     /// # Errors
-    /// [`PeopleError::Access`] says why it opens nothing, [`PeopleError::NoPower`] that the role does not have it.
+    /// [`PeopleError::Access`] says why it opens nothing, [`PeopleError::NoPower`] that the role does not have it,
+    /// [`PeopleError::SecondFactorNeeded`] that an owner must have shown a second factor.
     pub async fn admit_member(&self, token: &str, power: Power) -> Result<VendorScope, PeopleError> {
         let scope = self.admit(token, Surface::Vendor).await?;
         let Audience::Vendor(vendor) = scope.audience() else {
             return Err(AccessRefused::WrongAudience.into());
         };
         let role = self.role_in(scope.person(), vendor).await?.ok_or(AccessRefused::SignedOut)?;
+        let is_bound = role == Role::Owner && self.settings.second_factor == SecondFactorPolicy::Owners;
+        if is_bound && !scope.has_shown_second_factor() {
+            return Err(PeopleError::SecondFactorNeeded);
+        }
         VendorScope::of_member(&scope, role, power).ok_or(PeopleError::NoPower)
     }
 

@@ -1,4 +1,5 @@
-//! The rows by which people are found and known again: mail addresses, password hashes, secrets of sign-ins. Plain, not
+//! The rows by which people are found and known again: mail addresses, password hashes, secrets of sign-ins
+//! and of second factors. Plain, not
 //! rebuildable.
 //!
 //! A row is put *before* the event that names it, and says which stream that will be; a row that no event came to name is
@@ -45,6 +46,10 @@ pub enum Kind {
     Operator,
     /// A shopper whom a person has shown to have been: the key is the `buy_` id, which is what makes it one person's.
     Buyer,
+    /// An authenticator: the key is its `crd_` id, the content half of its secret.
+    Totp,
+    /// Recovery codes: the key is their `crd_` id, the content a keyed hash of each.
+    Recovery,
 }
 
 impl Kind {
@@ -56,11 +61,22 @@ impl Kind {
             Kind::Key => "key",
             Kind::Operator => "operator",
             Kind::Buyer => "buyer",
+            Kind::Totp => "totp",
+            Kind::Recovery => "recovery",
         }
     }
 
     fn parse(text: &str) -> Result<Self, JournalError> {
-        let kinds = [Kind::Mail, Kind::Password, Kind::Family, Kind::Key, Kind::Operator, Kind::Buyer];
+        let kinds = [
+            Kind::Mail,
+            Kind::Password,
+            Kind::Family,
+            Kind::Key,
+            Kind::Operator,
+            Kind::Buyer,
+            Kind::Totp,
+            Kind::Recovery,
+        ];
         kinds.into_iter().find(|kind| kind.text() == text).ok_or_else(|| damaged("kind", text))
     }
 }

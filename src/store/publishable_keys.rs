@@ -22,7 +22,11 @@ type Row = (String, String, String, String, i64, Option<i64>);
 ///
 /// # Errors
 /// When the database refuses.
-pub async fn create_once(pool: &Pool, _: &OperatorScope, key: &PublishableKey) -> Result<bool, JournalError> {
+pub async fn create_publishable(
+    pool: &Pool,
+    _: &OperatorScope,
+    key: &PublishableKey,
+) -> Result<bool, JournalError> {
     let origins: Vec<&str> = key.origins.iter().map(|origin| origin.as_str()).collect();
     let origins = serde_json::Value::from(origins).to_string();
     on_pool!(pool, pool => sqlx::query(CREATE_ONCE)
@@ -51,7 +55,7 @@ pub async fn all(pool: &Pool) -> Result<Vec<PublishableKey>, JournalError> {
 ///
 /// # Errors
 /// When the database refuses.
-pub async fn revoke(
+pub async fn revoke_publishable(
     pool: &Pool,
     _: &OperatorScope,
     id: PublishableKeyId,

@@ -33,7 +33,9 @@ const LEEWAY_MS: i64 = 5_000;
 const DERIVED: &str = "souk/1/signing key";
 /// Says of a JWT that it is an access token and nothing else (RFC 9068, §2.1).
 const TYPE: &str = "at+jwt";
+/// How somebody showed who they are, as RFC 8176 calls it.
 const PASSWORD: &str = "pwd";
+const CODE: &str = "otp";
 
 /// A signing key as its row holds it: worth nothing without the server's secret.
 #[derive(Clone, PartialEq, Eq)]
@@ -127,8 +129,8 @@ pub struct Holder {
     pub audience: Audience,
     /// How they showed who they are.
     pub method: Method,
-    /// When they did.
-    pub begun_at: Timestamp,
+    /// When they last did.
+    pub shown_at: Timestamp,
     /// When the sign-in is over in any case.
     pub ends_at: Timestamp,
 }
@@ -224,7 +226,10 @@ impl AccessKey {
         now: Timestamp,
     ) -> Result<(AccessText, Timestamp), jsonwebtoken::errors::Error> {
         let exp = seconds(now.plus_millis(GOOD_FOR_MS).min(holder.ends_at));
-        let Method::Password = holder.method;
+        let shown: &[&str] = match holder.method {
+            Method::Password => &[PASSWORD],
+            Method::PasswordAndCode => &[PASSWORD, CODE],
+        };
         let (surface, ven) = surface(holder.audience);
         let claims = Claims {
             iss: issuer.to_owned(),
@@ -235,8 +240,8 @@ impl AccessKey {
             iat: seconds(now),
             nbf: seconds(now),
             exp,
-            auth_time: seconds(holder.begun_at),
-            amr: vec![PASSWORD.to_owned()],
+            auth_time: seconds(holder.shown_at),
+            amr: shown.iter().map(|name| (*name).to_owned()).collect(),
         };
         let header = Header {
             typ: Some(TYPE.to_owned()),
@@ -294,24 +299,26 @@ pub fn key_of(text: &str) -> Option<String> {
 }
 
 impl VerifiedToken {
-    /// What the token opens while its sign-in stands: the family lives, is the one that the token says, and its round is
-    /// the person's.
+    /// What the token opens while its sign-in stands: the family lives, as does the one that it came of, is the one
+    /// that the token says, and its round is the person's.
     ///
     /// # Errors
     /// [`AccessRefused::SignedOut`].
     pub fn admit(
         &self,
-        sign_in: Option<&SignIn>,
+        (sign_in, parent): (Option<&SignIn>, Option<&SignIn>),
         standing: Option<&Standing>,
         now: Timestamp,
     ) -> Result<PersonScope, AccessRefused> {
         let sign_in = sign_in.filter(|sign_in| {
             sign_in.is_live(now) && sign_in.person == self.person && sign_in.audience == self.audience
         });
+        let sign_in = sign_in.filter(|sign_in| sign_in.comes_of_live(parent, now));
         let standing = standing.filter(|standing| standing.person == self.person);
         match (sign_in, standing) {
             (Some(sign_in), Some(standing)) if sign_in.round == standing.round => {
-                Ok(PersonScope::of_sign_in(self.family, *sign_in))
+                let root = parent.unwrap_or(sign_in);
+                Ok(PersonScope::of_sign_in(self.family, *sign_in, root, standing))
             }
             _ => Err(AccessRefused::SignedOut),
         }

@@ -192,6 +192,14 @@ impl OperatorPower {
         }
     }
 
+    /// Whether a person who changes something by it must have shown lately who they are: who acts for whom, and with what.
+    pub const fn asks_who_one_is(self) -> bool {
+        matches!(
+            self,
+            OperatorPower::HelpTeams | OperatorPower::ManageOrigins | OperatorPower::ManageOperators
+        )
+    }
+
     /// Whether an operator of this role has it. An operator's key has all: whoever can make one, at souk's own command line,
     /// can open its database anyway.
     pub const fn is_of(self, role: OperatorRole) -> bool {

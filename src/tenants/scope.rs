@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use souk_core::family::{Audience, SignIn};
 use souk_core::ids::{BuyerId, CheckoutId, FamilyId, KeyId, OrderId, Principal, UserId, VendorId};
-use souk_core::person::OperatorRole;
+use souk_core::person::{OperatorRole, Standing};
+use souk_core::time::Timestamp;
 use souk_core::vendor::{KeyScope, Role};
 
 use super::policy::{OperatorPower, Power, Powers};
@@ -26,24 +27,35 @@ pub enum Tenant {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct OperatorScope {
     principal: Principal,
+    /// What a person has shown; a key shows nothing else.
+    proof: Option<Proof>,
 }
 
 impl OperatorScope {
     pub(super) fn of_key(key: u128) -> Self {
-        OperatorScope { principal: Principal::Key(key) }
+        OperatorScope { principal: Principal::Key(key), proof: None }
     }
 
     /// Of a person who is signed in as an operator, with the role that they have now; `None` when the role does not have this
     /// power.
     pub fn of_person(person: &PersonScope, role: OperatorRole, power: OperatorPower) -> Option<Self> {
         let is_operator = person.audience() == Audience::Operator && power.is_of(role);
-        is_operator.then_some(OperatorScope { principal: person.principal() })
+        let (principal, proof) = (person.principal(), Some(person.proof));
+        is_operator.then_some(OperatorScope { principal, proof })
+    }
+
+    /// As [`PersonScope::stepped_up`]; whoever holds an operator's key has shown as much as there is to show.
+    ///
+    /// # Errors
+    /// [`StepUpNeeded`].
+    pub fn stepped_up(&self, now: Timestamp) -> Result<(), StepUpNeeded> {
+        self.proof.map_or(Ok(()), |proof| proof.is_fresh(now))
     }
 
     /// The person at souk's own command line. Nothing is checked: whoever can start souk here can open its
     /// database anyway. For `cli/` and what it starts, never for a request.
     pub fn of_console() -> Self {
-        OperatorScope { principal: Principal::System }
+        OperatorScope { principal: Principal::System, proof: None }
     }
 
     /// Who acts.
@@ -63,15 +75,17 @@ pub struct VendorScope {
     vendor: VendorId,
     principal: Principal,
     powers: Powers,
+    /// What the member has shown; a key shows nothing.
+    proof: Option<Proof>,
 }
 
 impl VendorScope {
     pub(super) fn of_key(vendor: VendorId, key: u128) -> Self {
-        VendorScope { vendor, principal: Principal::Key(key), powers: Powers::of_console_key() }
+        VendorScope { vendor, principal: Principal::Key(key), powers: Powers::of_console_key(), proof: None }
     }
 
     pub(super) fn of_service_key(vendor: VendorId, key: KeyId, scopes: &[KeyScope]) -> Self {
-        VendorScope { vendor, principal: key.principal(), powers: Powers::of_scopes(scopes) }
+        VendorScope { vendor, principal: key.principal(), powers: Powers::of_scopes(scopes), proof: None }
     }
 
     /// Whether whoever acts has this power, too.
@@ -83,8 +97,16 @@ impl VendorScope {
     /// have this power.
     pub fn of_member(person: &PersonScope, role: Role, power: Power) -> Option<Self> {
         let Audience::Vendor(vendor) = person.audience() else { return None };
-        let principal = person.principal();
-        power.is_of(role).then_some(VendorScope { vendor, principal, powers: Powers::of_role(role) })
+        let (principal, proof) = (person.principal(), Some(person.proof));
+        power.is_of(role).then_some(VendorScope { vendor, principal, powers: Powers::of_role(role), proof })
+    }
+
+    /// As [`PersonScope::stepped_up`]. A key never has.
+    ///
+    /// # Errors
+    /// [`StepUpNeeded`].
+    pub fn stepped_up(&self, now: Timestamp) -> Result<(), StepUpNeeded> {
+        self.proof.ok_or(StepUpNeeded)?.is_fresh(now)
     }
 
     /// Which vendor.
@@ -204,17 +226,64 @@ impl BuyerScope {
     }
 }
 
+/// How long after somebody has shown who they are they may do what a thief of their sign-in must not, in ms: five minutes.
+pub const STEPPED_UP_FOR_MS: i64 = 5 * 60 * 1_000;
+
+/// Somebody who is signed in has not shown lately who they are.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("show once more who you are, at /v1/auth/step-ups, and send this again within five minutes")]
+pub struct StepUpNeeded;
+
 /// May do what one person may with their own account: they are signed in.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct PersonScope {
     person: UserId,
     family: FamilyId,
     sign_in: SignIn,
+    proof: Proof,
+}
+
+/// What somebody who is signed in has shown, and when: of the sign-in that theirs came of, if it came of one.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Proof {
+    shown_at: Timestamp,
+    /// Whether it was, or is not asked for, a code of the second factor.
+    is_whole: bool,
+    /// Whether there is a second factor, and a code of it was shown.
+    has_second: bool,
+}
+
+impl Proof {
+    fn is_fresh(&self, now: Timestamp) -> Result<(), StepUpNeeded> {
+        let is_fresh = self.is_whole && now < self.shown_at.plus_millis(STEPPED_UP_FOR_MS);
+        if is_fresh { Ok(()) } else { Err(StepUpNeeded) }
+    }
 }
 
 impl PersonScope {
-    pub(super) fn of_sign_in(family: FamilyId, sign_in: SignIn) -> Self {
-        PersonScope { person: sign_in.person, family, sign_in }
+    /// `root` is the sign-in that this one came of, or itself.
+    pub(super) fn of_sign_in(family: FamilyId, sign_in: SignIn, root: &SignIn, standing: &Standing) -> Self {
+        let (has_factor, has_code) = (standing.second.is_some(), root.has_shown_code());
+        let proof = Proof {
+            shown_at: root.shown_at(),
+            is_whole: has_code || !has_factor,
+            has_second: has_code && has_factor,
+        };
+        PersonScope { person: sign_in.person, family, sign_in, proof }
+    }
+
+    /// Whether they have shown lately who they are: by signing in, or since then; with a code of their second factor, if they
+    /// have one. What a thief of a sign-in must not do asks for it.
+    ///
+    /// # Errors
+    /// [`StepUpNeeded`] when they have not.
+    pub fn stepped_up(&self, now: Timestamp) -> Result<(), StepUpNeeded> {
+        self.proof.is_fresh(now)
+    }
+
+    /// Whether they have a second factor, and this sign-in has shown a code of it.
+    pub fn has_shown_second_factor(&self) -> bool {
+        self.proof.has_second
     }
 
     /// The sign-in as it stood.

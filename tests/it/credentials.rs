@@ -9,6 +9,7 @@ use souk::journal::Database;
 use souk::store::credentials::{self, Content, Credential, Kind};
 use souk_core::family::{self, Audience, Begin, EndReason, Family, LASTS_MAX_MS, Method};
 use souk_core::ids::{CredentialId, FamilyId, StreamId, SubjectId, UserId};
+use souk_core::person::factors::Order;
 use souk_core::person::{self, Person};
 
 use crate::sales::{give, options, until_async};
@@ -61,6 +62,23 @@ async fn what_nobody_names_is_swept(backend: Backend) {
     let change = person::Command::ChangePassword { old, new };
     give::<Person>(&shop.node, person, change).await.expect("changed");
 
+    // A second factor: begun twice and confirmed, with codes that were never named.
+    let [(begun, begun_key), (totp, totp_key), (_, lost_codes), (codes, codes_key)] =
+        [4, 5, 6, 7].map(password);
+    for (kind, key) in [
+        (Kind::Totp, &begun_key),
+        (Kind::Totp, &totp_key),
+        (Kind::Recovery, &lost_codes),
+        (Kind::Recovery, &codes_key),
+    ] {
+        put(&shop, kind, key, person).await;
+    }
+    for order in
+        [Order::Begin { totp: begun }, Order::Begin { totp }, Order::Confirm { totp, step: 1, codes }]
+    {
+        give::<Person>(&shop.node, person, person::Command::Factor(order)).await.expect("done");
+    }
+
     // Sign-ins: one that lives, one that is over, one that never began.
     for family in [live, over, never] {
         put(&shop, Kind::Family, &family.to_string(), StreamId::Family(family)).await;
@@ -98,6 +116,10 @@ async fn what_nobody_names_is_swept(backend: Backend) {
         (Kind::Password, &old_key, false),
         (Kind::Password, &new_key, true),
         (Kind::Password, &lost_key, false),
+        (Kind::Totp, &begun_key, false),
+        (Kind::Totp, &totp_key, true),
+        (Kind::Recovery, &lost_codes, false),
+        (Kind::Recovery, &codes_key, true),
         (Kind::Family, &live.to_string(), true),
         (Kind::Family, &over.to_string(), false),
         (Kind::Family, &never.to_string(), false),

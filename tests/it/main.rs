@@ -16,6 +16,8 @@ mod demo;
 mod http;
 mod journal;
 #[cfg(unix)]
+mod kept_out;
+#[cfg(unix)]
 mod kill_points;
 mod killed;
 #[cfg(debug_assertions)]

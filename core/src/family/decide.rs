@@ -21,6 +21,8 @@ pub(super) fn decide(state: &State, command: &Command, ctx: &Ctx) -> Decided {
         // Handled above: the only order that needs no sign-in.
         Command::Begin(_) => Err(Rejection::AlreadyExists),
         Command::Rotate { generation } => rotate(state, sign_in, generation, ctx),
+        Command::StepUp { .. } if is_over(sign_in, ctx.now) => Err(Rejection::Expired),
+        Command::StepUp { by } => Ok(Decision::of(vec![Event::SteppedUp { by }], live(state, sign_in))),
         Command::End { reason } => Ok(ends(reason)),
     }
 }
@@ -53,6 +55,7 @@ fn begin(state: &State, begin: &Begin, ctx: &Ctx) -> Decided {
         ends_at,
         generation: 1,
         rotated_at: ctx.now,
+        stepped_up: None,
         ended: None,
     };
     let begun = Event::Begun { person, round, audience, method, parent, idle_ms, ends_at };

@@ -19,7 +19,7 @@ impl Machine for Family {
     type Rejection = Rejection;
     type Published = SignIn;
 
-    const SNAPSHOT_VERSION: u32 = 2;
+    const SNAPSHOT_VERSION: u32 = 3;
     const SNAPSHOT_EVERY: u64 = 100;
 
     fn initial(stream: StreamId) -> State {

@@ -44,6 +44,17 @@ pub enum Audience {
 pub enum Method {
     /// By a password.
     Password,
+    /// By a password and a code of the second factor.
+    PasswordAndCode,
+}
+
+/// What a person shows once more who is signed in.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+pub enum Shown {
+    /// The password.
+    Password,
+    /// A code of the second factor.
+    Code,
 }
 
 /// Why a family ended.
@@ -86,6 +97,11 @@ pub enum Command {
         /// The generation it names.
         generation: u32,
     },
+    /// The person has shown once more who they are.
+    StepUp {
+        /// By what.
+        by: Shown,
+    },
     /// No more tokens.
     End {
         /// Why.
@@ -117,6 +133,11 @@ pub enum Event {
     Rotated {
         /// The one that is handed out.
         generation: u32,
+    },
+    /// The person showed once more who they are.
+    SteppedUp {
+        /// By what.
+        by: Shown,
     },
     /// No token of it is good for anything any more.
     Ended {

@@ -6,7 +6,7 @@ use crate::ids::{FamilyId, StreamId, UserId};
 use crate::machine::EventMeta;
 use crate::time::Timestamp;
 
-use super::{Audience, EndReason, Event, Method};
+use super::{Audience, EndReason, Event, Method, Shown};
 
 /// A family's state.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -40,6 +40,8 @@ pub struct SignIn {
     pub generation: u32,
     /// When.
     pub rotated_at: Timestamp,
+    /// When the person last showed once more who they are, and by what.
+    pub stepped_up: Option<(Timestamp, Shown)>,
     /// Why it was ended, if it was.
     pub ended: Option<EndReason>,
 }
@@ -48,6 +50,22 @@ impl SignIn {
     /// Whether its tokens are good at this time, as far as it knows itself.
     pub fn is_live(&self, now: Timestamp) -> bool {
         self.ended.is_none() && now < self.ends_at
+    }
+
+    /// Whether what it came of, if it came of another, lives: without that it is nothing.
+    pub fn comes_of_live(&self, parent: Option<&SignIn>, now: Timestamp) -> bool {
+        self.parent.is_none()
+            || parent.is_some_and(|parent| parent.is_live(now) && parent.person == self.person)
+    }
+
+    /// When the person last showed who they are: when they signed in, or after it.
+    pub fn shown_at(&self) -> Timestamp {
+        self.stepped_up.map_or(self.begun_at, |(at, _)| at)
+    }
+
+    /// Whether they showed a code of a second factor, too.
+    pub fn has_shown_code(&self) -> bool {
+        self.method == Method::PasswordAndCode || self.stepped_up.is_some_and(|(_, by)| by == Shown::Code)
     }
 
     /// Until when the generation that was handed out last is good.
@@ -79,6 +97,7 @@ impl State {
                 ends_at,
                 generation: 1,
                 rotated_at: meta.at,
+                stepped_up: None,
                 ended: None,
             });
         }
@@ -89,6 +108,7 @@ impl State {
                 sign_in.generation = generation;
                 sign_in.rotated_at = meta.at;
             }
+            Event::SteppedUp { by } => sign_in.stepped_up = Some((meta.at, by)),
             Event::Ended { reason } => sign_in.ended = Some(reason),
         }
     }

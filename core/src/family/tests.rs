@@ -157,6 +157,29 @@ fn a_sign_in_begins_once_and_within_bounds() {
     assert_eq!(live.run(Command::Begin(BEGIN)), Err(Rejection::AlreadyExists), "it has been used");
 }
 
+#[test]
+fn whoever_shows_once_more_who_they_are_does_so_for_this_sign_in() {
+    let mut live = Live::begun();
+    let known =
+        |live: &Live| live.state.sign_in.map(|sign_in| (sign_in.shown_at(), sign_in.has_shown_code()));
+    assert_eq!(known(&live), Some((Timestamp::from_millis(1_000), false)));
+    for (by, has_shown_code) in [(Shown::Password, false), (Shown::Code, true)] {
+        live.now += 1_000;
+        assert_eq!(generation(live.run(Command::StepUp { by })), 1);
+        assert_eq!(known(&live), Some((Timestamp::from_millis(live.now), has_shown_code)));
+    }
+    assert_eq!(generation(live.rotate(1)), 2, "tokens go on as before");
+    live.now += HOUR;
+    assert_eq!(live.run(Command::StepUp { by: Shown::Code }), Err(Rejection::Expired));
+    live.run(Command::End { reason: EndReason::SignedOut }).expect("ended");
+    let over = Ok(Reply::Over { reason: EndReason::SignedOut });
+    assert_eq!(live.run(Command::StepUp { by: Shown::Code }), over);
+    let with_code = Begin { method: Method::PasswordAndCode, ..BEGIN };
+    let mut live = Live::new();
+    live.run(Command::Begin(with_code)).expect("it begins");
+    assert_eq!(known(&live).map(|(_, has_shown_code)| has_shown_code), Some(true));
+}
+
 proptest! {
     /// Whatever is presented when: generations only rise, by one; nothing follows the end; the state is the fold.
     #[test]
@@ -179,6 +202,7 @@ proptest! {
                     last = *generation;
                 }
                 Event::Ended { .. } => prop_assert_eq!(at, live.events.len() - 1),
+                Event::SteppedUp { .. } => prop_assert!(false, "nobody showed anything"),
                 Event::Begun { .. } => prop_assert!(false, "begun twice"),
             }
         }

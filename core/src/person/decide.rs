@@ -5,9 +5,12 @@ use crate::ids::{CredentialId, SubjectId};
 use crate::machine::{Ctx, Decision};
 use crate::time::Timestamp;
 
-use super::{Account, BUYERS_MAX, Command, Event, Person, Purpose, Rejection, Reply, Standing, State};
+use super::lock::{FREE_FAILURES, Place};
+use super::{
+    Account, BUYERS_MAX, Command, Event, Person, Purpose, Rejection, Reply, Standing, State, factors,
+};
 
-type Decided = Result<Decision<Person>, Rejection>;
+pub(super) type Decided = Result<Decision<Person>, Rejection>;
 
 pub(super) fn decide(state: &State, command: &Command, ctx: &Ctx) -> Decided {
     if let Command::SignUp { mail } = *command {
@@ -39,6 +42,8 @@ pub(super) fn decide(state: &State, command: &Command, ctx: &Ctx) -> Decided {
             Err(Rejection::PasswordChanged)
         }
         Command::ChangePassword { new, .. } => {
+            // They are signed in, which a thief may be, too.
+            not_locked(account, Place::Shown, ctx)?;
             Ok(chosen(standing, new, Event::PasswordChanged { password: new }))
         }
         Command::EndSignIns => {
@@ -58,9 +63,51 @@ pub(super) fn decide(state: &State, command: &Command, ctx: &Ctx) -> Decided {
         Command::Adopt { buyer } => {
             Ok(Decision::of(vec![Event::Adopted { buyer }], Reply::Account(standing)))
         }
-        Command::MaySignIn { password } if account.password == Some(password) => stays(standing),
-        Command::MaySignIn { .. } => Err(Rejection::PasswordChanged),
+        Command::MaySignIn { password, from, code } => {
+            not_locked(account, from, ctx)?;
+            if account.password != Some(password) {
+                return Err(Rejection::PasswordChanged);
+            }
+            let mut events = factors::beside_password(account, code, ctx)?;
+            let of_place = unlocked(account, from, ctx).filter(|event| !events.contains(event));
+            events.extend(of_place.collect::<Vec<_>>());
+            Ok(factors::used(events, standing))
+        }
+        Command::Factor(order) => factors::decide(account, standing, order, ctx),
+        Command::CountFailure { at, earlier } => Ok(count_failure(account, standing, (at, earlier), ctx)),
     }
+}
+
+/// A right password is refused as a wrong one is, else a delay would not keep anybody from guessing.
+pub(super) fn not_locked(account: &Account, at: Place, ctx: &Ctx) -> Result<(), Rejection> {
+    match account.locks.at(at, ctx.now).and_then(|failures| failures.delays(ctx.now)) {
+        Some(until) => Err(Rejection::Locked { until }),
+        None => Ok(()),
+    }
+}
+
+/// Somebody has shown who they are: what they failed there before is forgotten.
+pub(super) fn unlocked(account: &Account, at: Place, ctx: &Ctx) -> impl Iterator<Item = Event> {
+    let known = account.locks.at(at, ctx.now);
+    known.map(|_| Event::Unlocked { at: account.locks.place(at, ctx.now) }).into_iter()
+}
+
+fn count_failure(
+    account: &Account,
+    standing: Standing,
+    (at, earlier): (Place, u32),
+    ctx: &Ctx,
+) -> Decision<Person> {
+    let before = account.locks.at(at, ctx.now);
+    let count = match before {
+        // Whatever was said there was not listened to.
+        Some(before) if before.delays(ctx.now).is_some() => None,
+        Some(before) => before.count.checked_add(1),
+        None => Some(FREE_FAILURES + 1).filter(|_| earlier >= FREE_FAILURES),
+    };
+    let at = account.locks.place(at, ctx.now);
+    let failed = count.map(|count| Event::TryFailed { at, count });
+    Decision::of(failed.into_iter().collect(), Reply::Account(standing))
 }
 
 /// An account begins with the letter that verifies its address. Asked for again, whatever there is of it, the answer is the
@@ -68,7 +115,8 @@ pub(super) fn decide(state: &State, command: &Command, ctx: &Ctx) -> Decided {
 fn sign_up(state: &State, mail: SubjectId, ctx: &Ctx) -> Decided {
     let Some((account, standing)) = state.account.as_ref().zip(state.standing()) else {
         let (purpose, token) = (Purpose::Verify, 1);
-        let standing = Standing { person: state.id, mail, password: None, round: 0, operator: None };
+        let (password, operator, second) = (None, None, None);
+        let standing = Standing { person: state.id, mail, password, round: 0, operator, second };
         let events = vec![Event::SignedUp { mail }, Event::LetterAsked { purpose, token }];
         return Ok(with_letter(events, standing, PersonTemplate::VerifyMail { token }));
     };
@@ -127,13 +175,17 @@ fn chosen(standing: Standing, password: CredentialId, event: Event) -> Decision<
     }
 }
 
-fn with_letter(events: Vec<Event>, standing: Standing, template: PersonTemplate) -> Decision<Person> {
+pub(super) fn with_letter(
+    events: Vec<Event>,
+    standing: Standing,
+    template: PersonTemplate,
+) -> Decision<Person> {
     let mut decision = Decision::of(events, Reply::Account(standing));
     let mail = PersonMail { template, to: standing.mail, person: standing.person };
     decision.effects.push(Effect::Mail(Mail::Person(mail)));
     decision
 }
 
-fn stays(standing: Standing) -> Decided {
+pub(super) fn stays(standing: Standing) -> Decided {
     Ok(Decision::unchanged(Reply::Account(standing)))
 }

@@ -19,7 +19,7 @@ impl Machine for Person {
     type Rejection = Rejection;
     type Published = Standing;
 
-    const SNAPSHOT_VERSION: u32 = 3;
+    const SNAPSHOT_VERSION: u32 = 4;
     const SNAPSHOT_EVERY: u64 = 100;
 
     fn initial(stream: StreamId) -> State {

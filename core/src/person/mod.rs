@@ -9,8 +9,13 @@
 //!
 //! Sign-ins belong to a *round*. Another password, or the wish to sign out everywhere, begins the next one, and sign-ins of
 //! rounds before it are over. A number, not a time: clocks may go back.
+//!
+//! Whoever fails too often to show that they are this person must wait ([`lock`]). Beside the password a person may have a second factor
+//! ([`factors`]).
 
 mod decide;
+pub mod factors;
+pub mod lock;
 mod machine;
 mod state;
 #[cfg(test)]
@@ -20,6 +25,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::ids::{BuyerId, CredentialId, SubjectId, UserId};
 use crate::time::Timestamp;
+
+use factors::{Code, SecondFactor};
+use lock::Place;
 
 pub use machine::Person;
 pub use state::{Account, OpenLetter, State};
@@ -113,10 +121,23 @@ pub enum Command {
         /// Which.
         buyer: BuyerId,
     },
-    /// May the person who knows this password sign in now? Changes nothing.
+    /// May the person who knows this password sign in now? Failures from there are forgotten then, and the code is consumed.
     MaySignIn {
         /// The password that was compared; another may have been chosen meanwhile.
         password: CredentialId,
+        /// Where they are.
+        from: Place,
+        /// The code that they showed, too. Whoever has no second factor needs none.
+        code: Option<Code>,
+    },
+    /// About the second factor.
+    Factor(factors::Order),
+    /// Somebody has failed to show that they are this person.
+    CountFailure {
+        /// Where.
+        at: Place,
+        /// Failures there before this one, as the server remembers them.
+        earlier: u32,
     },
 }
 
@@ -168,6 +189,56 @@ pub enum Event {
         /// Which.
         buyer: BuyerId,
     },
+    /// Somebody has failed once too often to show that they are this person: there nothing is tried for a while.
+    TryFailed {
+        /// Where.
+        at: Place,
+        /// How many failures are remembered there.
+        count: u32,
+    },
+    /// Somebody has shown that they are this person: failures there are forgotten.
+    Unlocked {
+        /// Where.
+        at: Place,
+    },
+    /// The person wants a second factor, and was shown its secret.
+    TotpBegun {
+        /// Names the secret.
+        totp: CredentialId,
+    },
+    /// They showed a first code of it: from here on it is asked for.
+    TotpConfirmed {
+        /// Names the secret.
+        totp: CredentialId,
+        /// The step of the code; it is consumed.
+        step: u64,
+        /// Names the recovery codes that came with it.
+        codes: CredentialId,
+    },
+    /// They showed a code.
+    TotpUsed {
+        /// Names the secret.
+        totp: CredentialId,
+        /// The step of the code; it and all before are consumed.
+        step: u64,
+    },
+    /// They showed a recovery code.
+    RecoveryUsed {
+        /// Names those that it is of.
+        codes: CredentialId,
+        /// Its number; it is consumed.
+        number: u32,
+    },
+    /// They have other recovery codes; none of those before is good any more.
+    RecoveryRenewed {
+        /// Names them.
+        codes: CredentialId,
+    },
+    /// They have no second factor any more.
+    FactorRemoved {
+        /// Names the secret that it had.
+        totp: CredentialId,
+    },
 }
 
 impl Event {
@@ -182,7 +253,15 @@ impl Event {
             | Event::Reminded
             | Event::SignInsEnded
             | Event::OperatorSet { .. }
-            | Event::Adopted { .. } => None,
+            | Event::Adopted { .. }
+            | Event::TryFailed { .. }
+            | Event::Unlocked { .. }
+            | Event::TotpBegun { .. }
+            | Event::TotpConfirmed { .. }
+            | Event::TotpUsed { .. }
+            | Event::RecoveryUsed { .. }
+            | Event::RecoveryRenewed { .. }
+            | Event::FactorRemoved { .. } => None,
         }
     }
 }
@@ -200,6 +279,8 @@ pub struct Standing {
     pub round: u32,
     /// What they may do for the marketplace.
     pub operator: Option<OperatorRole>,
+    /// The second factor, if they have one.
+    pub second: Option<SecondFactor>,
 }
 
 /// A person's yes.
@@ -229,6 +310,19 @@ pub enum Rejection {
     NotVerified,
     /// They have been as many shoppers as can be counted.
     TooManyBuyers,
+    /// Somebody has failed there too often: nothing is tried.
+    Locked {
+        /// Until when.
+        until: Timestamp,
+    },
+    /// The password is right, and a code of the second factor is needed beside it.
+    CodeNeeded,
+    /// The code is none, or was used.
+    CodeSpent,
+    /// There is no second factor, or none that waits to be confirmed.
+    NoFactor,
+    /// There is a second factor.
+    FactorExists,
     /// The account has had as many letters or rounds as can be counted.
     Exhausted,
 }

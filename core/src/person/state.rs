@@ -8,6 +8,8 @@ use crate::ids::{BuyerId, CredentialId, StreamId, SubjectId, UserId};
 use crate::machine::EventMeta;
 use crate::time::Timestamp;
 
+use super::factors::Factors;
+use super::lock::Locks;
 use super::{Event, LETTERS_EVERY_MS, OperatorRole, Purpose, REMINDED_EVERY_MAX_MS, Standing};
 
 /// A person's state.
@@ -39,6 +41,10 @@ pub struct Account {
     pub operator: Option<OperatorRole>,
     /// The shoppers that they were, as a guest.
     pub buyers: BTreeSet<BuyerId>,
+    /// Failures that are followed by a delay.
+    pub locks: Locks,
+    /// The second factor.
+    pub factors: Factors,
 }
 
 /// A letter that was asked for.
@@ -116,8 +122,10 @@ impl State {
 
     /// How the account stands; `None` when there is none.
     pub fn standing(&self) -> Option<Standing> {
-        let Account { mail, password, round, operator, .. } = *self.account.as_ref()?;
-        Some(Standing { person: self.id, mail, password, round, operator })
+        let account = self.account.as_ref()?;
+        let Account { mail, password, round, operator, .. } = *account;
+        let second = account.factors.standing();
+        Some(Standing { person: self.id, mail, password, round, operator, second })
     }
 
     pub(super) fn fold(&mut self, meta: EventMeta, event: &Event) {
@@ -131,6 +139,8 @@ impl State {
                 reminded: None,
                 operator: None,
                 buyers: BTreeSet::new(),
+                locks: Locks::default(),
+                factors: Factors::default(),
             });
         }
         let Some(account) = &mut self.account else { return };
@@ -150,14 +160,25 @@ impl State {
                 let times = account.reminded.map_or(0, |(_, times)| times);
                 account.reminded = Some((meta.at, times.saturating_add(1)));
             }
-            Event::Verified { password, .. }
-            | Event::PasswordReset { password, .. }
-            | Event::PasswordChanged { password } => account.choose(password),
+            Event::Verified { password, .. } | Event::PasswordReset { password, .. } => {
+                account.choose(password);
+                // Whoever has the letter waits for nobody's failures.
+                account.locks = Locks::default();
+            }
+            Event::PasswordChanged { password } => account.choose(password),
             Event::SignInsEnded => account.round = account.round.saturating_add(1),
             Event::OperatorSet { role } => account.operator = role,
             Event::Adopted { buyer } => {
                 account.buyers.insert(buyer);
             }
+            Event::TryFailed { at, count } => account.locks.fail(at, count, meta.at),
+            Event::Unlocked { at } => account.locks.clear(at),
+            Event::TotpBegun { .. }
+            | Event::TotpConfirmed { .. }
+            | Event::TotpUsed { .. }
+            | Event::RecoveryUsed { .. }
+            | Event::RecoveryRenewed { .. }
+            | Event::FactorRemoved { .. } => account.factors.fold(meta.at, event),
         }
     }
 }

@@ -3,7 +3,11 @@ use crate::ids::{BuyerId, CredentialId, Principal, StreamId, SubjectId, UserId};
 use crate::machine::{self, Ctx, EventMeta, Machine};
 use crate::time::Timestamp;
 
+use super::lock::Place;
 use super::*;
+
+mod factors;
+mod locks;
 
 const ID: UserId = UserId(4);
 const STREAM: StreamId = StreamId::Person(ID);
@@ -11,6 +15,7 @@ const MAIL: SubjectId = SubjectId(11);
 const OLD: CredentialId = CredentialId(21);
 const NEW: CredentialId = CredentialId(22);
 const THIRD: CredentialId = CredentialId(23);
+const HERE: Place = Place::Network(1);
 
 /// A person with their history and the letters they got.
 struct Live {
@@ -70,17 +75,24 @@ fn an_account_begins_with_a_letter_and_its_password_with_the_letters_token() {
     let mut live = Live::signed_up();
     assert_eq!(live.letters, [PersonTemplate::VerifyMail { token: 1 }]);
     for password in [OLD, CredentialId(0)] {
-        assert_eq!(live.run(Command::MaySignIn { password }), Err(Rejection::PasswordChanged));
+        assert_eq!(
+            live.run(Command::MaySignIn { password, from: HERE, code: None }),
+            Err(Rejection::PasswordChanged)
+        );
     }
     let other = Command::SignUp { mail: SubjectId(12) };
     assert_eq!(live.run(other), Err(Rejection::AlreadyExists));
     let standing = live.run(Command::Verify { token: 1, password: OLD }).expect("the token is good");
-    assert_eq!(standing, Standing { person: ID, mail: MAIL, password: Some(OLD), round: 1, operator: None });
+    let (operator, second) = (None, None);
+    assert_eq!(
+        standing,
+        Standing { person: ID, mail: MAIL, password: Some(OLD), round: 1, operator, second }
+    );
     let events = live.events.len();
     assert!(live.run(Command::Verify { token: 1, password: OLD }).is_ok(), "its answer was lost");
     assert_eq!(live.run(Command::Verify { token: 1, password: NEW }), Err(Rejection::TokenSpent));
     assert_eq!((live.events.len(), live.letters.len()), (events, 1));
-    assert!(live.run(Command::MaySignIn { password: OLD }).is_ok());
+    assert!(live.run(Command::MaySignIn { password: OLD, from: HERE, code: None }).is_ok());
 }
 
 #[test]
@@ -95,7 +107,10 @@ fn whoever_asks_for_an_account_again_is_answered_the_same_and_the_letter_says_wh
     live.run(SIGN_UP).expect("the first reminder");
     assert_eq!(live.letters.last(), Some(&PersonTemplate::HasAccount));
     assert!(matches!(live.run(SIGN_UP), Err(Rejection::TooSoon { .. })));
-    assert!(live.run(Command::MaySignIn { password: OLD }).is_ok(), "nothing else has happened");
+    assert!(
+        live.run(Command::MaySignIn { password: OLD, from: HERE, code: None }).is_ok(),
+        "nothing else has happened"
+    );
 }
 
 #[test]
@@ -176,8 +191,11 @@ fn another_password_begins_another_round_and_is_told() {
     assert_eq!(live.letters.last(), Some(&PersonTemplate::PasswordChanged));
     assert!(live.run(Command::Reset { token: 2, password: NEW }).is_ok(), "its answer was lost");
     assert_eq!(live.run(Command::Reset { token: 2, password: THIRD }), Err(Rejection::TokenSpent));
-    assert_eq!(live.run(Command::MaySignIn { password: OLD }), Err(Rejection::PasswordChanged));
-    assert!(live.run(Command::MaySignIn { password: NEW }).is_ok());
+    assert_eq!(
+        live.run(Command::MaySignIn { password: OLD, from: HERE, code: None }),
+        Err(Rejection::PasswordChanged)
+    );
+    assert!(live.run(Command::MaySignIn { password: NEW, from: HERE, code: None }).is_ok());
 }
 
 #[test]
@@ -199,7 +217,7 @@ fn a_password_is_changed_by_whoever_knows_the_one_that_holds() {
 fn signing_out_everywhere_begins_another_round() {
     let mut live = Live::verified();
     assert_eq!(live.run(Command::EndSignIns).map(|standing| standing.round), Ok(2));
-    assert!(live.run(Command::MaySignIn { password: OLD }).is_ok());
+    assert!(live.run(Command::MaySignIn { password: OLD, from: HERE, code: None }).is_ok());
 }
 
 #[test]
@@ -210,7 +228,7 @@ fn nobody_without_an_account_does_anything() {
         Command::Reset { token: 1, password: NEW },
         Command::ChangePassword { old: OLD, new: NEW },
         Command::EndSignIns,
-        Command::MaySignIn { password: OLD },
+        Command::MaySignIn { password: OLD, from: HERE, code: None },
     ];
     for order in orders {
         assert_eq!(Live::new().run(order), Err(Rejection::NotFound), "{order:?}");

@@ -6,6 +6,7 @@
 
 mod amounts;
 mod checkouts;
+mod factors;
 mod folds;
 mod ledger;
 mod orders;
@@ -19,6 +20,7 @@ mod streams;
 #[cfg(test)]
 mod tests;
 mod told;
+mod tries;
 
 use crate::any::{AnyEvent, AnyOutcome, Effect};
 use crate::ids::{LocationId, Partition, SkuId, StreamId};

@@ -1,5 +1,6 @@
 //! I14 of people: a letter's token is used once and in its time, a password is named once, sign-ins go from generation to
-//! generation and end once.
+//! generation and end once; a failure to show who somebody is comes after the delay of the one before; a
+//! code of a second factor is consumed once.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,6 +10,8 @@ use crate::journal::Recorded;
 use crate::person::{self, Purpose};
 use crate::time::Timestamp;
 
+use super::factors::Factors;
+use super::tries::Tries;
 use super::{Invariant, Report};
 
 #[derive(Clone, Debug, Default)]
@@ -29,6 +32,8 @@ struct Person {
     /// Every password there was; the last one holds.
     passwords: Vec<CredentialId>,
     round: u32,
+    tries: Tries,
+    factors: Factors,
 }
 
 /// How far a sign-in is.
@@ -67,10 +72,12 @@ impl People {
             person::Event::Reminded => is_verified,
             person::Event::Verified { token, password } => {
                 let took = person.takes(Purpose::Verify, token, recorded.at);
+                person.tries.forget();
                 person.choose(password) && took && !is_verified
             }
             person::Event::PasswordReset { token, password } => {
                 let took = person.takes(Purpose::Reset, token, recorded.at);
+                person.tries.forget();
                 person.choose(password) && took && is_verified
             }
             person::Event::PasswordChanged { password } => person.choose(password) && is_verified,
@@ -81,6 +88,16 @@ impl People {
             person::Event::OperatorSet { .. } => is_verified,
             // Nobody else's, now or before: a shopper is adopted once.
             person::Event::Adopted { buyer } => self.adopted.insert(buyer) && is_verified,
+            person::Event::TryFailed { at, count } => person.tries.failed(at, count, recorded.at),
+            person::Event::Unlocked { at } => person.tries.unlocked(at, recorded.at),
+            person::Event::TotpBegun { .. }
+            | person::Event::TotpConfirmed { .. }
+            | person::Event::TotpUsed { .. }
+            | person::Event::RecoveryUsed { .. }
+            | person::Event::RecoveryRenewed { .. }
+            | person::Event::FactorRemoved { .. } => {
+                person.factors.follows(event, recorded.at) == Some(true) && is_verified
+            }
         };
         report.check(Invariant::I14, follows, at, || format!("an account does not get here: {event:?}"));
     }
@@ -102,6 +119,9 @@ impl People {
                 family.generation = generation;
                 family.good_until = recorded.at.plus_millis(family.idle_ms).min(family.ends_at);
                 is_next && in_time
+            }
+            (family::Event::SteppedUp { .. }, Some(family)) => {
+                family.ended.is_none() && recorded.at < family.good_until
             }
             (family::Event::Ended { reason }, Some(family)) => family.ended.replace(reason).is_none(),
             (family::Event::Begun { .. }, Some(_)) | (_, None) => false,

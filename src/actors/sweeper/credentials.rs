@@ -1,13 +1,17 @@
 //! What becomes of rows by which people are known, a day after they were put.
 //!
 //! A row is kept when its stream names it *now*: of a mail address, that somebody wants or has an account with it; of a
-//! password, that it is the one that holds; of a sign-in, that it has not ended; of a service key, that it was made; of an
-//! operator, that they are one; of a shopper, that the person was shown to be them. Any other is dropped.
+//! password, that it is the one that holds; of a sign-in, that it has not ended; of a second factor, that it waits to be
+//! confirmed or holds; of a service key, that it was made; of an operator, that they are one; of a shopper, that the person
+//! was shown to be them. Any other is dropped.
 
 use souk_core::any::AnyEvent;
 use souk_core::family;
+use souk_core::ids::CredentialId;
 use souk_core::journal::Recorded;
-use souk_core::{person, vendor};
+use souk_core::machine::{EventMeta, Machine as _};
+use souk_core::person::{self, Person};
+use souk_core::vendor;
 use tokio::sync::watch;
 
 use crate::actors::node::Node;
@@ -35,7 +39,7 @@ pub(super) async fn sweep(
             match events_of(node, row.stream).await.map(|events| names(&events, row)) {
                 Some(true) => {
                     credentials::keep(pool, row).await?;
-                    if row.kind == Kind::Password {
+                    if matches!(row.kind, Kind::Password | Kind::Totp | Kind::Recovery) {
                         credentials::remove_older(pool, row.kind, row.stream, &row.key).await?;
                     }
                     swept.kept += 1;
@@ -76,5 +80,16 @@ fn names(events: &[Recorded], row: &Unnamed) -> bool {
             let AnyEvent::Person(person::Event::Adopted { buyer }) = &recorded.event else { return false };
             buyer.to_string() == row.key
         }),
+        Kind::Totp | Kind::Recovery => {
+            let mut state = Person::initial(row.stream);
+            for recorded in events {
+                let meta = EventMeta { seq: recorded.seq, at: recorded.at };
+                if let AnyEvent::Person(event) = &recorded.event {
+                    Person::apply(&mut state, meta, event);
+                }
+            }
+            let names = |id: CredentialId| state.account.is_some_and(|account| account.factors.names(id));
+            row.key.parse().is_ok_and(names)
+        }
     }
 }

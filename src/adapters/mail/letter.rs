@@ -86,6 +86,20 @@ impl Letter {
                 "the password of your account was changed, and everybody who was signed in is signed out. If it \
                  was not you, ask for another password now.",
             ),
+            PersonTemplate::SecondFactorOn => (
+                "Your account has a second factor",
+                "from now on a code of your authenticator is asked for when somebody signs in to your account. Keep the \
+                 recovery codes where you find them without it. If it was not you, ask for another password now.",
+            ),
+            PersonTemplate::SecondFactorOff => (
+                "Your account has no second factor any more",
+                "from now on the password alone opens your account. If it was not you, ask for another password now.",
+            ),
+            PersonTemplate::RecoveryCodeUsed => (
+                "A recovery code was used",
+                "somebody has signed in to your account, or shown who they are, with one of your recovery codes; it is \
+                 not good any more. If it was not you, ask for another password now, and for other codes.",
+            ),
             PersonTemplate::HasAccount => (
                 "You have an account already",
                 "somebody wants an account with this address, and there is one. If it was you, sign in; if you \

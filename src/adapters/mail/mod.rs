@@ -43,7 +43,11 @@ impl Links {
         let (purpose, token) = match template {
             PersonTemplate::VerifyMail { token } => (Purpose::Verify, token),
             PersonTemplate::ResetPassword { token } => (Purpose::Reset, token),
-            PersonTemplate::PasswordChanged | PersonTemplate::HasAccount => return None,
+            PersonTemplate::PasswordChanged
+            | PersonTemplate::HasAccount
+            | PersonTemplate::SecondFactorOn
+            | PersonTemplate::SecondFactorOff
+            | PersonTemplate::RecoveryCodeUsed => return None,
         };
         Some(self.server_key.letter_token(purpose, person, token))
     }

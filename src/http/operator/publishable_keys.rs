@@ -89,7 +89,7 @@ pub(super) async fn create(
         revoked_at: None,
     };
     // Stored first and looked at afterwards: of two first requests at the same time one finds the other's.
-    let is_new = publishable_keys::create_once(&services.plain, &operator, &key).await?;
+    let is_new = publishable_keys::create_publishable(&services.plain, &operator, &key).await?;
     let keys = services.cross_origin.look().await?;
     let known = keys.iter().find(|known| known.id == key.id).unwrap_or(&key);
     if (&known.name, &known.origins) != (&key.name, &key.origins) {
@@ -109,7 +109,7 @@ pub(super) async fn revoke(
     NoBody: NoBody,
 ) -> Result<Json<KeyOut>, ApiError> {
     let now = services.node.clock().now();
-    if !publishable_keys::revoke(&services.plain, &operator, id, now).await? {
+    if !publishable_keys::revoke_publishable(&services.plain, &operator, id, now).await? {
         return Err(ApiError::not_found());
     }
     let keys = services.cross_origin.look().await?;

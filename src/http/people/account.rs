@@ -69,6 +69,11 @@ pub(super) struct MeOut {
     sign_in: String,
     /// `null` once it was erased.
     mail: Option<String>,
+    /// Whether a code is asked for beside the password.
+    second_factor: bool,
+    /// Recovery codes that are left, of whoever has a second factor.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    recovery_codes_left: Option<u32>,
 }
 
 pub(super) async fn sign_up(
@@ -112,10 +117,13 @@ pub(super) async fn me(
     State(services): State<Shared>,
     SignedIn(person): SignedIn,
 ) -> Result<Json<MeOut>, ApiError> {
+    let second = services.people.second_factor(person).await?;
     Ok(Json(MeOut {
         person: person.person().to_string(),
         sign_in: person.family().to_string(),
         mail: services.people.mail_of(person).await?,
+        second_factor: second.is_some(),
+        recovery_codes_left: second.map(|second| second.codes_left),
     }))
 }
 

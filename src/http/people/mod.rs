@@ -3,6 +3,7 @@
 
 mod account;
 mod buyers;
+mod factors;
 mod sessions;
 mod teams;
 
@@ -15,6 +16,7 @@ use souk_core::ids::UserId;
 use crate::people::PeopleError;
 use crate::tenants::access_tokens::AccessRefused;
 use crate::tenants::passwords::PasswordError;
+use crate::tenants::scope::StepUpNeeded;
 use crate::tenants::service_keys::ServiceKeyRefused;
 
 use super::error::{ApiError, Code};
@@ -26,7 +28,7 @@ pub(super) fn routes() -> Routes {
     let of_letters = [Code::InvalidValue];
     let of_tokens = [Code::TokenInvalid, Code::TokenSpent, Code::PasswordRefused];
     let plain = |operation: Operation| operation.named(Naming::None).refuses(&of_commands);
-    Routes::under("/v1/auth")
+    let routes = Routes::under("/v1/auth")
         .with(
             plain(post("sign_up", "/sign-ups", "Asks for an account; what to do comes by letter"))
                 .takes::<account::MailIn>()
@@ -63,7 +65,12 @@ pub(super) fn routes() -> Routes {
             plain(post("sign_in", "/sessions", "Signs in with mail address and password"))
                 .takes::<sessions::SignInIn>()
                 .answers::<sessions::SignedInOut>(201)
-                .refuses(&[Code::InvalidValue, Code::WrongPassword]),
+                .refuses(&[
+                    Code::InvalidValue,
+                    Code::WrongPassword,
+                    Code::SecondFactorRequired,
+                    Code::WrongCode,
+                ]),
             sessions::sign_in,
         )
         .with(
@@ -135,6 +142,60 @@ pub(super) fn routes() -> Routes {
                 .answers::<account::AccountOut>(200)
                 .refuses(&[Code::PasswordRefused]),
             account::change_password,
+        );
+    factor_routes(routes, plain)
+}
+
+/// What an order about the second factor is refused with.
+const OF_FACTORS: &[Code] = &[Code::StepUpRequired, Code::NotFound];
+/// What is shown and was not good.
+const OF_PROOFS: &[Code] =
+    &[Code::WrongPassword, Code::SecondFactorRequired, Code::WrongCode, Code::NotFound];
+
+fn factor_routes(routes: Routes, plain: impl Fn(Operation) -> Operation) -> Routes {
+    let plain = |operation: Operation| plain(operation).by(Caller::Person);
+    routes
+        .with(
+            plain(post("step_up", "/step-ups", "Shows once more who one is, for what asks for it"))
+                .takes::<factors::StepUpIn>()
+                .answers::<factors::SteppedUpOut>(200)
+                .refuses(OF_PROOFS),
+            factors::step_up,
+        )
+        .with(
+            plain(post("begin_totp", "/me/totp", "Begins a second factor: its secret, shown once"))
+                .answers::<factors::EnrolmentOut>(201)
+                .refuses(OF_FACTORS)
+                .refuses(&[Code::AlreadyExists]),
+            factors::begin,
+        )
+        .with(
+            plain(post(
+                "confirm_totp",
+                "/me/totp/confirmations",
+                "Shows a first code: from now on one is asked for; recovery codes, shown once",
+            ))
+            .takes::<factors::FirstCodeIn>()
+            .answers::<factors::RecoveryOut>(200)
+            .refuses(OF_PROOFS)
+            .refuses(&[Code::StepUpRequired, Code::AlreadyExists]),
+            factors::confirm,
+        )
+        .with(
+            plain(delete("remove_totp", "/me/totp", "Removes the second factor"))
+                .answers::<factors::RemovedOut>(200)
+                .refuses(OF_FACTORS),
+            factors::remove,
+        )
+        .with(
+            plain(post(
+                "renew_recovery_codes",
+                "/me/recovery-codes",
+                "Gets other recovery codes, shown once",
+            ))
+            .answers::<factors::RecoveryOut>(201)
+            .refuses(OF_FACTORS),
+            factors::renew,
         )
 }
 
@@ -158,9 +219,40 @@ impl From<PeopleError> for ApiError {
         let said = error.to_string();
         match error {
             PeopleError::WrongPassword => {
-                let detail =
-                    format!("{said}: check both, or ask for another password by /v1/auth/reset-letters");
+                let detail = format!(
+                    "{said}, or it waits after too many failures: check both, or choose another password by \
+                     /v1/auth/reset-letters, which ends the wait"
+                );
                 ApiError::new(Code::WrongPassword, detail)
+            }
+            PeopleError::CodeNeeded => {
+                let detail = format!("{said}: send code, too, of the authenticator or a recovery code");
+                ApiError::new(Code::SecondFactorRequired, detail)
+            }
+            PeopleError::WrongCode => {
+                let detail = format!("{said}: wait for the next one, or send a recovery code");
+                ApiError::new(Code::WrongCode, detail)
+            }
+            PeopleError::NoFactor => {
+                ApiError::new(Code::NotFound, format!("{said}: begin one by POST /v1/auth/me/totp"))
+            }
+            PeopleError::FactorExists => ApiError::new(
+                Code::AlreadyExists,
+                format!("{said}: remove it by DELETE /v1/auth/me/totp first"),
+            ),
+            PeopleError::StepUp(needed) => needed.into(),
+            PeopleError::SecondFactorNeeded => {
+                let detail = format!(
+                    "{said}: begin one by POST /v1/auth/me/totp, or show its code at /v1/auth/step-ups"
+                );
+                ApiError::new(Code::SecondFactorNeeded, detail)
+            }
+            PeopleError::Delayed { retry_after_ms } => {
+                let detail = format!(
+                    "{said}: come again after Retry-After, or choose another password by /v1/auth/reset-letters, \
+                     which ends the wait"
+                );
+                ApiError::new(Code::RateLimited, detail).retry_after_ms(retry_after_ms)
             }
             PeopleError::InvitationOver => {
                 ApiError::new(Code::TokenSpent, format!("{said}: ask an owner for another"))
@@ -203,6 +295,12 @@ impl From<PeopleError> for ApiError {
                     .retry_after_ms(1_000)
             }
         }
+    }
+}
+
+impl From<StepUpNeeded> for ApiError {
+    fn from(needed: StepUpNeeded) -> Self {
+        ApiError::new(Code::StepUpRequired, needed.to_string())
     }
 }
 

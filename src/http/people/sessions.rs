@@ -12,10 +12,12 @@ use crate::http::Shared;
 use crate::http::auth::SignedIn;
 use crate::http::body::{Body, NoBody};
 use crate::http::error::{ApiError, Code};
+use crate::http::rate_limits::{Peer, network};
 use crate::http::wire::mail;
-use crate::people::Tokens;
+use crate::people::{Presented, Tokens};
 use crate::tenants::passwords::Password;
 use crate::tenants::refresh_tokens::PresentedRefresh;
+use crate::tenants::second_factors::PresentedCode;
 
 use super::Sender;
 use crate::http::request_id::Traced;
@@ -28,6 +30,9 @@ pub(super) struct SignInIn {
     mail: String,
     password: String,
     audience: AudienceIn,
+    /// Of whoever has a second factor: what the authenticator shows, or a recovery code.
+    #[serde(default)]
+    code: Option<String>,
 }
 
 /// What the tokens are good for.
@@ -87,8 +92,10 @@ pub(super) async fn sign_in(
 ) -> Result<Response, ApiError> {
     let mail = mail(&asked.mail)?;
     services.rate_limits.try_with(services.server_key.mail_number(&mail), peer)?;
-    let password = Password::from(asked.password);
-    let tokens = services.people.sign_in(&mail, password, asked.audience.into(), trace).await?;
+    let network = peer.map(|Peer(address)| network(address));
+    let code = asked.code.map(PresentedCode::from);
+    let presented = Presented { password: Password::from(asked.password), code, network };
+    let tokens = services.people.sign_in(&mail, presented, asked.audience.into(), trace).await?;
     Ok(told(StatusCode::CREATED, &tokens))
 }
 

@@ -201,7 +201,7 @@ pub(super) async fn make(
     named: Named,
     Body(draft): Body<KeyIn>,
 ) -> Result<Response, ApiError> {
-    let (by, stream) = (by(&vendor)?, StreamId::Vendor(vendor.vendor()));
+    let (by, stream) = (by(&services, &vendor)?, StreamId::Vendor(vendor.vendor()));
     let who = (vendor.tenant(), vendor.principal());
     let call = named.required()?.about(&services, who, stream, &draft)?;
     let scopes = draft.scopes.iter().copied().map(Into::into).collect();
@@ -215,7 +215,7 @@ pub(super) async fn roll(
     named: Named,
     Body(roll): Body<RollIn>,
 ) -> Result<Response, ApiError> {
-    let (by, stream) = (by(&vendor)?, StreamId::Vendor(vendor.vendor()));
+    let (by, stream) = (by(&services, &vendor)?, StreamId::Vendor(vendor.vendor()));
     let who = (vendor.tenant(), vendor.principal());
     let call = named.required()?.about(&services, who, stream, &(key, &roll))?;
     roll_by(&services, call, (vendor.vendor(), by), key, &roll).await
@@ -228,7 +228,7 @@ pub(super) async fn revoke(
     named: Named,
     NoBody: NoBody,
 ) -> Result<Response, ApiError> {
-    let by = by(&vendor)?;
+    let by = by(&services, &vendor)?;
     let who = (vendor.tenant(), vendor.principal());
     revoke_by(&services, who, (vendor.vendor(), by), named, key).await
 }

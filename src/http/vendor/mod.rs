@@ -226,7 +226,7 @@ pub(super) fn routes() -> Routes {
 
 /// An order about the team.
 fn of_team(operation: Operation, power: Power, status: u16) -> Operation {
-    let codes = [Code::NotFound, Code::WrongState, Code::TokenSpent, Code::TooMany];
+    let codes = [Code::NotFound, Code::WrongState, Code::TokenSpent, Code::TooMany, Code::StepUpRequired];
     operation.by(Caller::Vendor(power)).answers::<team::TeamChanged>(status).refuses(&codes)
 }
 
@@ -277,7 +277,8 @@ fn team_routes(routes: Routes) -> Routes {
 
 fn key_routes(routes: Routes) -> Routes {
     let of_keys = |operation: Operation| operation.by(Caller::Vendor(Power::ManageKeys));
-    let of_new_keys = [Code::InvalidValue, Code::WrongState, Code::SecretShown, Code::TooMany];
+    let of_new_keys =
+        [Code::InvalidValue, Code::WrongState, Code::SecretShown, Code::TooMany, Code::StepUpRequired];
     routes
         .with(
             of_keys(get("list_keys", "/keys", "Its service keys, without their secrets"))
@@ -302,7 +303,8 @@ fn key_routes(routes: Routes) -> Routes {
         )
         .with(
             of_keys(delete("revoke_key", "/keys/{key}", "Ends a key at once"))
-                .answers::<keys::KeyRevoked>(200),
+                .answers::<keys::KeyRevoked>(200)
+                .refuses(&[Code::StepUpRequired]),
             keys::revoke,
         )
 }

@@ -116,10 +116,13 @@ pub(in crate::http) async fn invite_by(
     Ok(given.answer(StatusCode::CREATED, |reply| told(vendor, &reply)))
 }
 
-/// Only people have a place in a team, and decide about keys.
-pub(super) fn by(vendor: &VendorScope) -> Result<By, ApiError> {
+/// Only people have a place in a team, and decide about keys; and who decides must have shown lately who they are.
+pub(super) fn by(services: &Services, vendor: &VendorScope) -> Result<By, ApiError> {
     match vendor.principal() {
-        Principal::Person(person) => Ok(By::Person(person)),
+        Principal::Person(person) => {
+            vendor.stepped_up(services.node.clock().now())?;
+            Ok(By::Person(person))
+        }
         _ => Err(ApiError::new(Code::WrongRole, "sign in as a member of the team: a key is none")),
     }
 }
@@ -188,7 +191,7 @@ pub(super) async fn invite(
     named: Named,
     Body(invitation): Body<InvitationIn>,
 ) -> Result<Response, ApiError> {
-    let (by, stream) = (by(&vendor)?, StreamId::Vendor(vendor.vendor()));
+    let (by, stream) = (by(&services, &vendor)?, StreamId::Vendor(vendor.vendor()));
     let call = named.about(&services, (vendor.tenant(), vendor.principal()), stream, &invitation)?;
     invite_by(&services, call, (vendor.vendor(), by), &invitation).await
 }
@@ -200,7 +203,7 @@ pub(super) async fn withdraw(
     named: Named,
     NoBody: NoBody,
 ) -> Result<Response, ApiError> {
-    let order = Order::Withdraw { by: by(&vendor)?, invitation };
+    let order = Order::Withdraw { by: by(&services, &vendor)?, invitation };
     change(&services, &vendor, named, &invitation, order).await
 }
 
@@ -211,7 +214,7 @@ pub(super) async fn set_role(
     named: Named,
     Body(choice): Body<RoleIn>,
 ) -> Result<Response, ApiError> {
-    let order = choice.order(by(&vendor)?, person);
+    let order = choice.order(by(&services, &vendor)?, person);
     change(&services, &vendor, named, &(person, &choice), order).await
 }
 
@@ -222,6 +225,6 @@ pub(super) async fn dismiss(
     named: Named,
     NoBody: NoBody,
 ) -> Result<Response, ApiError> {
-    let order = Order::Dismiss { by: by(&vendor)?, person };
+    let order = Order::Dismiss { by: by(&services, &vendor)?, person };
     change(&services, &vendor, named, &person, order).await
 }

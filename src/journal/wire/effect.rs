@@ -41,6 +41,9 @@ mirror! {
         ResetPassword { token: u32 },
         PasswordChanged,
         HasAccount,
+        SecondFactorOn,
+        SecondFactorOff,
+        RecoveryCodeUsed,
     }
 }
 

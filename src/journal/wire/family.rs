@@ -17,13 +17,16 @@ events! {
         ends_at: Timestamp,
     },
     "family.rotated" 1 => Rotated { generation: u32 },
+    "family.stepped_up" 1 => SteppedUp { by: Shown },
     "family.ended" 1 => Ended { reason: EndReason },
 }
 
 mirror! {
     enum Audience = family::Audience { Store, Vendor(vendor: VendorId), Operator }
 
-    enum Method = family::Method { Password }
+    enum Method = family::Method { Password, PasswordAndCode }
+
+    enum Shown = family::Shown { Password, Code }
 
     enum EndReason = family::EndReason { SignedOut, Reused, Revoked }
 

@@ -1,5 +1,9 @@
 use serde_json::{Value, json};
+use souk_core::family::Shown;
+use souk_core::ids::CredentialId;
+use souk_core::person::factors::SecondFactor;
 
+use super::super::scope::STEPPED_UP_FOR_MS;
 use super::*;
 
 const KEY: ServerKey = ServerKey::from_bytes([1; 32]);
@@ -18,7 +22,7 @@ fn holder(audience: Audience) -> Holder {
         person: PERSON,
         audience,
         method: Method::Password,
-        begun_at: NOW.plus_millis(-1_000),
+        shown_at: NOW.plus_millis(-1_000),
         ends_at: NOW.plus_millis(GOOD_FOR_MS * 10),
     }
 }
@@ -216,17 +220,16 @@ fn a_token_opens_what_its_sign_in_does() {
         ends_at: NOW.plus_millis(1),
         generation: 1,
         rotated_at: NOW,
+        stepped_up: None,
         ended: None,
     };
-    let standing = Standing {
-        person: PERSON,
-        mail: souk_core::ids::SubjectId(1),
-        password: None,
-        round: 3,
-        operator: None,
-    };
+    let mail = souk_core::ids::SubjectId(1);
+    let (operator, second) = (None, None);
+    let standing = Standing { person: PERSON, mail, password: None, round: 3, operator, second };
     let admit = |sign_in: Option<SignIn>, standing: Option<Standing>, now| {
-        verified.admit(sign_in.as_ref(), standing.as_ref(), now).map(|scope| (scope.person(), scope.family()))
+        verified
+            .admit((sign_in.as_ref(), None), standing.as_ref(), now)
+            .map(|scope| (scope.person(), scope.family()))
     };
     assert_eq!(admit(Some(sign_in), Some(standing), NOW), Ok((PERSON, FAMILY)));
     let over = Err(AccessRefused::SignedOut);
@@ -239,5 +242,78 @@ fn a_token_opens_what_its_sign_in_does() {
     assert_eq!(admit(Some(SignIn { audience: Audience::Operator, ..sign_in }), Some(standing), NOW), over);
     for round in [2, 4] {
         assert_eq!(admit(Some(sign_in), Some(Standing { round, ..standing }), NOW), over, "round {round}");
+    }
+}
+
+/// A sign-in to the store, and one for a vendor that came of it.
+fn family_of(stepped_up: Option<(Timestamp, Shown)>, method: Method) -> (SignIn, SignIn) {
+    let root = SignIn {
+        person: PERSON,
+        round: 3,
+        audience: Audience::Store,
+        method,
+        parent: None,
+        begun_at: NOW,
+        idle_ms: GOOD_FOR_MS,
+        ends_at: NOW.plus_millis(GOOD_FOR_MS),
+        generation: 1,
+        rotated_at: NOW,
+        stepped_up,
+        ended: None,
+    };
+    let begun_at = NOW.plus_millis(STEPPED_UP_FOR_MS);
+    (root, SignIn { audience: Audience::Vendor(VendorId(8)), parent: Some(FamilyId(4)), begun_at, ..root })
+}
+
+#[test]
+fn what_was_shown_is_good_for_five_minutes_and_a_second_factor_is_asked_for() {
+    let second = SecondFactor { totp: CredentialId(1), codes: CredentialId(2), codes_left: 10 };
+    let mail = souk_core::ids::SubjectId(1);
+    let without = Standing { person: PERSON, mail, password: None, round: 3, operator: None, second: None };
+    let with = Standing { second: Some(second), ..without };
+    let later = NOW.plus_millis(STEPPED_UP_FOR_MS);
+    let (password, code) = (Some((later, Shown::Password)), Some((later, Shown::Code)));
+    // Who, what they have shown since, whether that is good a moment before five minutes after it, whether it has their factor.
+    for (standing, method, stepped_up, is_good, has_second) in [
+        (without, Method::Password, None, true, false),
+        (without, Method::Password, password, true, false),
+        (with, Method::Password, None, false, false),
+        (with, Method::Password, password, false, false),
+        (with, Method::Password, code, true, true),
+        (with, Method::PasswordAndCode, None, true, true),
+        // Of a factor that was removed.
+        (without, Method::PasswordAndCode, None, true, false),
+    ] {
+        let (root, child) = family_of(stepped_up, method);
+        let shown_at = stepped_up.map_or(NOW, |(at, _)| at);
+        let of_root = VerifiedToken { person: PERSON, family: FamilyId(4), audience: Audience::Store };
+        let of_child = VerifiedToken { person: PERSON, family: FAMILY, audience: child.audience };
+        // A sign-in for a vendor has shown what the one that it came of has, however new it is.
+        for (token, sign_in, parent) in [(of_root, &root, None), (of_child, &child, Some(&root))] {
+            let scope = token.admit((Some(sign_in), parent), Some(&standing), NOW).unwrap();
+            let last = shown_at.plus_millis(STEPPED_UP_FOR_MS - 1);
+            assert_eq!(scope.stepped_up(last).is_ok(), is_good, "{standing:?} {method:?} {stepped_up:?}");
+            assert!(scope.stepped_up(last.plus_millis(1)).is_err());
+            assert_eq!(scope.has_shown_second_factor(), has_second, "{standing:?} {method:?} {stepped_up:?}");
+        }
+        // Without that one it is nothing.
+        let ended = SignIn { ended: Some(souk_core::family::EndReason::SignedOut), ..root };
+        for parent in [None, Some(&ended)] {
+            let told = of_child.admit((Some(&child), parent), Some(&standing), NOW);
+            assert_eq!(told, Err(AccessRefused::SignedOut));
+        }
+    }
+}
+
+#[test]
+fn a_token_says_what_was_shown() {
+    for (method, shown) in
+        [(Method::Password, json!(["pwd"])), (Method::PasswordAndCode, json!(["pwd", "otp"]))]
+    {
+        let holder = Holder { method, ..holder(Audience::Store) };
+        let key = KEY.access_key(&record(7));
+        let text = key.sign(ISSUER, &holder, NOW).unwrap().0.expose().to_owned();
+        let rules = jsonwebtoken::dangerous::insecure_decode::<Value>(&text).unwrap();
+        assert_eq!(rules.claims["amr"], shown);
     }
 }

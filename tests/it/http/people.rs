@@ -64,7 +64,7 @@ pub async fn account(server: &Server, mail: &str) -> String {
     text(&verified.ok(), "person")
 }
 
-async fn sign_in_with(server: &Server, mail: &str, password: &str) -> Response {
+pub async fn sign_in_with(server: &Server, mail: &str, password: &str) -> Response {
     post(server, "sessions", json!({ "mail": mail, "password": password, "audience": "store" })).await
 }
 

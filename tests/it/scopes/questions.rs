@@ -34,6 +34,14 @@ pub const WHOLE: &[(&str, &str)] = &[
     ("vendors", "operators see every vendor"),
     ("create", "operators make keys, in the plain tables, which the app's login cannot reach"),
     ("create_once", "operators make keys, in the plain tables, which the app's login cannot reach"),
+    (
+        "create_publishable",
+        "operators make publishable keys, in the plain tables, and everybody may read them",
+    ),
+    (
+        "revoke_publishable",
+        "operators revoke publishable keys, in the plain tables, and everybody may read them",
+    ),
     ("list", "operators list keys, in the plain tables, which the app's login cannot reach"),
     ("revoke", "operators revoke keys, in the plain tables, which the app's login cannot reach"),
 ];

@@ -46,7 +46,7 @@ pub fn buyers_scope(buyers: &[u128]) -> BuyersScope {
     let record = SigningKeyRecord::new(now).expect("a key");
     let (audience, method) = (Audience::Store, Method::Password);
     let ends_at = now.plus_millis(60_000);
-    let holder = Holder { family, person, audience, method, begun_at: now, ends_at };
+    let holder = Holder { family, person, audience, method, shown_at: now, ends_at };
     let access = key.access_key(&record);
     let (token, _) = access.sign(issuer, &holder, now).expect("signed");
     let verified = access.verify(token.expose(), issuer, Surface::Store, now).expect("signed a moment ago");
@@ -61,10 +61,12 @@ pub fn buyers_scope(buyers: &[u128]) -> BuyersScope {
         ends_at,
         generation: 1,
         rotated_at: now,
+        stepped_up: None,
         ended: None,
     };
-    let standing = Standing { person, mail: SubjectId(1), password: None, round: 1, operator: None };
-    let scope = verified.admit(Some(&sign_in), Some(&standing), now).expect("admitted");
+    let standing =
+        Standing { person, mail: SubjectId(1), password: None, round: 1, operator: None, second: None };
+    let scope = verified.admit((Some(&sign_in), None), Some(&standing), now).expect("admitted");
     BuyersScope::of_person(&scope, Arc::new(buyers.iter().map(|buyer| BuyerId(*buyer)).collect()))
 }
 

@@ -44,6 +44,9 @@ fn mails() {
         PersonTemplate::ResetPassword { token: u32::MAX },
         PersonTemplate::PasswordChanged,
         PersonTemplate::HasAccount,
+        PersonTemplate::SecondFactorOn,
+        PersonTemplate::SecondFactorOff,
+        PersonTemplate::RecoveryCodeUsed,
     ] {
         let mail = PersonMail { template, to, person: UserId(5) };
         survives(MAIL_LANE, &Effect::Mail(Mail::Person(mail)));

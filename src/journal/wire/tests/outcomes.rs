@@ -103,13 +103,16 @@ fn of_a_vendor() {
 
 #[test]
 fn of_a_person() {
+    use person::factors::SecondFactor;
     use person::{OperatorRole, Rejection, Reply, Standing};
     for password in [None, Some(CredentialId(u128::MAX))] {
         let (person, mail) = (UserId(u128::MAX), SubjectId(u128::MAX));
+        let id = CredentialId(u128::MAX);
+        let second = password.map(|_| SecondFactor { totp: id, codes: id, codes_left: u32::MAX });
         let roles =
             [OperatorRole::Chief, OperatorRole::Curator, OperatorRole::Support, OperatorRole::Finance];
         for operator in roles.map(Some).into_iter().chain([None]) {
-            let standing = Standing { person, mail, password, round: u32::MAX, operator };
+            let standing = Standing { person, mail, password, round: u32::MAX, operator, second };
             survives(AnyOutcome::Person(Ok(Reply::Account(standing))));
         }
     }
@@ -121,6 +124,11 @@ fn of_a_person() {
         Rejection::PasswordChanged,
         Rejection::NotVerified,
         Rejection::TooManyBuyers,
+        Rejection::Locked { until: WHEN },
+        Rejection::CodeNeeded,
+        Rejection::CodeSpent,
+        Rejection::NoFactor,
+        Rejection::FactorExists,
         Rejection::Exhausted,
     ] {
         survives(AnyOutcome::Person(Err(rejection)));

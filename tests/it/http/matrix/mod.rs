@@ -136,6 +136,7 @@ impl Counted {
 }
 
 async fn a_route(world: &World, route: &Route, counted: &mut Counted) {
+    world.stay_signed_in().await;
     let made = world.make(&route.name).await;
     // What anybody may do is done once: it would be the same for all.
     let alone = made.ends_who_asks || route.caller == Caller::Anybody && route.method != "GET";

@@ -2,11 +2,13 @@
 
 use serde_json::{Value, json};
 use souk::actors::{Handling, Trap};
+use souk::clock::Clock;
 use souk_core::ids::{PARTITIONS, Partition, StreamId, VendorId};
 use souk_core::time::Timestamp;
 
 use super::super::people::{self, OTHER, PASSWORD, account, as_person, sign_in, token};
 use super::super::rig::{Cart, address, application, approved_vendor, pay_body, text, until};
+use super::super::second_factor::code;
 use super::super::teams::signed_in;
 use super::Expected;
 use super::world::{Try, World};
@@ -17,6 +19,11 @@ const VENDOR: &str = "/v1/vendor";
 const OPERATOR: &str = "/v1/operator";
 /// A vendor of whom nobody has heard, whose actor is made to panic.
 const TRAPPED: VendorId = VendorId(0xdead);
+
+/// What an authenticator shows now.
+fn code_now(secret: &str) -> String {
+    code(secret, Clock::system().now().as_millis() / 30_000)
+}
 
 impl World {
     pub async fn make(&self, route: &str) -> Try {
@@ -63,13 +70,33 @@ impl World {
                 };
                 Try { ends_who_asks: true, ..Try::at(format!("{AUTH}/{path}"), body).by(access) }
             }
+            "step_up" => {
+                let body = json!({ "password": PASSWORD });
+                Try::at(format!("{AUTH}/step-ups"), body).by(self.tokens().person_a)
+            }
+            "begin_totp" => Try::at(format!("{AUTH}/me/totp"), none),
+            "confirm_totp" => {
+                let (access, secret) = self.enrolment(n).await;
+                let body = json!({ "code": code_now(&secret) });
+                let made = Try::at(format!("{AUTH}/me/totp/confirmations"), body).by(access);
+                // They have begun one of their own, perhaps.
+                Try { ends_who_asks: true, ..made }
+            }
+            "remove_totp" | "renew_recovery_codes" => {
+                let (access, secret) = self.enrolment(n).await;
+                let body = json!({ "code": code_now(&secret) }).to_string();
+                as_person(&self.server, &access, "POST", "me/totp/confirmations", &body).await.ok();
+                let path = if route == "remove_totp" { "me/totp" } else { "me/recovery-codes" };
+                let made = Try::at(format!("{AUTH}/{path}"), none).by(access);
+                Try { of_others: Some(Expected::Nothing), ..made }
+            }
             "accept_invitation" => {
                 let vendor = approved_vendor(&self.server, &self.operator, 1_000 + n as u32).await.0;
                 let path = format!("{OPERATOR}/vendors/{vendor}/invitations");
                 let mail = format!("invited-{n}@example.org");
                 self.operators_do("POST", &path, json!({ "mail": mail, "role": "packer" })).await;
                 let token = token(&self.server, &mail, "invite").await;
-                Try::at(format!("{AUTH}/invitations"), json!({ "token": token })).by(&*self.person_a.1)
+                Try::at(format!("{AUTH}/invitations"), json!({ "token": token })).by(self.tokens().person_a)
             }
             "adopt_cart" => {
                 let cart = Cart::open(&self.server).await;
@@ -77,10 +104,10 @@ impl World {
             }
             "go_on_for_vendor" => {
                 let made = Try::at(format!("{AUTH}/sessions/vendor"), json!({ "vendor": self.a.vendor }));
-                Try { of_others: Some(Expected::Nothing), ..made.by(&*self.owner_access) }
+                Try { of_others: Some(Expected::Nothing), ..made.by(self.tokens().owner) }
             }
             "go_on_as_operator" => {
-                let made = Try::at(format!("{AUTH}/sessions/operator"), none).by(&*self.operator_access);
+                let made = Try::at(format!("{AUTH}/sessions/operator"), none).by(self.tokens().operator);
                 Try { of_others: Some(Expected::Never), ..made }
             }
             _ if self.is_of_carts(route) => self.of_cart(route).await,
@@ -104,11 +131,18 @@ impl World {
         }
     }
 
+    /// Somebody new who has begun a second factor: their access token, and its secret.
+    async fn enrolment(&self, n: usize) -> (String, String) {
+        let (_, access) = signed_in(&self.server, &format!("factor-{n}@example.org")).await;
+        let begun = as_person(&self.server, &access, "POST", "me/totp", "").await.ok();
+        (access, text(&begun, "secret"))
+    }
+
     /// An order of person A's.
     async fn own_order(&self) -> (String, Cart) {
         let (order, cart) = self.order().await;
         let body = json!({ "token": cart.token }).to_string();
-        as_person(&self.server, &self.person_a.1, "POST", "me/carts", &body).await.ok();
+        as_person(&self.server, &self.tokens().person_a, "POST", "me/carts", &body).await.ok();
         (order, cart)
     }
 

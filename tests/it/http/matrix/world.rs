@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use souk::tenants::Role as KeyOf;
@@ -10,12 +11,14 @@ use souk::tenants::policy::{OperatorPower, Power};
 use souk_core::person::OperatorRole;
 use souk_core::vendor::Role;
 
-use super::super::people::{as_person, sign_in};
+use super::super::people::{account, as_person, sign_in};
 use super::super::rig::{Cart, Response, Server, Stall, approved_vendor, draft, open_stall, text};
-use super::super::teams::{joins, signed_in};
+use super::super::teams::{joins, member};
 use super::Expected;
 use crate::servers::Backend;
 
+/// Less than the five minutes for which a sign-in shows who somebody is.
+const SIGNED_IN_FOR: Duration = Duration::from_secs(120);
 const ROLES: [(Role, &str); 4] = [
     (Role::Owner, "owner"),
     (Role::Manager, "manager"),
@@ -153,6 +156,46 @@ impl Try {
     }
 }
 
+/// Tokens of those who are signed in: they last ten minutes, and show for five who somebody is.
+#[derive(Clone)]
+pub struct Tokens {
+    signed_in: Instant,
+    /// Of A's team, in the order of [`ROLES`].
+    members: Vec<String>,
+    other_owner: String,
+    pub person_a: String,
+    person_b: String,
+    operators: Vec<String>,
+    /// The store's, of the owner of A and of an operator.
+    pub owner: String,
+    pub operator: String,
+}
+
+impl Tokens {
+    async fn new(server: &Server, a: &str, b: &str) -> Self {
+        let store =
+            async |name: &str| text(&sign_in(server, &format!("{name}@example.org")).await, "access_token");
+        let (mut members, mut operators) = (Vec::new(), Vec::new());
+        for (_, role) in ROLES {
+            members.push(member(server, &store(role).await, a).await);
+        }
+        for (_, role) in OPERATORS {
+            let told = as_person(server, &store(role).await, "POST", "sessions/operator", "").await.ok();
+            operators.push(text(&told, "access_token"));
+        }
+        Tokens {
+            signed_in: Instant::now(),
+            members,
+            other_owner: member(server, &store("rival").await, b).await,
+            person_a: store("a").await,
+            person_b: store("b").await,
+            operators,
+            owner: store("owner").await,
+            operator: store("chief").await,
+        }
+    }
+}
+
 pub struct World {
     pub server: Server,
     pub operator: String,
@@ -161,16 +204,8 @@ pub struct World {
     /// Vendor A's service key.
     service_key: String,
     other_service_key: String,
-    /// Tokens of A's team, in the order of [`ROLES`].
-    members: Vec<String>,
-    pub other_owner: String,
-    pub person_a: (String, String),
-    pub person_b: (String, String),
-    operators: Vec<String>,
-    /// The store's access tokens of the owner of A and of an operator.
-    pub owner_access: String,
-    pub operator_access: String,
     other_cart: Cart,
+    tokens: Mutex<Tokens>,
     count: AtomicUsize,
     /// Ids that only vendor A, person A and operators may see.
     private: Mutex<BTreeSet<String>>,
@@ -187,29 +222,24 @@ impl World {
         let vendor_b = approved_vendor(&server, &operator, 2).await;
         let b = draft(&server, vendor_b, "things", 100).await;
         super::super::rig::put_on_sale(&server, &operator, &b, 100).await;
-        let mut members = Vec::new();
         for (_, role) in ROLES {
-            members.push(joins(&server, &operator, &a.vendor, &format!("{role}@example.org"), role).await.2);
+            joins(&server, &operator, &a.vendor, &format!("{role}@example.org"), role).await;
         }
-        let owner_access = text(&sign_in(&server, "owner@example.org").await, "access_token");
-        let other_owner = joins(&server, &operator, &b.vendor, "rival@example.org", "owner").await.2;
-        let mut operators = Vec::new();
-        let mut operator_access = String::new();
+        joins(&server, &operator, &b.vendor, "rival@example.org", "owner").await;
         for (_, role) in OPERATORS {
-            let (person, access) = signed_in(&server, &format!("{role}@example.org")).await;
+            let person = account(&server, &format!("{role}@example.org")).await;
             let path = format!("/v1/operator/operators/{person}");
             server.call(&operator, "", "PUT", &path, json!({ "role": role })).await.ok();
-            let told = as_person(&server, &access, "POST", "sessions/operator", "").await.ok();
-            operators.push(text(&told, "access_token"));
-            operator_access = access;
+        }
+        for name in ["a", "b"] {
+            account(&server, &format!("{name}@example.org")).await;
         }
         let key = async |vendor: &str| {
             let path = format!("/v1/operator/vendors/{vendor}/keys");
             text(&server.post(&operator, "matrix", &path, json!({ "name": "matrix" })).await.ok(), "key")
         };
         let (service_key, other_service_key) = (key(&a.vendor).await, key(&b.vendor).await);
-        let person_a = signed_in(&server, "a@example.org").await;
-        let person_b = signed_in(&server, "b@example.org").await;
+        let tokens = Mutex::new(Tokens::new(&server, &a.vendor, &b.vendor).await);
         let other_cart = Cart::open(&server).await;
         World {
             operator,
@@ -217,14 +247,8 @@ impl World {
             b,
             service_key,
             other_service_key,
-            members,
-            other_owner,
-            person_a,
-            person_b,
-            operators,
-            owner_access,
-            operator_access,
             other_cart,
+            tokens,
             count: AtomicUsize::new(0),
             private: Mutex::default(),
             server,
@@ -257,34 +281,49 @@ impl World {
         !who.is_of_a() && self.private.lock().expect("no panic").iter().any(|id| body.contains(id.as_str()))
     }
 
+    /// The tokens of those who are signed in.
+    pub fn tokens(&self) -> Tokens {
+        self.tokens.lock().expect("no panic").clone()
+    }
+
+    /// Signs everybody in again when that was done a while ago.
+    pub async fn stay_signed_in(&self) {
+        if self.tokens().signed_in.elapsed() > SIGNED_IN_FOR {
+            let tokens = Tokens::new(&self.server, &self.a.vendor, &self.b.vendor).await;
+            *self.tokens.lock().expect("no panic") = tokens;
+        }
+    }
+
     /// The owner of what a route is about, when the request does not say another.
-    fn owner_of(&self, path: &str) -> &str {
+    fn owner_of(&self, path: &str) -> String {
+        let tokens = self.tokens();
         if path.starts_with("/v1/vendor") {
-            &self.members[0]
+            tokens.members[0].clone()
         } else if path.starts_with("/v1/operator") {
-            &self.operator
+            self.operator.clone()
         } else if path.starts_with("/v1/auth/me") || path.starts_with("/v1/store/orders") {
-            &self.person_a.1
+            tokens.person_a
         } else {
-            ""
+            String::new()
         }
     }
 
     fn token(&self, who: Who, made: &Try) -> String {
         let of = |table: &[String], at: Option<usize>| table[at.expect("in the table")].clone();
+        let tokens = self.tokens();
         match who {
-            Who::Owner => made.owner.clone().unwrap_or_else(|| self.owner_of(&made.path).to_owned()),
+            Who::Owner => made.owner.clone().unwrap_or_else(|| self.owner_of(&made.path)),
             Who::Anonymous => String::new(),
             Who::OtherCart => self.other_cart.token.clone(),
-            Who::PersonA => self.person_a.1.clone(),
-            Who::PersonB => self.person_b.1.clone(),
-            Who::Member(role) => of(&self.members, ROLES.iter().position(|(known, _)| *known == role)),
+            Who::PersonA => tokens.person_a,
+            Who::PersonB => tokens.person_b,
+            Who::Member(role) => of(&tokens.members, ROLES.iter().position(|(known, _)| *known == role)),
             Who::ServiceKey => self.service_key.clone(),
-            Who::OtherOwner => self.other_owner.clone(),
+            Who::OtherOwner => tokens.other_owner,
             Who::OtherServiceKey => self.other_service_key.clone(),
             Who::OperatorKey => self.operator.clone(),
             Who::Operator(role) => {
-                of(&self.operators, OPERATORS.iter().position(|(known, _)| *known == role))
+                of(&tokens.operators, OPERATORS.iter().position(|(known, _)| *known == role))
             }
         }
     }

@@ -37,7 +37,8 @@ pub fn outcomes() -> [(&'static str, AnyOutcome); 16] {
     let placed = checkout::Reply::Placed { order: ORDER, total: eur(4_470) };
     let at = Step::Paying(PayingStep::Authorising);
     let (mail, password) = (SubjectId(42), Some(CredentialId(41)));
-    let account = person::Standing { person: UserId(40), mail, password, round: 1, operator: None };
+    let (operator, second) = (None, None);
+    let account = person::Standing { person: UserId(40), mail, password, round: 1, operator, second };
     let live = family::Reply::Live { family: FamilyId(43), generation: 7, good_until: AT };
     let cancelled = order::Reply::Cancelled { lines: vec![1, 2, 3, 7], refunded: eur(4_470) };
     [
